@@ -1,0 +1,262 @@
+"""``aia-prep``: parses arguments, shows progress and errors, returns exit codes. No science.
+
+Nothing heavy is imported before a command needs it, so that ``--help`` answers at once.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import click
+import typer
+
+from aia_ccdproc.errors import PrepError, RecipeError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from aia_ccdproc.batch import FileResult
+
+__all__ = ["app", "main"]
+
+#: Exit codes.
+DONE, SOME_FAILED, WRONG_USAGE, INTERRUPTED = 0, 1, 2, 130
+
+app = typer.Typer(
+    name="aia-prep",
+    help="Prepare SDO/AIA images: level 1 to level 1.5.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode="rich",
+)
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+class Compression(StrEnum):
+    """Tile compression of the outputs."""
+
+    RICE = "rice"
+    LOSSLESS = "lossless"
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run ``aia-prep``.
+
+    Parameters
+    ----------
+    arguments : list of str, optional
+        Command line; by default that of the process.
+
+    Returns
+    -------
+    int
+        0 all done, 1 some files failed, 2 wrong usage or recipe, 130 interrupted.
+    """
+    try:
+        code = app(args=arguments, standalone_mode=False)
+    except click.exceptions.Exit as error:
+        return error.exit_code
+    except click.ClickException as error:
+        error.show()
+        return WRONG_USAGE
+    except (KeyboardInterrupt, click.Abort):
+        print("interrupted", file=sys.stderr)
+        return INTERRUPTED
+    except BrokenPipeError:  # the reader of our output has gone, `| head` say
+        sys.stderr.close()
+        return DONE
+    except PrepError as error:
+        _console(stderr=True).print(f"[bold red]{type(error).__name__}[/]: ", end="")
+        _console(stderr=True).print(str(error), markup=False)
+        return WRONG_USAGE
+    return code if isinstance(code, int) else DONE
+
+
+def _console(*, stderr: bool = False) -> Console:
+    from rich.console import Console
+
+    return Console(stderr=stderr, highlight=False, soft_wrap=True)
+
+
+def _print_version(value: bool) -> None:
+    if value:
+        from importlib.metadata import version
+
+        print(f"aia-prep {version('aia-ccdproc')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and stop."),
+    ] = False,
+) -> None:
+    pass
+
+
+@app.command()
+def run(
+    files: Annotated[list[Path], typer.Argument(help="Level-1 FITS files.", show_default=False)],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Folder for the outputs.", show_default=False)],
+    recipe: Annotated[
+        str, typer.Option("--recipe", "-r", help="A built-in recipe's name, or the path of a TOML file.")
+    ] = "level1.5",
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace outputs that are there already.")] = False,
+    compression: Annotated[
+        Compression | None,
+        typer.Option("--compression", help="Tile-compress the outputs.", show_default="none"),
+    ] = None,
+) -> int:
+    """Prep files by a recipe. One that fails does not stop the others."""
+    from aia_ccdproc.batch import run as run_batch
+
+    console = _console()
+    results = run_batch(
+        files,
+        recipe,
+        output,
+        overwrite=overwrite,
+        compression=compression.value if compression else None,
+        on_result=lambda result: _show_result(console, result),
+    )
+    failed = sum(result.status == "failed" for result in results)
+    console.print(f"{len(results) - failed} done, {failed} failed")
+    return SOME_FAILED if failed else DONE
+
+
+def _show_result(console: Console, result: FileResult) -> None:
+    from rich.markup import escape
+
+    for text in result.warnings:
+        console.print(f"[yellow]warning[/] {escape(str(result.path))}: {escape(text)}")
+    if result.status == "done":
+        console.print(f"[green]done[/]    {escape(str(result.path))} -> {escape(str(result.output))}")
+    else:
+        console.print(f"[bold red]failed[/]  {escape(str(result.path))}: {escape(result.error)}")
+
+
+@app.command()
+def check(
+    recipe: Annotated[str, typer.Argument(help="A built-in recipe's name, or the path of a TOML file.")],
+) -> int:
+    """Check a recipe, and list all that is wrong with it."""
+    from aia_ccdproc.recipe import load_recipe
+
+    try:
+        loaded = load_recipe(recipe)
+    except RecipeError as error:
+        _console(stderr=True).print(str(error), markup=False)
+        return WRONG_USAGE
+    _console().print(f"{recipe}: {' -> '.join(step.use for step in loaded.steps)}: no faults", markup=False)
+    return DONE
+
+
+@app.command()
+def init() -> None:
+    """Print a commented recipe to start from."""
+    from aia_ccdproc.plugins import get_plugin_manager
+    from aia_ccdproc.recipe import recipe_template
+
+    print(recipe_template(get_plugin_manager()), end="")
+
+
+@app.command()
+def steps(as_json: AsJson = False) -> None:
+    """List the steps, their settings, and who does them."""
+    from aia_ccdproc.plugins import get_plugin_manager
+
+    manager = get_plugin_manager()
+    listed: list[dict[str, Any]] = [
+        {
+            "step": step.name,
+            "summary": step.summary,
+            "takes": "header" if step.takes_header else "image",
+            "before": list(step.place.before),
+            "after": list(step.place.after),
+            "plugins": [str(plugin) for plugin in manager.who_implements(step.hook)],
+            "settings": {
+                name: {"default": _plain(field.default), "description": field.description or ""}
+                for name, field in step.settings.model_fields.items()
+            },
+        }
+        for step in manager.steps().values()
+    ]
+    if as_json:
+        print(json.dumps({"steps": listed, "resampling_methods": manager.resampling_methods()}, indent=2))
+        return
+    console = _console()
+    for step in listed:
+        console.print(f"[bold]{step['step']}[/]  {step['summary']}  [dim]{', '.join(step['plugins']) or 'nobody'}[/]")
+        for name, setting in step["settings"].items():
+            console.print(f"    [cyan]{name}[/] = {json.dumps(setting['default'])}  {setting['description']}")
+
+
+def _plain(value: Any) -> Any:
+    """Make a default fit for JSON, which has no nan."""
+    return "nan" if isinstance(value, float) and value != value else value
+
+
+@app.command()
+def plugins(as_json: AsJson = False) -> None:
+    """List the plugins, what they do, and those that could not be loaded."""
+    import warnings
+
+    from rich.table import Table
+
+    from aia_ccdproc.errors import PluginWarning
+    from aia_ccdproc.plugins import get_plugin_manager
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", PluginWarning)  # they are in the list
+        manager = get_plugin_manager()
+    loaded: list[dict[str, Any]] = [
+        {
+            "plugin": plugin.name,
+            "distribution": plugin.distribution,
+            "version": plugin.version,
+            "hooks": manager.hooks_of(plugin),
+        }
+        for plugin in manager.plugins.values()
+    ]
+    broken = [
+        {"plugin": b.name, "distribution": b.distribution, "version": b.version, "reason": b.reason}
+        for b in manager.broken
+    ]
+    if as_json:
+        print(json.dumps({"plugins": loaded, "broken": broken}, indent=2))
+        return
+    table = Table("distribution", "version", "plugin", "hooks")
+    for row in loaded:
+        table.add_row(row["distribution"], row["version"], row["plugin"], ", ".join(row["hooks"]))
+    for row in broken:
+        table.add_row(row["distribution"], row["version"], row["plugin"], f"not loaded: {row['reason']}", style="red")
+    _console().print(table)
+
+
+@app.command()
+def demo(
+    output: Annotated[Path, typer.Option("--output", "-o", help="Folder for what it makes.")] = Path("demo-output"),
+) -> None:
+    """Prep a synthetic 94 Å exposure, and show what changed."""
+    from rich.table import Table
+
+    from aia_ccdproc.demo import run_demo
+
+    console = _console()
+    console.print("making a full-size synthetic 94 Å exposure, and prepping it ...")
+    made = run_demo(output)
+    table = Table("", *made.stages)
+    for name, values in made.rows:
+        table.add_row(name, *values)
+    console.print(table)
+    for path in made.files:
+        console.print(f"wrote {path}", markup=False)
+    if made.note:
+        console.print(made.note, markup=False)

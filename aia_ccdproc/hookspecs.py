@@ -1,0 +1,233 @@
+"""The chain: every hook of the core, in canonical order.
+
+A plugin implements these with `hookimpl`; a step is a hook with a place in the chain, given by `step`. A plugin
+that brings a step of its own declares it just so, in a class or module that it hands to the manager in
+`prep_addhooks`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
+
+import pluggy
+
+from aia_ccdproc.settings import ExposureSettings, PointingSettings, RegistrationSettings
+
+if TYPE_CHECKING:
+    import numpy as np
+    from astropy.io import fits
+    from astropy.nddata import CCDData
+    from astropy.wcs import WCS
+
+    from aia_ccdproc.instrument import Instrument
+
+__all__ = ["PROJECT", "Place", "Resampled", "hookimpl", "hookspec", "step"]
+
+PROJECT = "aia_ccdproc"
+#: Marks a function as the declaration of a hook.
+hookspec = pluggy.HookspecMarker(PROJECT)
+#: Marks a function as the implementation of a hook.
+hookimpl = pluggy.HookimplMarker(PROJECT)
+
+F = TypeVar("F", bound=Callable[..., object])
+
+
+class Place(NamedTuple):
+    """Where a step may stand in a recipe."""
+
+    before: tuple[str, ...]
+    after: tuple[str, ...]
+    repeatable: bool
+
+
+def step(*, before: tuple[str, ...] = (), after: tuple[str, ...] = (), repeatable: bool = False) -> Callable[[F], F]:
+    """Declare a hook ``prep_<name>`` to be the step ``<name>`` of a chain.
+
+    The hook must be a ``hookspec(firstresult=True)`` and take ``header`` or ``ccd`` first, then ``instrument`` and
+    ``settings``; the annotation of ``settings`` is the pydantic model of the step's table in a recipe.
+
+    Parameters
+    ----------
+    before : tuple of str
+        Steps that it has to precede, where they are in the recipe.
+    after : tuple of str
+        Steps that it has to follow, where they are in the recipe.
+    repeatable : bool
+        Whether a recipe may hold it twice.
+
+    Returns
+    -------
+    callable
+        A decorator; it stands above ``@hookspec``.
+    """
+
+    def place(function: F) -> F:
+        function.prep_step = Place(before, after, repeatable)  # type: ignore[attr-defined]
+        return function
+
+    return place
+
+
+class Resampled(NamedTuple):
+    """What a resampling engine returns: planes on the target's grid, shape ``(ny, nx)``."""
+
+    data: np.ndarray
+    """Resampled image, float32; NaN where no input pixel lies."""
+    variance: np.ndarray | None
+    """Variance of ``data`` for independent input pixels, float32, or None if none was given."""
+    flags: np.ndarray
+    """uint8: 0 good, 1 the kernel reaches a masked pixel, 2 it reaches an invalid one or there is no input."""
+
+
+@hookspec
+def prep_addhooks(manager: pluggy.PluginManager) -> None:
+    """Bring hooks of one's own: ``manager.add_hookspecs(my_specs)``.
+
+    Called once for every plugin, after all are loaded and before any other hook.
+
+    Parameters
+    ----------
+    manager : `~aia_ccdproc.plugins.PrepPluginManager`
+        The manager to add the declarations to.
+    """
+
+
+@hookspec(firstresult=True)
+def prep_identify(header: fits.Header) -> Instrument | None:
+    """Tell which instrument an image is of.
+
+    Called by `~aia_ccdproc.read` and before the first step. Stops at first non-None result.
+
+    Parameters
+    ----------
+    header : `~astropy.io.fits.Header`
+        Complete header. Not to be changed.
+
+    Returns
+    -------
+    `~aia_ccdproc.Instrument` or None
+        The instrument, or None for a header that is of another.
+    """
+
+
+@step(before=("register",))
+@hookspec(firstresult=True)
+def prep_update_pointing(header: fits.Header, instrument: Instrument, settings: PointingSettings) -> fits.Header | None:
+    """Correct the pointing keywords of a level-1 image.
+
+    A header hook: the pipeline rebuilds the WCS from what it returns. Stops at first non-None result.
+
+    Parameters
+    ----------
+    header : `~astropy.io.fits.Header`
+        Complete header. Not to be changed.
+    instrument : `~aia_ccdproc.Instrument`
+        The instrument of the image.
+    settings : `~aia_ccdproc.settings.PointingSettings`
+        The step's table in the recipe.
+
+    Returns
+    -------
+    `~astropy.io.fits.Header` or None
+        The corrected header, or None for an image that is not this plugin's business.
+    """
+
+
+@step(after=("update_pointing",))
+@hookspec(firstresult=True)
+def prep_register(ccd: CCDData, instrument: Instrument, settings: RegistrationSettings) -> CCDData | None:
+    """Remove the roll, bring the plate scale to 0.6 arcsec and the Sun to the centre.
+
+    An image hook. Stops at first non-None result.
+
+    Parameters
+    ----------
+    ccd : `~astropy.nddata.CCDData`
+        Level-1 image. Not to be changed.
+    instrument : `~aia_ccdproc.Instrument`
+        The instrument of the image.
+    settings : `~aia_ccdproc.settings.RegistrationSettings`
+        The step's table in the recipe.
+
+    Returns
+    -------
+    `~astropy.nddata.CCDData` or None
+        The registered image, or None for an image that is not this plugin's business.
+    """
+
+
+@step()
+@hookspec(firstresult=True)
+def prep_normalize_exposure(ccd: CCDData, instrument: Instrument, settings: ExposureSettings) -> CCDData | None:
+    """Divide an image by its exposure time.
+
+    An image hook. Stops at first non-None result.
+
+    Parameters
+    ----------
+    ccd : `~astropy.nddata.CCDData`
+        Image in DN. Not to be changed.
+    instrument : `~aia_ccdproc.Instrument`
+        The instrument of the image.
+    settings : `~aia_ccdproc.settings.ExposureSettings`
+        The step's table in the recipe.
+
+    Returns
+    -------
+    `~astropy.nddata.CCDData` or None
+        The image in DN / s, or None for an image that is not this plugin's business.
+    """
+
+
+@hookspec
+def prep_resampling_methods() -> list[str]:
+    """Name the methods of this plugin's `prep_resample`.
+
+    Called when a recipe is checked and by ``aia-prep steps``. All answers are joined.
+
+    Returns
+    -------
+    list of str
+        Values of ``method`` that it takes.
+    """
+    return []
+
+
+@hookspec(firstresult=True)
+def prep_resample(
+    data: np.ndarray,
+    variance: np.ndarray | None,
+    flags: np.ndarray | None,
+    input_wcs: WCS,
+    output_wcs: WCS,
+    output_shape: tuple[int, int],
+    method: str,
+) -> Resampled | None:
+    """Resample the planes of an image from one WCS to another.
+
+    Called by ``register``. Stops at first non-None result. What is resampled is brightness: no pixel-area
+    factor is applied.
+
+    Parameters
+    ----------
+    data : `~numpy.ndarray`
+        Image, float32, shape ``(ny, nx)``, finite everywhere: pixels that are flagged hold a value
+        interpolated from their neighbours.
+    variance : `~numpy.ndarray` or None
+        Its variance, float32, same shape, finite everywhere.
+    flags : `~numpy.ndarray` or None
+        uint8, same shape: 0 good, 1 masked, 2 invalid. None if all are good.
+    input_wcs, output_wcs : `~astropy.wcs.WCS`
+        Where the pixels lie and where they shall lie. Both linear where the map between the pixels is
+        affine, else both celestial; the transformation is right either way.
+    output_shape : tuple of int
+        Rows and columns of the target.
+    method : str
+        One of the names of `prep_resampling_methods`.
+
+    Returns
+    -------
+    `~aia_ccdproc.hookspecs.Resampled` or None
+        The planes on the target's grid, or None for a method that is another engine's.
+    """

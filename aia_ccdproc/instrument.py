@@ -1,0 +1,55 @@
+"""What the chain has to know of an instrument."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+__all__ = ["Instrument"]
+
+#: Plate scale of every level-1.5 image at native resolution, arcsec per pixel (SSW ``aia_prep``).
+LEVEL15_SCALE = 0.6
+#: Rows and columns of the level-1.5 full frame.
+LEVEL15_SHAPE = (4096, 4096)
+
+
+@dataclass(frozen=True)
+class Instrument:
+    """An instrument, as ``prep_identify`` answers it.
+
+    Parameters
+    ----------
+    name : str
+        Name that people use, ``"AIA"``.
+    plate_scale : float
+        Nominal scale of an unbinned pixel, in arcsec.
+    shape : tuple of int
+        Rows and columns of the unbinned full frame.
+    pointing_series : str, optional
+        JSOC series of its pointing records; None where there is none.
+    unit : str
+        Unit of its level-1 pixels, for files that do not say.
+    """
+
+    name: str
+    plate_scale: float
+    shape: tuple[int, int]
+    pointing_series: str | None = None
+    unit: str = "DN"
+
+    def binning(self, scale: float) -> int:
+        """Tell how many native pixels stand side by side in one pixel of an image.
+
+        Parameters
+        ----------
+        scale : float
+            Plate scale of the image in arcsec per pixel.
+
+        Returns
+        -------
+        int
+            1 for a native-scale image, n for one binned n × n; 0 where the scale is no
+            whole multiple of the nominal one within the spread of the channels (3 %).
+        """
+        factor = scale / self.plate_scale
+        nearest = round(factor)
+        return nearest if nearest and abs(factor / nearest - 1) < 0.03 else 0

@@ -1,0 +1,1 @@
+"""Files and services: FITS images, their statistics, and tables of pointing records."""

@@ -1,0 +1,356 @@
+"""Reading level-1 FITS files as JSOC writes them, and writing level 1.5 so that others can read it."""
+
+from __future__ import annotations
+
+import datetime
+import errno
+import os
+import re
+import secrets
+import warnings
+import zlib
+from pathlib import Path
+from typing import Any, Literal, TypeAlias
+
+import numpy as np
+from astropy import units as u
+from astropy.io import fits
+from astropy.nddata import (
+    CCDData,
+    InverseVariance,
+    NDUncertainty,
+    StdDevUncertainty,
+    VarianceUncertainty,
+)
+
+from aia_ccdproc.errors import HeaderError, InstrumentError, ReadError, WriteError
+from aia_ccdproc.header import add_history, complete_header, wcs_from_header, without_wcs
+from aia_ccdproc.io.statistics import image_statistics
+from aia_ccdproc.plugins import get_plugin_manager
+
+__all__ = ["Compression", "read", "write"]
+
+Compression: TypeAlias = Literal["rice", "lossless"]
+
+#: Larger images than this many pixels are taken for a damaged header.
+_MOST_PIXELS = 32768**2
+#: RICE: floating-point values are rounded to this fraction of a tile's noise.
+RICE_NOISE_FRACTION = 16
+
+#: Cards that describe how pixels lie in a file, not the image.
+_STRUCTURE = re.compile(
+    r"(XTENSION|PCOUNT|GCOUNT|GROUPS|TFIELDS|THEAP|EXTNAME|EXTVER|EXTLEVEL|INHERIT|BSCALE|BZERO|BLANK|CHECKSUM|DATASUM"
+    r"|(TTYPE|TFORM|TUNIT|TDIM|TSCAL|TZERO|ZNAXIS|ZTILE|ZNAME|ZVAL)\d+"
+    r"|Z(IMAGE|CMPTYPE|BITPIX|NAXIS|QUANTIZ|DITHER0|BLANK|TENSION|PCOUNT|GCOUNT|HECKSUM|DATASUM|SIMPLE|EXTEND))$"
+)
+_PLANES = ("MASK", "UNCERT")
+_UNCERTAINTIES: dict[str, type[NDUncertainty]] = {
+    "std": StdDevUncertainty,
+    "StdDevUncertainty": StdDevUncertainty,
+    "VarianceUncertainty": VarianceUncertainty,
+    "InverseVariance": InverseVariance,
+}
+
+
+def read(path: str | os.PathLike[str], *, hdu: int | str | None = None) -> CCDData:
+    """Read an image from a FITS file: plain, tile-compressed or gzipped.
+
+    Parameters
+    ----------
+    path : str or path-like
+        The file. It is only read.
+    hdu : int or str, optional
+        Number or name of the HDU; needed only where a file holds more than one image.
+
+    Returns
+    -------
+    `~astropy.nddata.CCDData`
+        The image as float32, shape ``(ny, nx)``, BSCALE, BZERO and BLANK applied; pixels that are blank
+        or NaN are NaN and masked. The unit is BUNIT's, PIXLUNIT's, or the instrument's. The header is
+        complete, WCS keywords included; cards that are not valid FITS are mended: a text without its
+        closing quote is kept, a bare ``nan`` becomes an empty value. MASK and UNCERT
+        extensions are read back.
+
+    Raises
+    ------
+    ReadError
+        If the file cannot be read, is not FITS, is cut off or damaged, or holds no or several images.
+    HeaderError
+        If the header has no celestial WCS.
+    InstrumentError
+        If no plugin knows the instrument.
+    """
+    path = Path(path)
+    try:
+        # Verification is ours: what astropy would warn of is mended or reported below.
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            with fits.open(path, memmap=False, lazy_load_hdus=False) as hdus:
+                _refuse_truncated(path, caught)
+                image = _find_image(path, hdus, hdu)
+                header = _clean_header(hdus, image)
+                data = np.asarray(image.data).astype(np.float32, copy=False)
+                mask, uncertainty = _read_planes(hdus, image)
+            _refuse_truncated(path, caught)
+    except ReadError:
+        raise
+    except FileNotFoundError:
+        raise ReadError(f"{path}: no such file") from None
+    except (
+        OSError,
+        EOFError,
+        zlib.error,
+        TypeError,
+        ValueError,
+        KeyError,
+        IndexError,
+        fits.VerifyError,
+    ) as error:
+        raise ReadError(f"{path}: {_why_unreadable(path, error)}") from error
+    if not data.dtype.isnative:
+        data = data.astype(data.dtype.newbyteorder("="))
+    try:
+        unit = _unit(header)
+        wcs = wcs_from_header(header)
+    except (HeaderError, InstrumentError) as error:
+        raise type(error)(f"{path}: {error}") from error
+    invalid = ~np.isfinite(data)
+    if invalid.any():
+        mask = invalid if mask is None else mask | invalid
+    return CCDData(data, unit=unit, mask=mask, uncertainty=uncertainty, header=header, wcs=wcs)
+
+
+def _refuse_truncated(path: Path, caught: list[warnings.WarningMessage]) -> None:
+    for warning in caught:
+        if "truncated:" in str(warning.message):
+            sizes = re.findall(r"\d+", str(warning.message).replace(str(path), ""))
+            raise ReadError(f"{path}: cut off: the file has {sizes[0]} bytes of {sizes[1]}")
+
+
+def _why_unreadable(path: Path, error: Exception) -> str:
+    if path.is_dir():
+        return "is a folder"
+    if isinstance(error, PermissionError):
+        return "may not be read (permission denied)"
+    if path.stat().st_size == 0:
+        return "is empty"
+    text = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+    if "SIMPLE" in text or "corrupt FITS" in text:
+        return "is not a FITS file"
+    return f"is damaged or cut off ({text})"
+
+
+def _is_image(hdu: Any) -> bool:
+    return hdu.is_image and hdu.header.get("NAXIS", 0) > 0
+
+
+def _find_image(path: Path, hdus: fits.HDUList, wanted: int | str | None) -> Any:
+    images = [hdu for hdu in hdus if _is_image(hdu) and hdu.name not in _PLANES]
+    if wanted is not None:
+        try:
+            image = hdus[wanted]
+        except (KeyError, IndexError):
+            raise ReadError(f"{path}: no HDU {wanted!r}; there are {len(hdus)}") from None
+        if not _is_image(image):
+            raise ReadError(f"{path}: HDU {wanted!r} holds no image")
+    elif not images:
+        raise ReadError(f"{path}: holds no image")
+    elif len(images) > 1:
+        which = ", ".join(f"{hdus.index(hdu)} ({hdu.name or 'unnamed'}, {_axes(hdu)})" for hdu in images)
+        raise ReadError(f"{path}: holds {len(images)} images: HDU {which}; say which: hdu=")
+    else:
+        image = images[0]
+    axes = [image.header.get(f"NAXIS{i + 1}") for i in range(image.header["NAXIS"])]
+    if len(axes) != 2:
+        raise ReadError(f"{path}: the image has {len(axes)} axes ({_axes(image)}), not 2")
+    if not all(isinstance(n, int) and n > 1 for n in axes) or axes[0] * axes[1] > _MOST_PIXELS:
+        raise ReadError(f"{path}: an image of {_axes(image)} pixels makes no sense")
+    return image
+
+
+def _axes(hdu: Any) -> str:
+    return "x".join(str(hdu.header.get(f"NAXIS{i + 1}")) for i in range(hdu.header["NAXIS"]))
+
+
+def _read_planes(hdus: fits.HDUList, image: Any) -> tuple[np.ndarray | None, NDUncertainty | None]:
+    shape = (image.header["NAXIS2"], image.header["NAXIS1"])
+    found = {name: hdus[name] for name in _PLANES if name in hdus and hdus[name].shape == shape}
+    mask = found["MASK"].data.astype(bool) if "MASK" in found else None
+    if "UNCERT" not in found:
+        return mask, None
+    kind = _UNCERTAINTIES.get(found["UNCERT"].header.get("UTYPE", "std"), StdDevUncertainty)
+    return mask, kind(found["UNCERT"].data.astype(np.float32))
+
+
+def _unit(header: fits.Header) -> u.UnitBase:
+    instrument = get_plugin_manager().identify(header)
+    for keyword in ("BUNIT", "PIXLUNIT"):
+        text = header.get(keyword)
+        if isinstance(text, str) and text.strip():
+            try:
+                return u.Unit(text.strip())
+            except ValueError:
+                break  # words: "Arbitrary intensity units"
+    return u.Unit(instrument.unit)
+
+
+# -- cards that are not FITS ---------------------------------------------------------------------
+
+_OPEN_TEXT = re.compile(r"'((?:[^']|'')*)$")
+_NOT_A_NUMBER = re.compile(r"[+-]?(nan|inf|infinity)\b", re.IGNORECASE)
+
+
+def _clean_header(hdus: fits.HDUList, image: Any) -> fits.Header:
+    header = image.header.copy()
+    for keyword, value in _mended_cards(_raw_header(image)).items():
+        position = header.index(keyword)
+        del header[position]
+        header.insert(position, fits.Card(keyword, value))
+    if image is not hdus[0]:
+        header.extend(hdus[0].header, unique=True, strip=True)
+    kept = [card for card in header.cards if not _STRUCTURE.match(card.keyword)]
+    return fits.Header(kept, copy=True)
+
+
+def _raw_header(image: Any) -> str:
+    info = image.fileinfo()
+    stream = info["file"]
+    stream.seek(info["hdrLoc"])
+    return stream.read(info["datLoc"] - info["hdrLoc"]).decode("latin-1")
+
+
+def _mended_cards(raw: str) -> dict[str, object]:
+    """Find the cards of a raw header that no FITS reader can parse, and read out of them what there is."""
+    mended: dict[str, object] = {}
+    for start in range(0, len(raw), 80):
+        card = raw[start : start + 80]
+        if card[8:10] != "= ":
+            continue
+        keyword, text = card[:8].strip(), card[10:].strip()
+        open_text = _OPEN_TEXT.match(text)
+        if open_text:
+            mended[keyword] = open_text.group(1).replace("''", "'").rstrip()
+        elif _NOT_A_NUMBER.match(text):
+            mended[keyword] = None
+    return mended
+
+
+# -- writing -------------------------------------------------------------------------------------
+
+
+def write(
+    ccd: CCDData,
+    path: str | os.PathLike[str],
+    *,
+    overwrite: bool = False,
+    compression: Compression | None = None,
+) -> Path:
+    """Write an image to a FITS file, whole or not at all.
+
+    Parameters
+    ----------
+    ccd : `~astropy.nddata.CCDData`
+        The image, shape ``(ny, nx)``; not changed.
+    path : str or path-like
+        The file to make. It is written under a temporary name in the same folder and then renamed. A name that
+        ends in ``.gz`` is gzipped.
+    overwrite : bool
+        Whether a file that is there already may be replaced.
+    compression : {"rice", "lossless"}, optional
+        Tile compression. ``"rice"``: RICE_1, values rounded to 1/16 of the noise of their row,
+        with subtractive dithering. ``"lossless"``: GZIP_2, every float32 bit kept. By default none, and the image is
+        in the primary HDU; a compressed one is in extension 1.
+
+    Returns
+    -------
+    `~pathlib.Path`
+        The file.
+
+    Raises
+    ------
+    WriteError
+        If the file is there already, or cannot be written. Nothing is left behind.
+
+    Notes
+    -----
+    Pixels are float32; mask and uncertainty go to extensions MASK and UNCERT, as astropy's ``CCDData.read`` expects
+    them. DATAMIN to DATAP99 are computed anew over the good pixels, and CHECKSUM and DATASUM added.
+    """
+    path = Path(path)
+    if path.exists() and not overwrite:
+        raise WriteError(f"{path}: is there already; overwrite = True replaces it")
+    if compression not in (None, "rice", "lossless"):
+        raise WriteError(f"{path}: unknown compression {compression!r}; there are: 'rice', 'lossless'")
+    hdus = _hdus(ccd, compression)
+    temporary = path.with_name(f".{secrets.token_hex(4)}.tmp.{path.name}")
+    try:
+        # Keywords such as HIERARCH ones from ccdproc are the user's; astropy need not comment on them.
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", fits.verify.VerifyWarning)
+            hdus.writeto(temporary, checksum=True, output_verify="silentfix+exception")
+        temporary.replace(path)
+    except (OSError, fits.VerifyError) as error:
+        raise WriteError(f"{path}: {_why_unwritable(path, error)}") from error
+    finally:
+        temporary.unlink(missing_ok=True)
+    return path
+
+
+def _why_unwritable(path: Path, error: Exception) -> str:
+    if not path.parent.is_dir():
+        return f"the folder {path.parent} does not exist"
+    number = getattr(error, "errno", None)
+    if number == errno.ENOSPC:
+        return "the disk is full"
+    if number in (errno.EACCES, errno.EPERM, errno.EROFS):
+        return f"the folder {path.parent} may not be written to"
+    return f"cannot be written ({error})"
+
+
+def _hdus(ccd: CCDData, compression: Compression | None) -> fits.HDUList:
+    data = np.asarray(ccd.data).astype(np.float32, copy=False)
+    header = _output_header(ccd, data)
+    if compression == "rice":
+        add_history(header, f"write: RICE_1, values rounded to 1/{RICE_NOISE_FRACTION} of the noise of their row")
+        image = fits.CompImageHDU(
+            data,
+            header,
+            compression_type="RICE_1",
+            quantize_level=RICE_NOISE_FRACTION,
+            quantize_method=fits.hdu.compressed.SUBTRACTIVE_DITHER_1,
+            dither_seed=1,
+        )
+    elif compression == "lossless":
+        image = fits.CompImageHDU(data, header, compression_type="GZIP_2", quantize_level=0)
+    else:
+        image = fits.PrimaryHDU(data, header)
+    hdus = fits.HDUList([image] if compression is None else [fits.PrimaryHDU(), image])
+    if ccd.mask is not None:
+        mask = np.broadcast_to(np.asarray(ccd.mask, dtype=bool), data.shape).astype(np.uint8)
+        hdus.append(_plane(mask, "MASK", compression))
+    if ccd.uncertainty is not None:
+        plane = _plane(np.asarray(ccd.uncertainty.array, dtype=np.float32), "UNCERT", compression)
+        plane.header["UTYPE"] = type(ccd.uncertainty).__name__
+        hdus.append(plane)
+    return hdus
+
+
+def _plane(array: np.ndarray, name: str, compression: Compression | None) -> Any:
+    if compression is None:
+        return fits.ImageHDU(array, name=name)
+    return fits.CompImageHDU(array, name=name, compression_type="GZIP_2", quantize_level=0)
+
+
+def _output_header(ccd: CCDData, data: np.ndarray) -> fits.Header:
+    try:
+        header = complete_header(ccd)
+    except HeaderError:  # no WCS that holds for these pixels: none is better than a wrong one
+        header = without_wcs(fits.Header(ccd.header))
+    header = fits.Header([card for card in header.cards if not _STRUCTURE.match(card.keyword)], copy=True)
+    header["BUNIT"] = (ccd.unit.to_string(), "Unit of the pixels")
+    header.update(image_statistics(data, ccd.mask))
+    header["DATE"] = (
+        datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%S"),
+        "[ISO] Date_time of processing; ISO 8601",
+    )
+    return header

@@ -1,0 +1,232 @@
+"""Tables of master pointing records, and the choice of a record from one.
+
+The columns are those of JSOC's series ``aia.master_pointing3h``: T_START and T_STOP, and for every channel
+``A_094_X0``, ``A_094_Y0``, ``A_094_IMSCALE``, ``A_094_INSTROT``, the wavelength in three digits or four.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import math
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from astropy import units as u
+from astropy.io import ascii as ascii_tables
+from astropy.table import MaskedColumn, Table
+from astropy.time import Time
+
+from aia_ccdproc.errors import HeaderError, PointingError
+from aia_ccdproc.header import parse_time
+
+__all__ = ["SERIES", "PointingRecord", "PointingTable", "read_pointing_table"]
+
+SERIES = "aia.master_pointing3h"
+
+#: What a record holds of a channel, with the units of JSOC's table.
+_VALUES = {"X0": u.pix, "Y0": u.pix, "IMSCALE": u.arcsec / u.pix, "INSTROT": u.deg}
+#: Columns that may hold JSOC's number of the record.
+_RECORD_NUMBERS = ("MPO_RECNUM", "*recnum*", "RECNUM", "recnum")
+
+
+@dataclass(frozen=True)
+class PointingRecord:
+    """The pointing of one channel over one stretch of time."""
+
+    name: str
+    """As MPO_REC has it: ``aia.master_pointing3h[:#34506]``, or by T_START where the number is not known."""
+    start: str
+    """T_START, UTC, ISO."""
+    x0: float
+    """Column of the Sun's centre in the full frame, counted from 0, in pixels."""
+    y0: float
+    """Row of the Sun's centre in the full frame, counted from 0, in pixels."""
+    image_scale: float
+    """Plate scale, arcsec per pixel."""
+    instrument_roll: float
+    """Roll of the instrument against the spacecraft, degrees."""
+
+
+@dataclass(frozen=True)
+class PointingTable:
+    """Master pointing records, ready to be asked.
+
+    Parameters
+    ----------
+    table : `~astropy.table.Table`
+        Records with JSOC's columns, or one row for every record and channel with the columns WAVELNTH, X0, Y0,
+        IMSCALE and INSTROT.
+    name : str
+        What to call the table in messages and in headers.
+
+    Raises
+    ------
+    PointingError
+        If a column is missing, or a time cannot be read.
+    """
+
+    table: Table
+    name: str = "table"
+    _start: Time = field(init=False, repr=False)
+    _stop: Time = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        missing = [key for key in ("T_START", "T_STOP") if key not in self.table.colnames]
+        if missing:
+            raise PointingError(f"{self.name}: no pointing table: column {', '.join(missing)} is missing")
+        if len(self.table) == 0:
+            raise PointingError(f"{self.name}: the pointing table is empty")
+        for key, attribute in (("T_START", "_start"), ("T_STOP", "_stop")):
+            try:
+                object.__setattr__(self, attribute, _times(self.table[key]))
+            except HeaderError as error:
+                raise PointingError(f"{self.name}: column {key}: {error}") from error
+
+    @functools.cached_property
+    def digest(self) -> str:
+        """The first 16 hexadecimal digits of the SHA-256 of the table's rows, whatever its file looked like."""
+        lines = [",".join(self.table.colnames), *(",".join(map(str, row)) for row in self.table.iterrows())]
+        return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:16]
+
+    def record(self, time: Time, channel: int) -> PointingRecord:
+        """Choose the record that holds at a time: T_START <= time < T_STOP.
+
+        Parameters
+        ----------
+        time : `~astropy.time.Time`
+            T_OBS of the exposure.
+        channel : int
+            Wavelength of the channel, angstrom.
+
+        Returns
+        -------
+        `PointingRecord`
+            The record; where two overlap, the one that starts later, for JSOC cuts a provisional one short.
+
+        Raises
+        ------
+        PointingError
+            If none covers the time, or the one that does lacks a value for the channel.
+        """
+        covers = (self._start <= time) & (time < self._stop)
+        columns = {} if "WAVELNTH" in self.table.colnames else self._columns(channel)
+        if not columns:
+            covers &= np.asarray(self.table["WAVELNTH"]).astype(int) == channel
+        if not covers.any():
+            raise PointingError(
+                f"no {SERIES} record covers T_OBS={time.isot} ({channel} Å); the table {self.name} spans "
+                f"{self._start.min().isot[:16]} to {self._stop.max().isot[:16]}. Give another table"
+            )
+        rows = np.flatnonzero(covers)
+        index = int(rows[np.argmax(self._start[rows].mjd)])
+        row = self.table[index]
+        start = self._start[index].isot
+        values = {key: _value(row[columns.get(key, key)], unit) for key, unit in _VALUES.items()}
+        absent = [key for key, value in values.items() if not math.isfinite(value)]
+        if absent:
+            raise PointingError(
+                f"the {SERIES} record of {start} in {self.name} has no {', '.join(absent)} for {channel} Å. "
+                "Give another table"
+            )
+        return PointingRecord(
+            name=f"{SERIES}[{self._number(row) or start + 'Z'}]",
+            start=start,
+            x0=values["X0"],
+            y0=values["Y0"],
+            image_scale=values["IMSCALE"],
+            instrument_roll=values["INSTROT"],
+        )
+
+    def _columns(self, channel: int) -> dict[str, str]:
+        spelled = [f"A_{channel:03d}_", f"A_{channel:04d}_", f"A{channel:03d}_", f"A{channel:04d}_"]
+        for prefix in spelled:
+            columns = {key: prefix + key for key in _VALUES}
+            if all(column in self.table.colnames for column in columns.values()):
+                return columns
+        wanted = ", ".join(spelled[0] + key for key in _VALUES)
+        raise PointingError(f"{self.name}: no columns for {channel} Å; looked for {wanted}")
+
+    def _number(self, row: Any) -> str:
+        for column in _RECORD_NUMBERS:
+            if column in self.table.colnames and not np.ma.is_masked(row[column]):
+                return f":#{int(row[column])}"
+        return ""
+
+
+def _times(column: Any) -> Time:
+    if isinstance(column, Time):
+        return column.utc
+    texts = [str(value).strip() for value in column]
+    try:
+        return Time([text.removesuffix("Z") for text in texts], format="isot", scale="utc")
+    except ValueError:
+        return Time([parse_time(text) for text in texts])
+
+
+def _value(cell: Any, unit: u.UnitBase) -> float:
+    if np.ma.is_masked(cell):
+        return math.nan
+    if isinstance(cell, u.Quantity):
+        return float(cell.to_value(unit))
+    try:
+        return float(cell)
+    except ValueError:  # JSOC writes MISSING
+        return math.nan
+
+
+def read_pointing_table(source: str | os.PathLike[str] | Table) -> PointingTable:
+    """Read a table of pointing records.
+
+    Parameters
+    ----------
+    source : str, path-like or `~astropy.table.Table`
+        Path of an ECSV file or of a CSV file with JSOC's columns, or the table itself. A file is parsed once for
+        as long as it does not change.
+
+    Returns
+    -------
+    `PointingTable`
+        The table.
+
+    Raises
+    ------
+    PointingError
+        If there is no such file, or it is no pointing table.
+    """
+    if isinstance(source, Table):
+        return PointingTable(source, "given")
+    path = Path(source)
+    try:
+        status = path.stat()
+    except OSError as error:
+        raise PointingError(f"{path}: no such pointing table ({error.strerror})") from None
+    return _read_file(path, status.st_mtime_ns, status.st_size)
+
+
+@functools.lru_cache(maxsize=8)
+def _read_file(path: Path, _modified: int, _size: int) -> PointingTable:
+    try:
+        text = path.read_text(encoding="utf-8")
+        is_ecsv = text.startswith("# %ECSV")
+        table = ascii_tables.read(
+            text,
+            format="ecsv" if is_ecsv else "csv",
+            **({} if is_ecsv else {"comment": r"\s*#"}),
+        )
+    except (OSError, UnicodeDecodeError, ValueError, ascii_tables.InconsistentTableError) as error:
+        raise PointingError(f"{path}: cannot be read as ECSV or CSV ({str(error).splitlines()[0]})") from error
+    return PointingTable(_plain(table), path.name)
+
+
+def _plain(table: Table) -> Table:
+    """Turn columns of text that are numbers but for JSOC's MISSING into numbers."""
+    for name in table.colnames:
+        if table[name].dtype.kind in "US" and name.startswith("A"):
+            cells = [str(cell) for cell in table[name]]
+            numbers = [_value(cell, u.one) for cell in cells]
+            table[name] = MaskedColumn(numbers, mask=~np.isfinite(numbers))
+    return table

@@ -1,0 +1,94 @@
+"""The statistics of its pixels that an AIA header carries, DATAMIN to DATAP99."""
+
+from __future__ import annotations
+
+import numpy as np
+from astropy.io import fits
+
+__all__ = ["image_statistics", "without_statistics"]
+
+_PERCENTILES = (1, 10, 25, 75, 90, 95, 98, 99)
+_KEYWORDS = frozenset(
+    ["DATAMIN", "DATAMAX", "DATAMEDN", "DATAMEAN", "DATARMS", "DATASKEW", "DATAKURT", "DATACENT"]
+    + [f"DATAP{p:02d}" for p in _PERCENTILES]
+)
+
+
+def without_statistics(header: fits.Header) -> fits.Header:
+    """Copy a header without the statistics of pixels that are no longer these.
+
+    Parameters
+    ----------
+    header : `~astropy.io.fits.Header`
+        The header; not changed.
+
+    Returns
+    -------
+    `~astropy.io.fits.Header`
+        The copy.
+    """
+    return fits.Header([card for card in header.cards if card.keyword not in _KEYWORDS], copy=True)
+
+
+def image_statistics(data: np.ndarray, mask: np.ndarray | None = None) -> fits.Header:
+    """Compute the statistics that JSOC and SSW write, over the pixels that are good.
+
+    Parameters
+    ----------
+    data : `~numpy.ndarray`
+        Image, shape ``(ny, nx)``.
+    mask : `~numpy.ndarray`, optional
+        True for pixels to leave out. Pixels that are not finite are left out in any case.
+
+    Returns
+    -------
+    `~astropy.io.fits.Header`
+        TOTVALS, DATAVALS, MISSVALS, PERCENTD and, if any pixel is good, DATAMIN, DATAMAX, DATAMEDN,
+        DATAMEAN, DATARMS, DATASKEW, DATAKURT (excess), DATACENT and the percentiles. DATARMS is the rms
+        deviation from the mean.
+
+    Notes
+    -----
+    One sort gives all order statistics; numpy's vectorised one takes 0.1 s for 4096 x 4096 float32.
+    """
+    good = np.isfinite(data)
+    if mask is not None:
+        good &= ~mask
+    whole = bool(good.all())
+    values = np.sort(data if whole else data[good], axis=None)
+    count = values.size
+    cards = fits.Header()
+    cards["TOTVALS"] = (data.size, "Expected number of data values (pixels)")
+    cards["DATAVALS"] = (count, "Actual number of data values in image")
+    cards["MISSVALS"] = (data.size - count, "Missing values: TOTVALS - DATAVALS")
+    cards["PERCENTD"] = (100 * count / data.size, "Percent data; 100*DATAVALS/TOTVALS")
+    if not count:
+        return cards
+    mean = float(values.mean(dtype=np.float64))
+    deviation = values - values.dtype.type(mean)
+    square = deviation * deviation
+    variance = float(square.mean(dtype=np.float64))
+    third = float(np.multiply(square, deviation, out=deviation).mean(dtype=np.float64))
+    fourth = float(np.multiply(square, square, out=square).mean(dtype=np.float64))
+    cards["DATAMIN"] = (float(values[0]), "Minimum value of all pixels")
+    cards["DATAMAX"] = (float(values[-1]), "Maximum value of all pixels")
+    cards["DATAMEDN"] = (_quantile(values, 0.5), "Median value of all pixels")
+    cards["DATAMEAN"] = (mean, "Mean value of all pixels")
+    cards["DATARMS"] = (variance**0.5, "Rms deviation from the mean value of all pixels")
+    if variance > 0:
+        cards["DATASKEW"] = (third / variance**1.5, "Skewness from the mean value of all pixels")
+        cards["DATAKURT"] = (fourth / variance**2 - 3, "Kurtosis of all pixels")
+    middle = data.shape[1] // 2
+    column = data[:, middle] if whole else data[:, middle][good[:, middle]]
+    if column.size:
+        cards["DATACENT"] = (float(np.median(column)), "Median value of center column of the image")
+    for percent in _PERCENTILES:
+        cards[f"DATAP{percent:02d}"] = (_quantile(values, percent / 100), f"{percent} percentile")
+    return cards
+
+
+def _quantile(ordered: np.ndarray, fraction: float) -> float:
+    position = fraction * (ordered.size - 1)
+    below = int(position)
+    above = min(below + 1, ordered.size - 1)
+    return float(ordered[below] + (position - below) * (float(ordered[above]) - float(ordered[below])))

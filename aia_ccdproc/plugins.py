@@ -1,0 +1,389 @@
+"""The plugin manager: which hooks there are, who implements them, and who is in whose way."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import os
+import threading
+import typing
+import warnings
+from collections.abc import Callable, Collection, Iterable
+from dataclasses import dataclass
+from importlib.metadata import EntryPoint, entry_points
+from typing import Any
+
+import pluggy
+
+from aia_ccdproc import hookspecs
+from aia_ccdproc.errors import InstrumentError, PluginError, PluginWarning, choices
+from aia_ccdproc.hookspecs import PROJECT, Place
+from aia_ccdproc.settings import StepSettings
+
+if typing.TYPE_CHECKING:
+    from astropy.io import fits
+
+    from aia_ccdproc.instrument import Instrument
+
+__all__ = ["BrokenPlugin", "Plugin", "PrepPluginManager", "Step", "get_plugin_manager"]
+
+#: Entry-point group by which plugins are found.
+ENTRY_POINTS = "aia_ccdproc"
+#: Environment variable: distributions to load beside the core, separated by commas; unset: all of them.
+CHOSEN = "AIA_CCDPROC_PLUGINS"
+CORE = "aia-ccdproc"
+
+
+@dataclass(frozen=True)
+class Plugin:
+    """A loaded plugin: an entry point of a distribution."""
+
+    name: str
+    distribution: str
+    version: str
+
+    def __str__(self) -> str:
+        return f"{self.distribution} {self.version}".rstrip()
+
+
+@dataclass(frozen=True)
+class BrokenPlugin:
+    """A plugin that could not be loaded, and why."""
+
+    name: str
+    distribution: str
+    version: str
+    reason: str
+
+    def __str__(self) -> str:
+        return f"{self.distribution} ({self.name}): {self.reason}"
+
+
+@dataclass(frozen=True)
+class Step:
+    """A step of the chain, as its hook declares it."""
+
+    name: str
+    hook: str
+    takes_header: bool
+    settings: type[StepSettings]
+    place: Place
+    summary: str
+
+
+class PrepPluginManager(pluggy.PluginManager):
+    """Holds the hooks and their implementations.
+
+    Parameters
+    ----------
+    chosen : collection of str, optional
+        Distributions or entry points to load beside the core; None for all that are installed.
+    """
+
+    def __init__(self, chosen: Collection[str] | None = None) -> None:
+        super().__init__(PROJECT)
+        self.plugins: dict[str, Plugin] = {}
+        self.broken: list[BrokenPlugin] = []
+        self._answer = threading.local()
+        self.add_hookspecs(hookspecs)
+        self._load(chosen)
+
+    # -- loading ---------------------------------------------------------------------------------
+
+    def _load(self, chosen: Collection[str] | None) -> None:
+        found = sorted(entry_points(group=ENTRY_POINTS), key=lambda point: (_distribution(point)[0], point.name))
+        if chosen is not None:
+            known = {name for point in found for name in (_distribution(point)[0], point.name)}
+            for name in sorted(set(chosen) - known):
+                raise PluginError(f"no plugin {name!r} is installed; {choices(name, sorted(known - {CORE}))}")
+        for point in found:
+            distribution, version = _distribution(point)
+            if chosen is None or distribution == CORE or distribution in chosen or point.name in chosen:
+                self._load_entry_point(point, distribution, version)
+        for impl in self._implementations("prep_addhooks"):
+            try:
+                impl.function(self)
+            except Exception as error:  # as on import
+                self._drop(impl.plugin_name, f"{type(error).__name__}: {error}")
+        self.refuse_unknown_hooks()
+
+    def _load_entry_point(self, point: EntryPoint, distribution: str, version: str) -> None:
+        try:
+            self.add(point.load(), Plugin(point.name, distribution, version))
+        except Exception as error:  # whatever a foreign module raises on import
+            if distribution == CORE:
+                raise
+            self._set_aside(Plugin(point.name, distribution, version), f"{type(error).__name__}: {error}")
+
+    def add(self, implementation: object, plugin: Plugin) -> None:
+        """Register a plugin under its distribution's name.
+
+        Parameters
+        ----------
+        implementation : module or object
+            What holds the functions marked with `hookimpl`.
+        plugin : `Plugin`
+            Who it is.
+        """
+        name = f"{plugin.distribution}:{plugin.name}"
+        self.register(implementation, name)
+        self.plugins[name] = plugin
+        for caller in self.get_hookcallers(implementation) or ():
+            for impl in caller.get_hookimpls():
+                if impl.plugin is implementation and not (impl.wrapper or impl.hookwrapper):
+                    impl.function = self._remembering(impl.function, plugin)  # type: ignore[misc]
+
+    def _remembering(self, function: Callable[..., Any], plugin: Plugin) -> Callable[..., Any]:
+        # Pluggy does not tell who answered a firstresult hook; HISTORY and conflicts need to know.
+        @functools.wraps(function)
+        def call(*arguments: Any) -> Any:
+            result = function(*arguments)
+            if result is not None:
+                self._answer.plugin = plugin
+            return result
+
+        return call
+
+    def refuse_unknown_hooks(self) -> None:
+        """Set plugins aside that implement a hook which nobody declares."""
+        known = [name for name in dir(self.hook) if name.startswith("prep_") and getattr(self.hook, name).has_spec()]
+        for name, implementation in self.list_name_plugin():
+            for caller in self.get_hookcallers(implementation) or ():
+                optional = all(impl.optionalhook for impl in caller.get_hookimpls() if impl.plugin is implementation)
+                if not caller.has_spec() and not optional:
+                    self._drop(name, f"implements the unknown hook {caller.name}; {choices(caller.name, known)}")
+                    break
+
+    def _drop(self, name: str, reason: str) -> None:
+        self.unregister(name=name)
+        self._set_aside(self.plugins.pop(name), reason)
+
+    def _set_aside(self, plugin: Plugin, reason: str) -> None:
+        broken = BrokenPlugin(plugin.name, plugin.distribution, plugin.version, reason)
+        self.broken.append(broken)
+        warnings.warn(f"plugin left out: {broken}", PluginWarning, stacklevel=2)
+
+    # -- asking ----------------------------------------------------------------------------------
+
+    def steps(self) -> dict[str, Step]:
+        """List the steps that can stand in a recipe.
+
+        Returns
+        -------
+        dict of str to `Step`
+            By name, in canonical order: that of the declarations, a plugin's own step moved in front of the
+            steps it has to precede.
+        """
+        specs = [caller.spec for caller in vars(self.hook).values() if caller.spec is not None]
+        sources = list(dict.fromkeys(spec.function.__code__.co_filename for spec in specs))
+        specs.sort(
+            key=lambda spec: (
+                sources.index(spec.function.__code__.co_filename),
+                spec.function.__code__.co_firstlineno,
+            )
+        )
+        declared = [_step(spec.name, spec.function) for spec in specs if hasattr(spec.function, "prep_step")]
+        ordered: list[Step] = []
+        for step in declared:
+            follows = [i for i, other in enumerate(ordered) if other.name in step.place.before]
+            ordered.insert(min(follows, default=len(ordered)), step)
+        return {step.name: step for step in ordered}
+
+    def who_implements(self, hook: str) -> list[Plugin]:
+        """List the plugins that implement a hook, in the order in which they are asked.
+
+        Parameters
+        ----------
+        hook : str
+            Name of the hook, ``prep_register``.
+
+        Returns
+        -------
+        list of `Plugin`
+            Wrappers not among them.
+        """
+        return [self.plugins[impl.plugin_name] for impl in reversed(self._implementations(hook))]
+
+    def hooks_of(self, plugin: Plugin) -> list[str]:
+        """List the hooks that a plugin implements.
+
+        Parameters
+        ----------
+        plugin : `Plugin`
+            The plugin.
+
+        Returns
+        -------
+        list of str
+            Names of hooks.
+        """
+        implementation = self.get_plugin(f"{plugin.distribution}:{plugin.name}")
+        return sorted(caller.name for caller in self.get_hookcallers(implementation) or ())
+
+    def _implementations(self, hook: str) -> list[pluggy.HookImpl]:
+        return [i for i in getattr(self.hook, hook).get_hookimpls() if not (i.wrapper or i.hookwrapper)]
+
+    def resampling_methods(self) -> list[str]:
+        """List the names that ``method`` of ``register`` takes.
+
+        Returns
+        -------
+        list of str
+            The core's first, then those of the engines that plugins bring.
+        """
+        answers = self.hook.prep_resampling_methods()
+        return [method for answer in reversed(answers) for method in answer]
+
+    def identify(self, header: fits.Header) -> Instrument:
+        """Ask the plugins which instrument an image is of.
+
+        Parameters
+        ----------
+        header : `~astropy.io.fits.Header`
+            Complete header.
+
+        Returns
+        -------
+        `~aia_ccdproc.Instrument`
+            The instrument.
+
+        Raises
+        ------
+        InstrumentError
+            If no plugin knows it.
+        """
+        instrument: Instrument | None = self.hook.prep_identify(header=header)
+        if instrument is None:
+            said = {key: header.get(key) for key in ("TELESCOP", "INSTRUME", "WAVELNTH")}
+            raise InstrumentError(
+                f"unknown instrument: {', '.join(f'{key}={value!r}' for key, value in said.items())}; "
+                f"asked: {self._names(self.who_implements('prep_identify'))}"
+            )
+        return instrument
+
+    def find(self, name: str) -> list[str]:
+        """Find the plugins that a recipe means by a distribution's or an entry point's name.
+
+        Parameters
+        ----------
+        name : str
+            ``aia-ccdproc-cubic`` or ``cubic``.
+
+        Returns
+        -------
+        list of str
+            Names under which they are registered.
+
+        Raises
+        ------
+        PluginError
+            If there is none, or it is broken.
+        """
+        found = [key for key, plugin in self.plugins.items() if name in (plugin.distribution, plugin.name)]
+        if not found:
+            for broken in self.broken:
+                if name in (broken.distribution, broken.name):
+                    raise PluginError(f"plugin {name!r} could not be loaded: {broken.reason}")
+            known = sorted({plugin.distribution for plugin in self.plugins.values()})
+            raise PluginError(f"no plugin {name!r}; {choices(name, known)}")
+        return found
+
+    def call_step(self, step: Step, plugin: str | None = None, **arguments: Any) -> tuple[Any, Plugin]:
+        """Have a step done by the plugin whose business it is.
+
+        Parameters
+        ----------
+        step : `Step`
+            The step.
+        plugin : str, optional
+            The distribution or entry point to do it, where a recipe chooses.
+        **arguments : object
+            ``header`` or ``ccd``, ``instrument`` and ``settings``.
+
+        Returns
+        -------
+        result : object
+            What the hook returned.
+        answered : `Plugin`
+            Who returned it.
+
+        Raises
+        ------
+        InstrumentError
+            If nobody takes the image.
+        PluginError
+            If two plugins do, or the chosen one is not there.
+        """
+        caller = getattr(self.hook, step.hook)
+        if plugin is not None:
+            mine = self.find(plugin)
+            others = [i.plugin for i in self._implementations(step.hook) if i.plugin_name not in mine]
+            caller = self.subset_hook_caller(step.hook, others)
+        result = caller(**arguments)
+        if result is None:
+            asked = [p for p in self.who_implements(step.hook) if plugin in (None, p.distribution, p.name)]
+            left_out = f"; could not be loaded: {'; '.join(map(str, self.broken))}" if self.broken else ""
+            raise InstrumentError(
+                f"no plugin does {step.name} for {arguments['instrument'].name}; asked: {self._names(asked)}{left_out}"
+            )
+        answered: Plugin = self._answer.plugin
+        if plugin is None:
+            self._refuse_conflict(step, answered, arguments)
+        return result, answered
+
+    def _refuse_conflict(self, step: Step, answered: Plugin, arguments: dict[str, Any]) -> None:
+        # The core stands behind every plugin (trylast) and is in nobody's way.
+        rivals = [i for i in self._implementations(step.hook) if not i.trylast]
+        if len(rivals) < 2 or answered not in [self.plugins[i.plugin_name] for i in rivals]:
+            return
+        for rival in rivals:
+            other = self.plugins[rival.plugin_name]
+            if other != answered and rival.function(*[arguments[n] for n in rival.argnames]) is not None:
+                raise PluginError(
+                    f"{answered.distribution} and {other.distribution} both do {step.name} for "
+                    f'{arguments["instrument"].name}; choose one in the recipe: plugin = "{answered.distribution}"'
+                )
+
+    @staticmethod
+    def _names(plugins: Iterable[Plugin]) -> str:
+        return ", ".join(dict.fromkeys(str(plugin) for plugin in plugins)) or "nobody"
+
+
+def _distribution(point: EntryPoint) -> tuple[str, str]:
+    return (point.dist.name, point.dist.version) if point.dist else ("unknown", "")
+
+
+def _step(hook: str, function: Callable[..., Any]) -> Step:
+    parameters = inspect.signature(function).parameters
+    schema = parameters["settings"].annotation
+    if isinstance(schema, str):  # the other annotations may name what is imported for type checking only
+        schema = eval(schema, function.__globals__)
+    return Step(
+        name=hook.removeprefix("prep_"),
+        hook=hook,
+        takes_header="header" in parameters,
+        settings=schema,
+        place=function.prep_step,  # type: ignore[attr-defined]
+        summary=(inspect.getdoc(function) or "").partition("\n")[0],
+    )
+
+
+@functools.cache
+def get_plugin_manager() -> PrepPluginManager:
+    """Get the manager with the plugins that are installed.
+
+    The environment variable ``AIA_CCDPROC_PLUGINS`` holds the distributions (or entry points) to load beside
+    the core, separated by commas; if it is empty, the core stands alone; if it is not set, all are loaded.
+
+    Returns
+    -------
+    `~aia_ccdproc.plugins.PrepPluginManager`
+        The same one at every call.
+
+    Raises
+    ------
+    PluginError
+        If the variable names a plugin that is not installed.
+    """
+    chosen = os.environ.get(CHOSEN)
+    return PrepPluginManager(None if chosen is None else [name.strip() for name in chosen.split(",") if name.strip()])

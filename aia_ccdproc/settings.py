@@ -1,0 +1,118 @@
+"""The settings of the core's steps: schema of a recipe's tables, defaults and documentation in one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, field_validator
+
+from aia_ccdproc.errors import choices
+
+__all__ = ["ExposureSettings", "PointingSettings", "RegistrationSettings", "StepSettings"]
+
+#: Words that name a source of pointing records and not a table's path.
+POINTING_SOURCES = ("auto",)
+
+
+class StepSettings(BaseModel):
+    """Base of every step's settings: unknown names are refused, values are fixed once made."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True, strict=True)
+
+    def describe(self) -> str:
+        """Write the settings on one ASCII line, as HISTORY holds them.
+
+        Returns
+        -------
+        str
+            ``"method=bicubic, conserve=brightness"``; a path is given by its name alone, so that
+            the line does not depend on where a file lies, and data by the name of its type.
+        """
+        parts = []
+        for name, value in self:
+            if isinstance(value, Path):
+                text = value.name
+            elif value is None or isinstance(value, str | int | float):
+                text = str(value)
+            else:
+                text = f"<{type(value).__name__}>"
+            parts.append(f"{name}={text}")
+        return ", ".join(parts).encode("ascii", "replace").decode()
+
+
+def _relative_to_recipe(value: Any, info: ValidationInfo) -> Any:
+    """Take a path in a recipe as relative to the folder the recipe lies in."""
+    folder = (info.context or {}).get("folder")
+    return Path(folder) / Path(value).expanduser() if folder is not None and isinstance(value, str) else value
+
+
+#: A file named in a recipe, or, from Python, whatever else the setting takes.
+RecipeFile = Annotated[Any, BeforeValidator(_relative_to_recipe)]
+
+
+class PointingSettings(StepSettings):
+    """Settings of ``update_pointing``."""
+
+    source: Any = Field(
+        default="auto",
+        description="Where the pointing records come from: the path of a table (ECSV, or CSV with "
+        "JSOC's columns), or a Table.",
+    )
+    on_missing: Literal["error", "keep"] = Field(
+        default="error",
+        description="When no record can be had: fail, or keep the pointing of the header and say so.",
+    )
+
+    @field_validator("source", mode="before")
+    @classmethod
+    def _path_or_word(cls, value: Any, info: ValidationInfo) -> Any:
+        if isinstance(value, bool | int | float | list | dict | None):
+            raise ValueError(f"should be a path or one of {', '.join(POINTING_SOURCES)}, not {value!r}")
+        if isinstance(value, str) and value in POINTING_SOURCES:
+            return value
+        return _relative_to_recipe(value, info)
+
+
+class RegistrationSettings(StepSettings):
+    """Settings of ``register``."""
+
+    method: str = Field(
+        default="bicubic",
+        description="How pixels are resampled: nearest-neighbor, bilinear, biquadratic, bicubic, "
+        "adaptive-hann, adaptive-gaussian, exact, or a method of a plugin.",
+    )
+    conserve: Literal["brightness", "counts"] = Field(
+        default="brightness",
+        description="What a pixel keeps: its brightness, as aia_prep does, or the counts, "
+        "by the ratio of the pixel areas.",
+    )
+    fill: float = Field(
+        default=float("nan"),
+        description="Value of the pixels that no valid input pixel covers; they are masked all the same.",
+    )
+    target: RecipeFile = Field(
+        default=None,
+        description="Grid to register onto in place of the level-1.5 one: the path of a FITS image, "
+        "or from Python a WCS with a shape, a header or an image.",
+    )
+    force: bool = Field(default=False, description="Register an image that is at level 1.5 already.")
+
+    @field_validator("method")
+    @classmethod
+    def _known_method(cls, value: str, info: ValidationInfo) -> str:
+        known = (info.context or {}).get("methods")
+        if known is not None and value not in known:
+            raise ValueError(f"unknown method {value!r}; {choices(value, known)}")
+        return value
+
+    @field_validator("target")
+    @classmethod
+    def _a_grid(cls, value: Any) -> Any:
+        if isinstance(value, bool | int | float | list):
+            raise ValueError(f"should be the path of a FITS image, not {value!r}")
+        return value
+
+
+class ExposureSettings(StepSettings):
+    """Settings of ``normalize_exposure``: there are none."""

@@ -1,0 +1,28 @@
+"""AIA: how its images are known, and what the chain has to know of it."""
+
+from __future__ import annotations
+
+from astropy.io import fits
+
+from aia_ccdproc.hookspecs import hookimpl
+from aia_ccdproc.instrument import LEVEL15_SCALE, LEVEL15_SHAPE, Instrument
+
+__all__ = ["AIA", "CHANNELS", "prep_identify"]
+
+#: Central wavelengths of the ten channels, in angstrom.
+CHANNELS = (94, 131, 171, 193, 211, 304, 335, 1600, 1700, 4500)
+
+AIA = Instrument(
+    name="AIA",
+    plate_scale=LEVEL15_SCALE,
+    shape=LEVEL15_SHAPE,
+    pointing_series="aia.master_pointing3h",
+    unit="DN",
+)
+
+
+@hookimpl(trylast=True)
+def prep_identify(header: fits.Header) -> Instrument | None:
+    """Know an AIA image by INSTRUME (``AIA_1`` to ``AIA_4``, ``AIA_ATA1``) and one of the ten channels."""
+    is_aia = str(header.get("INSTRUME", "")).strip().upper().startswith("AIA")
+    return AIA if is_aia and header.get("WAVELNTH") in CHANNELS else None

@@ -1,0 +1,68 @@
+"""Exposure normalisation: DN to DN per second."""
+
+from __future__ import annotations
+
+import ccdproc
+import numpy as np
+from astropy import units as u
+from astropy.nddata import CCDData
+
+from aia_ccdproc.errors import HeaderError, StateError
+from aia_ccdproc.header import number
+from aia_ccdproc.hookspecs import hookimpl
+from aia_ccdproc.instrument import Instrument
+from aia_ccdproc.io.statistics import without_statistics
+from aia_ccdproc.settings import ExposureSettings
+from aia_ccdproc.steps._provenance import AddKeyword, record
+
+__all__ = ["normalize_exposure"]
+
+
+def normalize_exposure(ccd: CCDData, *, add_keyword: AddKeyword = True) -> CCDData:
+    """Divide an image by its exposure time.
+
+    Parameters
+    ----------
+    ccd : `~astropy.nddata.CCDData`
+        Image in DN, shape ``(ny, nx)``, with ``EXPTIME`` in seconds in its header.
+    add_keyword : bool, str, `~ccdproc.Keyword` or dict, optional
+        As in ccdproc: what to record in the header of the result. By default a HISTORY line with the
+        settings; False or None for nothing.
+
+    Returns
+    -------
+    `~astropy.nddata.CCDData`
+        New image in DN / s. Data and uncertainty are divided; mask, WCS and header are carried over,
+        EXPTIME too.
+
+    Raises
+    ------
+    HeaderError
+        If ``EXPTIME`` is missing, not finite or not positive.
+    StateError
+        If the image is already per second.
+
+    Notes
+    -----
+    SSW's ``aia_prep`` does the same with ``/normalize`` (there EXPTIME becomes 1; here it stays what it was).
+    """
+    if u.s in ccd.unit.bases and ccd.unit.powers[ccd.unit.bases.index(u.s)] < 0:
+        raise StateError(f"the image is in {ccd.unit}: it is divided by the exposure time already")
+    exposure = number(ccd.header, "EXPTIME")
+    if exposure <= 0:
+        raise HeaderError(f"EXPTIME is {exposure:g} s; an exposure time is positive")
+    # A gain of the image's own precision keeps float32 what it is.
+    gain = u.Quantity(1 / exposure, 1 / u.s, dtype=np.result_type(ccd.data.dtype, np.float32))
+    result = ccdproc.gain_correct(ccd, gain, add_keyword=None)
+    result.header = without_statistics(result.header)
+    for keyword in ("BUNIT", "PIXLUNIT"):
+        if keyword in result.header:
+            result.header[keyword] = result.unit.to_string()
+    record(result, "normalize_exposure", ExposureSettings(), add_keyword)
+    return result
+
+
+@hookimpl(trylast=True)
+def prep_normalize_exposure(ccd: CCDData, instrument: Instrument, settings: ExposureSettings) -> CCDData:
+    """Divide any image that says how long it was exposed."""
+    return normalize_exposure(ccd, add_keyword=None)

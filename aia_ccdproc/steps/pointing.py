@@ -1,0 +1,176 @@
+"""Pointing correction: the refined pointing of the master pointing table, put into the header."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from typing import Literal
+
+from astropy.io import fits
+from astropy.nddata import CCDData
+from astropy.table import Table
+
+from aia_ccdproc.errors import HeaderError, InstrumentError, PointingError, PointingWarning, StateError
+from aia_ccdproc.header import (
+    add_history,
+    complete_header,
+    is_registered,
+    number,
+    observation_time,
+    plate_scale,
+    with_header,
+)
+from aia_ccdproc.hookspecs import hookimpl
+from aia_ccdproc.instrument import Instrument
+from aia_ccdproc.io.pointing_table import PointingRecord, read_pointing_table
+from aia_ccdproc.plugins import get_plugin_manager
+from aia_ccdproc.settings import PointingSettings
+from aia_ccdproc.steps._provenance import AddKeyword, record
+
+__all__ = ["update_pointing"]
+
+
+def update_pointing(
+    ccd: CCDData,
+    *,
+    source: str | os.PathLike[str] | Table = "auto",
+    on_missing: Literal["error", "keep"] = "error",
+    add_keyword: AddKeyword = True,
+) -> CCDData:
+    """Correct the pointing keywords of a level-1 image by the master pointing table.
+
+    Parameters
+    ----------
+    ccd : `~astropy.nddata.CCDData`
+        Level-1 image at native scale, full frame or cutout, shape ``(ny, nx)``; not changed.
+    source : str, path-like or `~astropy.table.Table`
+        Where the records come from: a table, or the path of one (ECSV, or CSV with JSOC's columns).
+    on_missing : {"error", "keep"}
+        When no record can be had: fail, or keep the pointing of the header, warn, and say so in HISTORY.
+    add_keyword : bool, str, `~ccdproc.Keyword` or dict, optional
+        As in ccdproc: what to record in the header of the result. By default a HISTORY line with the
+        settings; False or None for nothing.
+
+    Returns
+    -------
+    `~astropy.nddata.CCDData`
+        New image with the same pixels. CRPIX, CDELT, CROTA2, X0_MP, Y0_MP, IMSCL_MP, INST_ROT, R_SUN and
+        MPO_REC are the record's, the WCS is made anew, and MPO_SRC, MPO_HASH and MPO_TBEG say which
+        table and record were used. Either all of it is updated or nothing.
+
+    Raises
+    ------
+    PointingError
+        If no record covers T_OBS, or it lacks a value for the channel.
+    StateError
+        If the image is at level 1.5, or resampled: a record describes native level-1 pixels.
+    HeaderError
+        If T_OBS, X0_MP, Y0_MP, CRPIX or SAT_ROT is missing.
+    InstrumentError
+        If the image is not of AIA.
+
+    Notes
+    -----
+    CRPIX moves by the change of X0_MP and Y0_MP: right for full frames, for cutouts, whose CRPIX counts from their
+    corner, and for exposures not in SCIENCE mode, whose CRPIX holds a spacecraft offset that the header does not give.
+    CROTA2 is INSTROT + SAT_ROT. The same is done by JSOC's level-1.5 module and SSW's ``aia2wcsmin``.
+    """
+    header = complete_header(ccd)
+    instrument = get_plugin_manager().identify(header)
+    if instrument.pointing_series is None:
+        raise InstrumentError(f"there is no master pointing table for {instrument.name}")
+    settings = PointingSettings(source=source, on_missing=on_missing)
+    result = with_header(ccd, correct_pointing(header, instrument, settings)).copy()
+    record(result, "update_pointing", settings, add_keyword)
+    return result
+
+
+@hookimpl(trylast=True)
+def prep_update_pointing(header: fits.Header, instrument: Instrument, settings: PointingSettings) -> fits.Header | None:
+    """Correct the pointing of the instruments that have a master pointing table: AIA."""
+    return correct_pointing(header, instrument, settings) if instrument.pointing_series else None
+
+
+def correct_pointing(header: fits.Header, instrument: Instrument, settings: PointingSettings) -> fits.Header:
+    """Correct the pointing keywords of a complete header.
+
+    Parameters
+    ----------
+    header : `~astropy.io.fits.Header`
+        Complete header; not changed.
+    instrument : `~aia_ccdproc.Instrument`
+        The instrument.
+    settings : `~aia_ccdproc.settings.PointingSettings`
+        Source of the records, and what to do without one.
+
+    Returns
+    -------
+    `~astropy.io.fits.Header`
+        The corrected header.
+    """
+    if is_registered(header):
+        raise StateError("the image is at level 1.5 already; pointing is corrected before registration")
+    try:
+        _refuse_resampled(header, instrument)
+        return _corrected(header, settings)
+    except (PointingError, StateError) as error:
+        if settings.on_missing == "error":
+            raise type(error)(f'{error}, or set on_missing = "keep"') from error
+        kept = header.copy()
+        kept["MPO_SRC"] = "header"
+        add_history(kept, f"update_pointing: pointing of the header kept: {error}")
+        warnings.warn(f"pointing of the header kept: {error}", PointingWarning, stacklevel=3)
+        return kept
+
+
+def _refuse_resampled(header: fits.Header, instrument: Instrument) -> None:
+    scale = plate_scale(header)
+    if instrument.binning(scale) != 1:
+        raise StateError(
+            f"the image is resampled: {scale:.4g} arcsec per pixel; a record of {instrument.pointing_series} describes "
+            f"level-1 pixels of about {instrument.plate_scale:g}. Leave update_pointing out"
+        )
+
+
+def _corrected(header: fits.Header, settings: PointingSettings) -> fits.Header:
+    time = observation_time(header)
+    channel = round(number(header, "WAVELNTH"))
+    if isinstance(settings.source, str) and settings.source == "auto":
+        raise PointingError(
+            f"no source of pointing records for T_OBS={time.isot} ({channel} Å): source is 'auto'. Give a table"
+        )
+    table = read_pointing_table(settings.source)
+    corrected = _with_record(header, table.record(time, channel))
+    corrected["MPO_SRC"] = f"table {table.name}"
+    corrected["MPO_HASH"] = (table.digest, "SHA-256 of the pointing table (first 16)")
+    return corrected
+
+
+def _with_record(header: fits.Header, pointing: PointingRecord) -> fits.Header:
+    if "X0_MP" not in header or "Y0_MP" not in header:
+        raise HeaderError("X0_MP or Y0_MP is missing: CRPIX is shifted by their change")
+    shift = (pointing.x0 - number(header, "X0_MP"), pointing.y0 - number(header, "Y0_MP"))
+    updates = {
+        "CRPIX1": number(header, "CRPIX1") + shift[0],
+        "CRPIX2": number(header, "CRPIX2") + shift[1],
+        "CDELT1": pointing.image_scale,
+        "CDELT2": pointing.image_scale,
+        "CROTA2": pointing.instrument_roll + number(header, "SAT_ROT"),
+        "X0_MP": pointing.x0,
+        "Y0_MP": pointing.y0,
+        "IMSCL_MP": pointing.image_scale,
+        "INST_ROT": pointing.instrument_roll,
+    }
+    try:
+        updates["R_SUN"] = number(header, "RSUN_OBS") / pointing.image_scale
+    except HeaderError as error:
+        if "R_SUN" in header:
+            raise HeaderError(f"R_SUN cannot follow the plate scale: {error}") from error
+    corrected = header.copy()
+    for matrix in ("PC", "CD"):
+        for element in ("1_1", "1_2", "2_1", "2_2"):
+            corrected.remove(matrix + element, ignore_missing=True)
+    corrected.update(updates)
+    corrected["MPO_REC"] = (pointing.name, "Master pointing record")
+    corrected["MPO_TBEG"] = (pointing.start, "T_START of the pointing record")
+    return corrected

@@ -1,0 +1,244 @@
+"""Synthetic level-1 exposures of a sun whose truth is known: for the demo, for tests, for plugin authors."""
+
+from __future__ import annotations
+
+import importlib.resources
+import math
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+from astropy.io import fits
+from astropy.nddata import CCDData
+
+from aia_ccdproc.header import parse_time, wcs_from_header
+from aia_ccdproc.instrument import LEVEL15_SHAPE
+from aia_ccdproc.io.pointing_table import read_pointing_table
+
+__all__ = ["BUILTIN_POINTING", "Exposure", "Source", "Sun", "builtin_pointing_path"]
+
+#: Record #34506 of aia.master_pointing3h: the pointing of the seven EUV channels on 2020-01-01, 00 to 03 UTC.
+BUILTIN_POINTING = "pointing_34506.ecsv"
+
+#: Distance of SDO from the Sun on 2020-01-01, m, and the Sun's radius that AIA headers assume.
+_DSUN, _RSUN = 147090492361.0, 696000000.0
+RSUN_OBS = math.degrees(math.asin(_RSUN / _DSUN)) * 3600
+
+
+def builtin_pointing_path() -> Path:
+    """Give the path of the pointing table that comes with the package.
+
+    Returns
+    -------
+    `~pathlib.Path`
+        An ECSV file with JSOC's columns.
+    """
+    return Path(str(importlib.resources.files("aia_ccdproc") / "data" / BUILTIN_POINTING))
+
+
+@dataclass(frozen=True)
+class Source:
+    """A Gaussian on the sky: a bright point, already blurred by the telescope.
+
+    Parameters
+    ----------
+    x, y : float
+        Helioprojective position, arcsec.
+    peak : float
+        Brightness at its centre, DN per pixel and exposure.
+    sigma : float
+        Width, arcsec.
+    """
+
+    x: float
+    y: float
+    peak: float = 1000.0
+    sigma: float = 1.5
+
+
+@dataclass(frozen=True)
+class Sun:
+    """A sun that is a formula: disk, corona and Gaussian sources.
+
+    Parameters
+    ----------
+    disk : float
+        Brightness of the disk, DN per pixel and exposure.
+    corona : float
+        Brightness just above the limb; it falls off over 100 arcsec.
+    limb : float
+        Width over which the limb fades, arcsec.
+    sources : tuple of `Source`
+        What shines on it.
+    """
+
+    disk: float = 100.0
+    corona: float = 40.0
+    limb: float = 3.0
+    sources: tuple[Source, ...] = ()
+
+    def brightness(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+        """Evaluate the formula.
+
+        Parameters
+        ----------
+        x, y : `~numpy.ndarray`
+            Helioprojective positions, arcsec, of one shape.
+
+        Returns
+        -------
+        `~numpy.ndarray`
+            Brightness, DN per pixel and exposure, of that shape.
+        """
+        image = np.zeros(np.broadcast_shapes(x.shape, y.shape))
+        if self.disk or self.corona:
+            height = np.hypot(x, y) - RSUN_OBS
+            inside = 0.5 * (1 - np.tanh(height / self.limb))
+            image += self.disk * inside
+            image += self.corona * (1 - inside) * np.exp(-np.maximum(height, 0) / 100)
+        for source in self.sources:
+            self._add(image, source, x, y)
+        return image
+
+    @staticmethod
+    def _add(image: np.ndarray, source: Source, x: np.ndarray, y: np.ndarray) -> None:
+        # On a grid of pixels a source fills a few of them; the rest of it is below float64. Find them coarsely.
+        step = 32
+        coarse_x, coarse_y = x[::step, ::step], y[::step, ::step]
+        spacing = max(float(np.abs(np.diff(c, axis=a)).max(initial=0)) for c in (coarse_x, coarse_y) for a in (0, 1))
+        reach = 9 * source.sigma + 2 * spacing
+        rows, columns = np.nonzero((np.abs(coarse_x - source.x) < reach) & (np.abs(coarse_y - source.y) < reach))
+        if rows.size:
+            part = tuple(slice(max(0, (n.min() - 1) * step), (n.max() + 2) * step) for n in (rows, columns))
+            squared = (x[part] - source.x) ** 2 + (y[part] - source.y) ** 2
+            image[part] += source.peak * np.exp(-0.5 * squared / source.sigma**2)
+
+
+@dataclass(frozen=True)
+class Exposure:
+    """A level-1 exposure as JSOC would deliver it: where the camera looked, and how.
+
+    Parameters
+    ----------
+    channel : int
+        Wavelength, angstrom: one of the EUV channels.
+    time : str
+        T_OBS; the pointing is that of the built-in record whatever the time.
+    satellite_roll : float
+        SAT_ROT, degrees.
+    pointing_error : tuple of float
+        By how much the header's X0_MP and Y0_MP, and CRPIX with them, are off, in pixels. The pixels are where
+        the record says.
+    binning : int
+        Camera pixels per side of a pixel.
+    corner : tuple of int
+        First column and row of a cutout.
+    shape : tuple of int, optional
+        Rows and columns of a cutout; by default the full frame.
+    exposure_time : float
+        EXPTIME, s.
+    roll : float
+        Further roll, degrees: 180 for a camera upside down.
+    """
+
+    channel: int = 94
+    time: str = "2020-01-01T00:00:11.57Z"
+    satellite_roll: float = -3e-6
+    pointing_error: tuple[float, float] = (0.0, 0.0)
+    binning: int = 1
+    corner: tuple[int, int] = (0, 0)
+    shape: tuple[int, int] | None = None
+    exposure_time: float = 2.9
+    roll: float = 0.0
+    keywords: dict[str, object] = field(default_factory=dict)
+
+    def header(self) -> fits.Header:
+        """Write the level-1 header.
+
+        Returns
+        -------
+        `~astropy.io.fits.Header`
+            Complete header, with the pointing error in it.
+        """
+        table = read_pointing_table(builtin_pointing_path())
+        record = table.record(parse_time("2020-01-01T00:00:00"), self.channel)
+        x0, y0 = record.x0 + self.pointing_error[0], record.y0 + self.pointing_error[1]
+        rows, columns = self.shape or (LEVEL15_SHAPE[0] // self.binning, LEVEL15_SHAPE[1] // self.binning)
+        scale = record.image_scale * self.binning
+        header = fits.Header()
+        header["NAXIS"], header["NAXIS1"], header["NAXIS2"] = 2, columns, rows
+        header["TELESCOP"], header["INSTRUME"] = "SDO/AIA", "AIA_4"
+        header["WAVELNTH"], header["WAVEUNIT"] = self.channel, "angstrom"
+        header["T_OBS"], header["DATE-OBS"] = self.time, self.time.removesuffix("Z")
+        header["EXPTIME"], header["LVL_NUM"], header["QUALITY"] = self.exposure_time, 1.0, 0
+        header["PIXLUNIT"] = "DN"
+        # The centre of pixel (0, 0) of the camera is CRPIX 1; that of the first binned pixel lies (n - 1) / 2 further.
+        for axis, (centre, corner) in enumerate(zip((x0, y0), self.corner, strict=True), start=1):
+            header[f"CTYPE{axis}"] = ("HPLN-TAN", "HPLT-TAN")[axis - 1]
+            header[f"CUNIT{axis}"], header[f"CRVAL{axis}"] = "arcsec", 0.0
+            header[f"CDELT{axis}"] = scale
+            header[f"CRPIX{axis}"] = (centre + 0.5) / self.binning + 0.5 - corner
+        header["CROTA2"] = record.instrument_roll + self.satellite_roll + self.roll
+        header["X0_MP"], header["Y0_MP"], header["IMSCL_MP"] = x0, y0, record.image_scale
+        header["INST_ROT"], header["SAT_ROT"] = record.instrument_roll, self.satellite_roll
+        header["MPO_REC"], header["ACS_MODE"] = "sdo.master_pointing[:#1050]", "SCIENCE"
+        header["RSUN_OBS"], header["RSUN_REF"], header["DSUN_OBS"] = RSUN_OBS, _RSUN, _DSUN
+        header["R_SUN"] = RSUN_OBS / scale
+        header["HGLN_OBS"], header["HGLT_OBS"] = 0.0, -2.98
+        header["CRLN_OBS"], header["CRLT_OBS"] = 70.36, -2.98
+        header.update(self.keywords)
+        return header
+
+    def image(self, sun: Sun, *, noise: int | None = None) -> CCDData:
+        """Expose the camera to a sun.
+
+        Parameters
+        ----------
+        sun : `Sun`
+            What it looks at.
+        noise : int, optional
+            Seed of photon noise; by default there is none.
+
+        Returns
+        -------
+        `~astropy.nddata.CCDData`
+            Level-1 image, float32, DN: the formula at the pixels' centres, which is right for sources that
+            are smooth on the scale of a pixel.
+        """
+        truth = replace(self, pointing_error=(0.0, 0.0)).header()
+        rows, columns = truth["NAXIS2"], truth["NAXIS1"]
+        angle = math.radians(truth["CROTA2"])
+        across = (np.arange(1, columns + 1) - truth["CRPIX1"]) * truth["CDELT1"]
+        along = ((np.arange(1, rows + 1) - truth["CRPIX2"]) * truth["CDELT2"])[:, None]
+        # Intermediate world coordinates, and the tangent projection from them (Calabretta & Greisen 2002).
+        xi = np.radians((across * math.cos(angle) - along * math.sin(angle)) / 3600)
+        eta = np.radians((across * math.sin(angle) + along * math.cos(angle)) / 3600)
+        longitude = np.arctan(xi)
+        latitude = np.arctan(eta * np.cos(longitude))
+        data = sun.brightness(np.degrees(longitude) * 3600, np.degrees(latitude) * 3600)
+        if noise is not None:
+            data = np.random.default_rng(noise).poisson(data)
+        header = self.header()
+        return CCDData(data.astype(np.float32), unit="DN", header=header, wcs=wcs_from_header(header))
+
+    def write_level1(self, ccd: CCDData, path: str | Path) -> Path:
+        """Write an image as JSOC does: int16, RICE_1, in extension 1, without BUNIT.
+
+        Parameters
+        ----------
+        ccd : `~astropy.nddata.CCDData`
+            The image.
+        path : str or path-like
+            The file, replaced if it is there.
+
+        Returns
+        -------
+        `~pathlib.Path`
+            The file.
+        """
+        values = np.where(np.isfinite(ccd.data), np.clip(np.rint(ccd.data), -32767, 32767), -32768).astype(np.int16)
+        header = ccd.header.copy()
+        header["BLANK"] = -32768
+        image = fits.CompImageHDU(values, header, compression_type="RICE_1", name="COMPRESSED_IMAGE")
+        fits.HDUList([fits.PrimaryHDU(), image]).writeto(path, overwrite=True)
+        return Path(path)

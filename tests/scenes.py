@@ -1,0 +1,86 @@
+"""Synthetic suns with known truth, and what can be measured on their images."""
+
+from __future__ import annotations
+
+import numpy as np
+from astropy.nddata import CCDData
+from scipy.optimize import least_squares
+
+from aia_ccdproc.synthetic import Exposure, Source, Sun
+
+EUV_CHANNELS = (94, 131, 171, 193, 211, 304, 335)
+
+#: Points over the whole disk, limb and corona, that do not touch each other. Arcsec.
+POINTS = tuple(
+    Source(radius * np.cos(angle), radius * np.sin(angle), peak=1000.0, sigma=2.0)
+    for radius in (0.0, 350.0, 700.0, 960.0, 1120.0)
+    for angle in np.radians(np.arange(0, 360, 60) + radius / 10)
+    if radius or angle == 0
+)
+#: Nothing but points: what a position is measured on.
+STARS = Sun(disk=0, corona=0, sources=POINTS)
+#: A whole sun, with points on it.
+WHOLE = Sun(sources=POINTS)
+
+
+def small_exposure(**options: object) -> Exposure:
+    """A cutout about the Sun's centre: quick, and for most tests as good as a full frame."""
+    return Exposure(**{"corner": (1900, 1850), "shape": (300, 320), **options})  # type: ignore[arg-type]
+
+
+def small_sun() -> Sun:
+    """Points that a `small_exposure` sees, on a disk."""
+    places = [(-40, -30), (0, 0), (35, 20), (-25, 40), (50, -55)]
+    return Sun(disk=100, corona=0, sources=tuple(Source(x, y, 500, 1.8) for x, y in places))
+
+
+def pixel_of(ccd: CCDData, x: float, y: float) -> tuple[float, float]:
+    """Where a position in arcsec lies, in pixels from 0, by the WCS of an image."""
+    column, row = ccd.wcs.wcs_world2pix(x / 3600, y / 3600, 0)
+    return float(column), float(row)
+
+
+def fit_source(ccd: CCDData, source: Source, half_width: int = 8) -> tuple[float, float, float, float]:
+    """Fit a Gaussian on a constant: column, row, peak and sigma in pixels."""
+    column, row = pixel_of(ccd, source.x, source.y)
+    rows = slice(round(row) - half_width, round(row) + half_width + 1)
+    columns = slice(round(column) - half_width, round(column) + half_width + 1)
+    cut = np.asarray(ccd.data[rows, columns], dtype=float)
+    y, x = np.mgrid[rows, columns]
+
+    def residual(p: np.ndarray) -> np.ndarray:
+        return (p[4] + p[2] * np.exp(-0.5 * ((x - p[0]) ** 2 + (y - p[1]) ** 2) / p[3] ** 2) - cut).ravel()
+
+    scale = float(np.sqrt(abs(np.linalg.det(ccd.wcs.pixel_scale_matrix)))) * 3600
+    start = [column, row, cut.max() - cut.min(), source.sigma / scale, cut.min()]
+    column, row, peak, sigma, _ = least_squares(residual, start, xtol=1e-14, ftol=1e-14).x
+    return column, row, peak, abs(sigma)
+
+
+def position_errors(ccd: CCDData, sources: tuple[Source, ...]) -> np.ndarray:
+    """How far off each source is from where the WCS has it, in pixels."""
+    measured = np.array([fit_source(ccd, source)[:2] for source in sources])
+    return np.hypot(*(measured - np.array([pixel_of(ccd, s.x, s.y) for s in sources])).T)
+
+
+def limb_centre(ccd: CCDData, radius: float, *, width: int = 12, angles: int = 720) -> np.ndarray:
+    """Fit a circle to the steepest radial descent about the limb; its centre, in pixels from 0.
+
+    The Sun need not be round in the corona's light: the median over opposite angles does the rest.
+    """
+    centre = np.array(ccd.wcs.wcs.crpix) - 1
+    theta = np.linspace(0, 2 * np.pi, angles, endpoint=False)
+    from scipy.ndimage import gaussian_filter, map_coordinates
+
+    smooth = gaussian_filter(np.nan_to_num(np.asarray(ccd.data, dtype=np.float32)), 2)
+    for _ in range(3):
+        radii = radius + np.arange(-width, width + 0.25, 0.25)
+        x = centre[0] + radii[:, None] * np.cos(theta)
+        y = centre[1] + radii[:, None] * np.sin(theta)
+        profile = map_coordinates(smooth, [y, x], order=1, mode="nearest")
+        edge = radii[np.argmin(np.gradient(profile, axis=0), axis=0)]
+        design = np.column_stack([np.cos(theta), np.sin(theta), np.ones_like(theta)])
+        fit = least_squares(lambda p, e=edge, d=design: d @ p - e, [0, 0, radius], loss="soft_l1").x
+        centre = centre + fit[:2]
+        radius = fit[2]
+    return centre
