@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 from astropy.nddata import CCDData
-from scipy.optimize import least_squares
+from scipy.ndimage import gaussian_filter, map_coordinates
+from scipy.optimize import least_squares, minimize
 
 from aia_ccdproc.synthetic import Exposure, Source, Sun
 
@@ -63,24 +64,25 @@ def position_errors(ccd: CCDData, sources: tuple[Source, ...]) -> np.ndarray:
     return np.hypot(*(measured - np.array([pixel_of(ccd, s.x, s.y) for s in sources])).T)
 
 
-def limb_centre(ccd: CCDData, radius: float, *, width: int = 12, angles: int = 720) -> np.ndarray:
-    """Fit a circle to the steepest radial descent about the limb; its centre, in pixels from 0.
+def limb_centre(ccd: CCDData, radius: float, *, step: float = 4, angles: int = 2880) -> np.ndarray:
+    """Fit a circle to the limb: the one across which the image falls most. Its centre, in pixels from 0.
 
-    The Sun need not be round in the corona's light: the median over opposite angles does the rest.
+    Daugman's operator: the mean over all angles of the fall of brightness across the circle is a smooth function
+    of its centre and radius, and its maximum does not jump from feature to feature.
     """
-    centre = np.array(ccd.wcs.wcs.crpix) - 1
+    image = gaussian_filter(np.arcsinh(np.nan_to_num(np.asarray(ccd.data, dtype=np.float32)) / 20), step / 2)
     theta = np.linspace(0, 2 * np.pi, angles, endpoint=False)
-    from scipy.ndimage import gaussian_filter, map_coordinates
+    circle = np.array([np.sin(theta), np.cos(theta)])
 
-    smooth = gaussian_filter(np.nan_to_num(np.asarray(ccd.data, dtype=np.float32)), 2)
-    for _ in range(3):
-        radii = radius + np.arange(-width, width + 0.25, 0.25)
-        x = centre[0] + radii[:, None] * np.cos(theta)
-        y = centre[1] + radii[:, None] * np.sin(theta)
-        profile = map_coordinates(smooth, [y, x], order=1, mode="nearest")
-        edge = radii[np.argmin(np.gradient(profile, axis=0), axis=0)]
-        design = np.column_stack([np.cos(theta), np.sin(theta), np.ones_like(theta)])
-        fit = least_squares(lambda p, e=edge, d=design: d @ p - e, [0, 0, radius], loss="soft_l1").x
-        centre = centre + fit[:2]
-        radius = fit[2]
-    return centre
+    def fall(parameters: np.ndarray) -> float:
+        centre, size = parameters[1::-1, None], parameters[2]
+        inside, outside = (
+            map_coordinates(image, centre + (size + d) * circle, order=1, mode="nearest") for d in (-step, step)
+        )
+        return float((outside - inside).mean())
+
+    start = np.array([*(ccd.wcs.wcs.crpix - 1), radius])
+    simplex = np.vstack([start, start + np.diag([3.0, 3.0, 8.0])])
+    return minimize(
+        fall, start, method="Nelder-Mead", options={"initial_simplex": simplex, "xatol": 1e-3, "fatol": 1e-9}
+    ).x[:2]

@@ -273,8 +273,10 @@ def write(
 
     Notes
     -----
-    Pixels are float32; mask and uncertainty go to extensions MASK and UNCERT, as astropy's ``CCDData.read`` expects
-    them. DATAMIN to DATAP99 are computed anew over the good pixels, and CHECKSUM and DATASUM added.
+    Pixels are float32; mask and uncertainty go to extensions MASK and UNCERT, as astropy's ``CCDData.read``
+    expects them. A mask that is True just where the pixels are NaN is not written: `read` makes it anew, and
+    ``sunpy.map.Map(path)`` opens only files that hold one image (else: ``Map(path, hdus=0)``). DATAMIN to
+    DATAP99 are computed anew over the good pixels, and CHECKSUM and DATASUM added.
     """
     path = Path(path)
     if path.exists() and not overwrite:
@@ -326,8 +328,9 @@ def _hdus(ccd: CCDData, compression: Compression | None) -> fits.HDUList:
         image = fits.PrimaryHDU(data, header)
     hdus = fits.HDUList([image] if compression is None else [fits.PrimaryHDU(), image])
     if ccd.mask is not None:
-        mask = np.broadcast_to(np.asarray(ccd.mask, dtype=bool), data.shape).astype(np.uint8)
-        hdus.append(_plane(mask, "MASK", compression))
+        mask = np.broadcast_to(np.asarray(ccd.mask, dtype=bool), data.shape)
+        if not np.array_equal(mask, np.isnan(data)):
+            hdus.append(_plane(mask.astype(np.uint8), "MASK", compression))
     if ccd.uncertainty is not None:
         plane = _plane(np.asarray(ccd.uncertainty.array, dtype=np.float32), "UNCERT", compression)
         plane.header["UTYPE"] = type(ccd.uncertainty).__name__

@@ -114,9 +114,9 @@ def resample(
     small and blocks run side by side: scipy and reproject's compiled loops release the interpreter lock.
 
     For output = sum(w * input) with independent pixels, the variance is sum(w**2 * variance). reproject does not give
-    the weights. So the local variance is interpolated, and multiplied by sum(w**2), the gain for white noise: of an
-    interpolating spline exactly, from its response to an impulse and the position within the pixel; of an
-    area method on average over such positions. That is exact where the variance varies little over a kernel.
+    the weights. So the local variance is interpolated, and multiplied by sum(w**2), the gain for white noise,
+    which is taken from the method's own response to an impulse and depends on where in an input pixel the
+    output pixel falls. That is exact where the variance varies little over a kernel.
     """
     task = _Task(data, variance, flags, input_wcs, output_wcs, METHODS[method], output_shape)
     rows, columns = (range(0, n, step) for n, step in zip(output_shape, _BLOCK, strict=True))
@@ -237,7 +237,7 @@ class _Task:
         smooth = METHODS["bilinear"] if degree > 1 else self.method
         local = self._reproject(smooth, self.variance[window], input_wcs, output_wcs, shape)
         if degree < 0:
-            return local * _area_noise_gain(self.method, tuple(np.round(self.matrix, 4).ravel()))
+            return local * _area_noise_gain(self.method, self.matrix, x, y)
         return local * _spline_noise_gain(degree, x) * _spline_noise_gain(degree, y)
 
 
@@ -280,25 +280,31 @@ def _spline_noise_gain(degree: int, position: np.ndarray) -> np.ndarray:
 
 
 @functools.lru_cache(maxsize=32)
-def _area_noise_gain(method: _Method, matrix: tuple[float, ...], phases: int = 4) -> float:
-    """Average sum(w**2) of an area method over positions within a pixel, from its response to an impulse.
+def _area_gain_table(method: _Method, matrix: tuple[float, ...], phases: int = 8) -> np.ndarray:
+    """Tabulate sum(w**2) of an area method over positions within a pixel, from its response to an impulse.
 
-    By translation, the weights of all input pixels on one output pixel are the responses of all output pixels to one
-    input pixel, but for the density of the two grids, which the determinant accounts for.
+    By translation, the weights of all input pixels on one output pixel are the responses of all output pixels
+    to one input pixel, but for the density of the two grids, which the determinant accounts for.
     """
     size = 2 * (math.ceil(2 * method.reach) + 4) + 1
     impulse = np.zeros((size, size))
     impulse[size // 2, size // 2] = 1
-    grids = [WCS(naxis=2), WCS(naxis=2)]
-    for wcs in grids:
+    source, target = WCS(naxis=2), WCS(naxis=2)
+    for wcs in (source, target):
         wcs.wcs.ctype, wcs.wcs.cunit = ["RA---TAN", "DEC--TAN"], ["deg", "deg"]
         wcs.wcs.cdelt = [1e-4, 1e-4]
         wcs.wcs.crpix = [size // 2 + 1] * 2
-    source, target = grids
     target.wcs.pc = np.reshape(matrix, (2, 2))
-    total = 0.0
-    for i, j in itertools.product(range(phases), repeat=2):
-        target.wcs.crval = [1e-4 * (i + 0.5) / phases, 1e-4 * (j + 0.5) / phases]
+    density = abs(float(np.linalg.det(target.wcs.pc)))
+    table = np.empty((phases, phases))
+    for row, column in itertools.product(range(phases), repeat=2):
+        target.wcs.crval = [1e-4 * column / phases, 1e-4 * row / phases]
         response = method.reproject((impulse, source), target, shape_out=(size, size), return_footprint=False)
-        total += float(np.nansum(response**2))
-    return total / phases**2 * abs(float(np.linalg.det(target.wcs.pc)))
+        table[row, column] = np.nansum(response**2) * density
+    return table
+
+
+def _area_noise_gain(method: _Method, matrix: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    table = _area_gain_table(method, tuple(np.round(matrix, 3).ravel()))
+    positions = [np.nan_to_num(position % 1) * len(table) for position in (y, x)]
+    return ndimage.map_coordinates(table, positions, order=1, mode="grid-wrap")

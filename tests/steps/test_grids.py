@@ -1,0 +1,116 @@
+"""The guard that decides how the map between two grids is computed, on both sides."""
+
+from __future__ import annotations
+
+import sys
+
+import numpy as np
+import pytest
+from astropy.wcs import WCS
+from astropy.wcs.utils import pixel_to_pixel
+from scenes import small_exposure, small_sun
+
+from aia_ccdproc import HeaderError, register
+from aia_ccdproc.header import wcs_from_header
+from aia_ccdproc.steps._grids import wcs_pair
+from aia_ccdproc.steps.resampling import resample
+
+
+def header(**changes: object):
+    cards = small_exposure().header()
+    cards.update(changes)
+    return cards
+
+
+def pair(**changes: object) -> tuple[WCS, WCS]:
+    target = header(CROTA2=0.0, CDELT1=0.6, CDELT2=0.6)
+    target.update(changes)
+    return wcs_pair(wcs_from_header(header()), wcs_from_header(target))
+
+
+def test_tangent_projections_about_one_point_are_linear():
+    assert not any(wcs.has_celestial for wcs in pair())
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"CRVAL1": 0.1},
+        {"CRVAL2": -3.0},
+        {"CTYPE1": "HPLN-CAR", "CTYPE2": "HPLT-CAR"},
+        {"CTYPE1": "HPLN-SIN", "CTYPE2": "HPLT-SIN"},
+        {"LONPOLE": 170.0},
+        {
+            "CTYPE1": "HPLN-TAN-SIP",
+            "CTYPE2": "HPLT-TAN-SIP",
+            "A_ORDER": 2,
+            "B_ORDER": 2,
+            "A_2_0": 1e-6,
+            "B_0_2": 1e-6,
+        },
+    ],
+)
+def test_other_projections_are_celestial(changes):
+    assert all(wcs.has_celestial for wcs in pair(**changes))
+    assert pair(**changes)[0].wcs.ctype[0].startswith("RA--")
+
+
+def test_another_observer_is_sunpys_business():
+    pytest.importorskip("sunpy")
+    assert pair(HGLN_OBS=5.0)[0].wcs.ctype[0] == "HPLN-TAN"
+    assert pair(DSUN_OBS=1.2e11)[0].wcs.ctype[0] == "HPLN-TAN"
+
+
+def test_another_observer_needs_sunpy(monkeypatch):
+    monkeypatch.setitem(sys.modules, "sunpy.coordinates", None)
+    with pytest.raises(HeaderError, match=r"differ in their axes or in their observer.*aia-ccdproc\[sunpy\]"):
+        pair(HGLN_OBS=5.0)
+
+
+def test_a_target_without_an_observer_is_seen_by_the_images():
+    target = header(CROTA2=0.0)
+    for keyword in ("DSUN_OBS", "HGLN_OBS", "HGLT_OBS"):
+        del target[keyword]
+    assert not wcs_pair(wcs_from_header(header()), wcs_from_header(target))[1].has_celestial
+
+
+def test_the_linear_map_is_the_celestial_one():
+    """To a millionth of a pixel at a corner of the full frame."""
+    source, target = wcs_from_header(header()), wcs_from_header(header(CROTA2=0.0, CDELT1=0.6, CDELT2=0.6))
+    x, y = np.array([-2000.0, 0, 150, 2300]), np.array([-1900.0, 0, 2200, 160])
+    linear = pixel_to_pixel(*reversed(wcs_pair(source, target)), x, y)
+    sky = np.array(target.wcs_pix2world(x, y, 0))
+    np.testing.assert_allclose(linear, source.wcs_world2pix(*sky, 0), rtol=0, atol=1e-6)
+
+
+def test_linear_and_celestial_wcs_give_one_image():
+    """To 1e-4 DN on 200 DN."""
+    level1 = small_exposure().image(small_sun())
+    level1.data *= 200 / level1.data.max()
+    source, target = level1.wcs, wcs_from_header(register(level1).header)
+    shape = target.array_shape
+    linear = resample(level1.data, None, None, *wcs_pair(source, target), shape, "bicubic")
+    named = []
+    for wcs in (source, target):
+        celestial = wcs.deepcopy()
+        celestial.wcs.ctype = ["RA---TAN", "DEC--TAN"]
+        named.append(celestial)
+    celestial = resample(level1.data, None, None, *named, shape, "bicubic")
+    assert np.nanmax(np.abs(linear.data - celestial.data)) < 1e-4
+    np.testing.assert_array_equal(linear.flags, celestial.flags)
+
+
+def test_another_observer_sees_the_sun_turned():
+    """A point at disk centre moves by R sin(angle) when the observer moves by an angle."""
+    pytest.importorskip("sunpy")
+    level1 = small_exposure().image(small_sun())
+    target = register(level1).header.copy()
+    target["HGLN_OBS"] = 1.0
+    turned = register(level1, target=target)
+    assert turned.header["HGLN_OBS"] == 1.0
+    row, column = np.unravel_index(np.nanargmax(np.where(turned.mask, 0, turned.data)), turned.shape)
+    peaks = {(s.x, s.y) for s in small_sun().sources}
+    x, y = turned.wcs.wcs_pix2world(column, row, 0)
+    x = ((float(x) + 180) % 360 - 180) * 3600
+    shift = 976.0 * np.sin(np.radians(1.0))
+    assert min(np.hypot(x - px + shift, float(y) * 3600 - py) for px, py in peaks) < 2.5
