@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import warnings
@@ -10,8 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from astropy.io import fits
+
 from aia_ccdproc.errors import PrepError, PrepWarning, WriteError
-from aia_ccdproc.io.fits import Compression, read, write
+from aia_ccdproc.io.fits import Compression, read, read_header, write
 from aia_ccdproc.pipeline import Pipeline
 from aia_ccdproc.recipe import Recipe, load_recipe
 
@@ -93,6 +96,7 @@ def run(
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise WriteError(f"{folder}: the output folder cannot be made ({error.strerror})") from error
+    pipeline.before_batch(_headers(paths, outputs, overwrite))
     results = []
     for path, output in zip(paths, outputs, strict=True):
         results.append(_prep_file(path, output, pipeline, overwrite, compression))
@@ -113,6 +117,16 @@ def _outputs(paths: list[Path], folder: Path) -> list[Path]:
             raise WriteError(f"{output} is an input; choose another output folder")
         taken[output] = path
     return list(taken)
+
+
+def _headers(paths: list[Path], outputs: list[Path], overwrite: bool) -> list[fits.Header]:
+    """Read the headers of the files that will be prepped; those that cannot be read fail later, by themselves."""
+    headers = []
+    for path, output in zip(paths, outputs, strict=True):
+        with contextlib.suppress(PrepError):
+            if overwrite or not output.exists():
+                headers.append(read_header(path))
+    return headers
 
 
 def _prep_file(

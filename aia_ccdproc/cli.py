@@ -11,10 +11,9 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-import click
 import typer
 
-from aia_ccdproc.errors import PrepError, RecipeError
+from aia_ccdproc.errors import PointingError, PrepError, RecipeError
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -58,29 +57,40 @@ def main(arguments: list[str] | None = None) -> int:
         0 all done, 1 some files failed, 2 wrong usage or recipe, 130 interrupted.
     """
     try:
-        code = app(args=arguments, standalone_mode=False)
-    except click.exceptions.Exit as error:
-        return error.exit_code
-    except click.ClickException as error:
-        error.show()
-        return WRONG_USAGE
-    except (KeyboardInterrupt, click.Abort):
-        print("interrupted", file=sys.stderr)
-        return INTERRUPTED
-    except BrokenPipeError:  # the reader of our output has gone, `| head` say
-        sys.stderr.close()
-        return DONE
+        app(args=arguments)
+    except SystemExit as end:
+        if end.code == INTERRUPTED:
+            print("interrupted", file=sys.stderr)
+        return end.code if isinstance(end.code, int) else DONE
     except PrepError as error:
-        _console(stderr=True).print(f"[bold red]{type(error).__name__}[/]: ", end="")
-        _console(stderr=True).print(str(error), markup=False)
+        _show_error(error)
         return WRONG_USAGE
-    return code if isinstance(code, int) else DONE
+    return DONE
 
 
 def _console(*, stderr: bool = False) -> Console:
     from rich.console import Console
 
     return Console(stderr=stderr, highlight=False, soft_wrap=True)
+
+
+def _show_error(error: PrepError) -> None:
+    from rich.markup import escape
+
+    _console(stderr=True).print(f"[bold red]{type(error).__name__}[/]: {escape(str(error))}")
+
+
+def _show_log(console: Console) -> None:
+    """Show what the package logs, retries of JSOC above all, when it happens."""
+    import logging
+
+    class Handler(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            console.print(f"[yellow]waiting[/] {record.getMessage()}")
+
+    logger = logging.getLogger("aia_ccdproc")
+    logger.handlers = [Handler()]
+    logger.propagate = False
 
 
 def _print_version(value: bool) -> None:
@@ -113,11 +123,12 @@ def run(
         Compression | None,
         typer.Option("--compression", help="Tile-compress the outputs.", show_default="none"),
     ] = None,
-) -> int:
+) -> None:
     """Prep files by a recipe. One that fails does not stop the others."""
     from aia_ccdproc.batch import run as run_batch
 
     console = _console()
+    _show_log(console)
     results = run_batch(
         files,
         recipe,
@@ -128,7 +139,7 @@ def run(
     )
     failed = sum(result.status == "failed" for result in results)
     console.print(f"{len(results) - failed} done, {failed} failed")
-    return SOME_FAILED if failed else DONE
+    raise typer.Exit(SOME_FAILED if failed else DONE)
 
 
 def _show_result(console: Console, result: FileResult) -> None:
@@ -145,7 +156,7 @@ def _show_result(console: Console, result: FileResult) -> None:
 @app.command()
 def check(
     recipe: Annotated[str, typer.Argument(help="A built-in recipe's name, or the path of a TOML file.")],
-) -> int:
+) -> None:
     """Check a recipe, and list all that is wrong with it."""
     from aia_ccdproc.recipe import load_recipe
 
@@ -153,9 +164,8 @@ def check(
         loaded = load_recipe(recipe)
     except RecipeError as error:
         _console(stderr=True).print(str(error), markup=False)
-        return WRONG_USAGE
+        raise typer.Exit(WRONG_USAGE) from None
     _console().print(f"{recipe}: {' -> '.join(step.use for step in loaded.steps)}: no faults", markup=False)
-    return DONE
 
 
 @app.command()
@@ -238,6 +248,60 @@ def plugins(as_json: AsJson = False) -> None:
     for row in broken:
         table.add_row(row["distribution"], row["version"], row["plugin"], f"not loaded: {row['reason']}", style="red")
     _console().print(table)
+
+
+class CacheAction(StrEnum):
+    """What to do with the local cache."""
+
+    SHOW = "show"
+    FILL = "fill"
+    CLEAR = "clear"
+
+
+@app.command()
+def pointing(
+    start: Annotated[str | None, typer.Argument(help="From when, UTC.", show_default=False)] = None,
+    end: Annotated[str | None, typer.Argument(help="To when, UTC.", show_default=False)] = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="The table to write: .ecsv or .csv.", show_default=False)
+    ] = None,
+    cache: Annotated[
+        CacheAction | None,
+        typer.Option(
+            "--cache", help="Show the local cache, fill it for START to END, or clear it.", show_default=False
+        ),
+    ] = None,
+    server: Annotated[
+        str | None, typer.Option("--server", help="Base URL of another DRMS server.", show_default="JSOC")
+    ] = None,
+    timeout: Annotated[float, typer.Option("--timeout", min=0.1, help="Seconds after which to give up.")] = 60.0,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a table that is there already.")] = False,
+) -> None:
+    """Fetch a pointing table for work without a network, or see to the local cache."""
+    from aia_ccdproc.io import pointing_store
+
+    console = _console()
+    _show_log(console)
+    if cache in (CacheAction.SHOW, CacheAction.CLEAR):
+        if start is not None or output is not None:
+            raise typer.BadParameter(f"--cache {cache} takes neither START and END nor --output")
+        clearing = cache is CacheAction.CLEAR
+        lines = pointing_store.clear_cache(server) if clearing else pointing_store.describe_cache(server)
+        for line in lines:
+            console.print(line, markup=False)
+        return
+    if start is None or end is None or (output is None) == (cache is None):
+        raise typer.BadParameter("give START and END, and either --output TABLE or --cache fill")
+    span = pointing_store.time_span(start, end)
+    try:
+        if output is not None:
+            said = pointing_store.write_table(*span, output, server=server, timeout=timeout, overwrite=overwrite)
+        else:
+            said = pointing_store.fill_cache(*span, server=server, timeout=timeout)
+    except PointingError as error:
+        _show_error(error)
+        raise typer.Exit(SOME_FAILED) from None
+    console.print(said, markup=False)
 
 
 @app.command()

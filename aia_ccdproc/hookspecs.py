@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 import pluggy
 
-from aia_ccdproc.settings import ExposureSettings, PointingSettings, RegistrationSettings
+from aia_ccdproc.settings import ExposureSettings, PointingSettings, RegistrationSettings, StepSettings
 
 if TYPE_CHECKING:
     import numpy as np
@@ -108,6 +108,24 @@ def prep_identify(header: fits.Header) -> Instrument | None:
     -------
     `~aia_ccdproc.Instrument` or None
         The instrument, or None for a header that is of another.
+    """
+
+
+@hookspec
+def prep_before_batch(step: str, headers: list[fits.Header], settings: StepSettings) -> None:
+    """Fetch at once what a step will need for a whole batch of files.
+
+    Called once for every step of the recipe, before the first file is prepped. All implementations are called. What
+    fails here is logged; every file then fails, or not, by itself.
+
+    Parameters
+    ----------
+    step : str
+        Name of the step.
+    headers : list of `~astropy.io.fits.Header`
+        Complete headers of the files; those that cannot be read are not among them.
+    settings : `~aia_ccdproc.settings.StepSettings`
+        The step's table in the recipe.
     """
 
 

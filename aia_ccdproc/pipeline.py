@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
+from astropy.io import fits
 from astropy.nddata import CCDData
 
 from aia_ccdproc.errors import PluginError, choices
@@ -48,6 +49,17 @@ class Pipeline:
                 raise PluginError(f"unknown step {planned.use!r}; {choices(planned.use, known)}")
             self.steps.append((known[planned.use], planned))
         self._cards = dict(getattr(steps, "cards", {}))
+
+    def before_batch(self, headers: list[fits.Header]) -> None:
+        """Have plugins fetch at once what the steps will need for a batch of files.
+
+        Parameters
+        ----------
+        headers : list of `~astropy.io.fits.Header`
+            Complete headers of the files.
+        """
+        for step, planned in self.steps:
+            self._manager.before_batch(step.name, headers, planned.settings)
 
     def __call__(self, ccd: CCDData) -> CCDData:
         """Run the steps on an image.

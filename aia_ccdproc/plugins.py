@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import logging
 import os
 import threading
 import typing
@@ -16,7 +17,7 @@ from typing import Any
 import pluggy
 
 from aia_ccdproc import hookspecs
-from aia_ccdproc.errors import InstrumentError, PluginError, PluginWarning, choices
+from aia_ccdproc.errors import InstrumentError, PluginError, PluginWarning, PrepError, choices
 from aia_ccdproc.hookspecs import PROJECT, Place
 from aia_ccdproc.settings import StepSettings
 
@@ -32,6 +33,8 @@ ENTRY_POINTS = "aia_ccdproc"
 #: Environment variable: distributions to load beside the core, separated by commas; unset: all of them.
 CHOSEN = "AIA_CCDPROC_PLUGINS"
 CORE = "aia-ccdproc"
+
+_log = logging.getLogger("aia_ccdproc")
 
 
 @dataclass(frozen=True)
@@ -260,6 +263,23 @@ class PrepPluginManager(pluggy.PluginManager):
                 f"asked: {self._names(self.who_implements('prep_identify'))}"
             )
         return instrument
+
+    def before_batch(self, step: str, headers: list[fits.Header], settings: StepSettings) -> None:
+        """Have plugins fetch at once what a step will need for a batch.
+
+        Parameters
+        ----------
+        step : str
+            Name of the step.
+        headers : list of `~astropy.io.fits.Header`
+            Complete headers of the files.
+        settings : `~aia_ccdproc.settings.StepSettings`
+            The step's settings.
+        """
+        try:
+            self.hook.prep_before_batch(step=step, headers=headers, settings=settings)
+        except PrepError as error:
+            _log.warning("%s: %s", step, error)
 
     def find(self, name: str) -> list[str]:
         """Find the plugins that a recipe means by a distribution's or an entry point's name.

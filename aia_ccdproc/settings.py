@@ -12,7 +12,7 @@ from aia_ccdproc.errors import choices
 __all__ = ["ExposureSettings", "PointingSettings", "RegistrationSettings", "StepSettings"]
 
 #: Words that name a source of pointing records and not a table's path.
-POINTING_SOURCES = ("auto",)
+POINTING_SOURCES = ("auto", "cache", "jsoc")
 
 
 class StepSettings(BaseModel):
@@ -29,16 +29,16 @@ class StepSettings(BaseModel):
             ``"method=bicubic, conserve=brightness"``; a path is given by its name alone, so that
             the line does not depend on where a file lies, and data by the name of its type.
         """
-        parts = []
-        for name, value in self:
-            if isinstance(value, Path):
-                text = value.name
-            elif value is None or isinstance(value, str | int | float):
-                text = str(value)
-            else:
-                text = f"<{type(value).__name__}>"
-            parts.append(f"{name}={text}")
+        parts = [f"{name}={_describe(value)}" for name, value in self if value is not None]
         return ", ".join(parts).encode("ascii", "replace").decode()
+
+
+def _describe(value: Any) -> str:
+    if isinstance(value, tuple):
+        return "+".join(_describe(one) for one in value)
+    if isinstance(value, Path):
+        return value.name
+    return str(value) if isinstance(value, str | int | float) else f"<{type(value).__name__}>"
 
 
 def _relative_to_recipe(value: Any, info: ValidationInfo) -> Any:
@@ -56,22 +56,53 @@ class PointingSettings(StepSettings):
 
     source: Any = Field(
         default="auto",
-        description="Where the pointing records come from: the path of a table (ECSV, or CSV with "
-        "JSOC's columns), or a Table.",
+        description="Where the pointing records come from: auto (the local cache, then JSOC), cache, jsoc, the path "
+        "or URL of a table (ECSV, or CSV with JSOC's columns), or a list of these, asked in turn; from Python also "
+        "a Table.",
     )
     on_missing: Literal["error", "keep"] = Field(
         default="error",
         description="When no record can be had: fail, or keep the pointing of the header and say so.",
     )
 
+    server: Any = Field(
+        default=None,
+        description="Another DRMS server than JSOC: the base URL of its CGIs, under which jsoc_info lies; from Python "
+        "also a drms Client.",
+    )
+    timeout: float = Field(
+        default=60.0, gt=0, description="Seconds after which to give up on the network, all tries together."
+    )
+
     @field_validator("source", mode="before")
     @classmethod
-    def _path_or_word(cls, value: Any, info: ValidationInfo) -> Any:
-        if isinstance(value, bool | int | float | list | dict | None):
-            raise ValueError(f"should be a path or one of {', '.join(POINTING_SOURCES)}, not {value!r}")
-        if isinstance(value, str) and value in POINTING_SOURCES:
+    def _paths_and_words(cls, value: Any, info: ValidationInfo) -> Any:
+        if isinstance(value, list | tuple) and value:
+            return tuple(cls._path_or_word(one, info) for one in value)
+        return cls._path_or_word(value, info)
+
+    @staticmethod
+    def _path_or_word(value: Any, info: ValidationInfo) -> Any:
+        if isinstance(value, bool | int | float | list | tuple | dict | None) or value == "":
+            words = ", ".join(POINTING_SOURCES)
+            raise ValueError(f"should be a path, a URL, one of {words}, or a list of these, not {value!r}")
+        if isinstance(value, str) and (value in POINTING_SOURCES or "://" in value):
             return value
         return _relative_to_recipe(value, info)
+
+    @field_validator("server")
+    @classmethod
+    def _a_url(cls, value: Any) -> Any:
+        if isinstance(value, bool | int | float | list | dict):
+            raise ValueError(f"should be a URL, not {value!r}")
+        if isinstance(value, str) and not value.startswith(("http://", "https://")):
+            raise ValueError(f"should be a URL that starts with http:// or https://, not {value!r}")
+        return value
+
+    @property
+    def sources(self) -> tuple[Any, ...]:
+        """The sources, in the order in which they are asked."""
+        return self.source if isinstance(self.source, tuple) else (self.source,)
 
 
 class RegistrationSettings(StepSettings):

@@ -9,6 +9,8 @@ import re
 import secrets
 import warnings
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
@@ -28,7 +30,7 @@ from aia_ccdproc.header import add_history, complete_header, wcs_from_header, wi
 from aia_ccdproc.io.statistics import image_statistics
 from aia_ccdproc.plugins import get_plugin_manager
 
-__all__ = ["Compression", "read", "write"]
+__all__ = ["Compression", "read", "read_header", "write"]
 
 Compression: TypeAlias = Literal["rice", "lossless"]
 
@@ -81,34 +83,11 @@ def read(path: str | os.PathLike[str], *, hdu: int | str | None = None) -> CCDDa
         If no plugin knows the instrument.
     """
     path = Path(path)
-    try:
-        # Verification is ours: what astropy would warn of is mended or reported below.
-        with warnings.catch_warnings(record=True) as caught:
-            warnings.simplefilter("always")
-            with fits.open(path, memmap=False, lazy_load_hdus=False) as hdus:
-                _refuse_truncated(path, caught)
-                image = _find_image(path, hdus, hdu)
-                header = _clean_header(hdus, image)
-                data = np.asarray(image.data).astype(np.float32, copy=False)
-                mask, uncertainty = _read_planes(hdus, image)
-            _refuse_truncated(path, caught)
-    except ReadError:
-        raise
-    except FileNotFoundError:
-        raise ReadError(f"{path}: no such file") from None
-    except (
-        OSError,
-        EOFError,
-        zlib.error,
-        TypeError,
-        ValueError,
-        KeyError,
-        IndexError,
-        fits.VerifyError,
-    ) as error:
-        raise ReadError(f"{path}: {_why_unreadable(path, error)}") from error
-    if not data.dtype.isnative:
-        data = data.astype(data.dtype.newbyteorder("="))
+    with _open(path, hdu) as (hdus, image):
+        header = _clean_header(hdus, image)
+        data = np.asarray(image.data)
+        mask, uncertainty = _read_planes(hdus, image)
+    data = data.astype(np.float32, copy=False)  # in native order, whatever FITS had
     try:
         unit = _unit(header)
         wcs = wcs_from_header(header)
@@ -118,6 +97,47 @@ def read(path: str | os.PathLike[str], *, hdu: int | str | None = None) -> CCDDa
     if invalid.any():
         mask = invalid if mask is None else mask | invalid
     return CCDData(data, unit=unit, mask=mask, uncertainty=uncertainty, header=header, wcs=wcs)
+
+
+def read_header(path: str | os.PathLike[str], *, hdu: int | str | None = None) -> fits.Header:
+    """Read the header of an image, as `read` would, and not its pixels.
+
+    Parameters
+    ----------
+    path : str or path-like
+        The file.
+    hdu : int or str, optional
+        As in `read`.
+
+    Returns
+    -------
+    `~astropy.io.fits.Header`
+        The complete header.
+
+    Raises
+    ------
+    ReadError
+        If the file cannot be read, is not FITS, is cut off, or holds no or several images.
+    """
+    with _open(Path(path), hdu) as (hdus, image):
+        return _clean_header(hdus, image)
+
+
+@contextmanager
+def _open(path: Path, hdu: int | str | None) -> Iterator[tuple[fits.HDUList, Any]]:
+    """Open a file and find its image; whatever astropy says of it becomes a `ReadError`."""
+    try:
+        # Verification is ours: what astropy would warn of is mended or reported.
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            with fits.open(path, memmap=False, lazy_load_hdus=False) as hdus:
+                _refuse_truncated(path, caught)
+                yield hdus, _find_image(path, hdus, hdu)
+            _refuse_truncated(path, caught)
+    except FileNotFoundError:
+        raise ReadError(f"{path}: no such file") from None
+    except (OSError, EOFError, zlib.error, TypeError, ValueError, KeyError, IndexError, fits.VerifyError) as error:
+        raise ReadError(f"{path}: {_why_unreadable(path, error)}") from error
 
 
 def _refuse_truncated(path: Path, caught: list[warnings.WarningMessage]) -> None:

@@ -23,7 +23,7 @@ from astropy.time import Time
 from aia_ccdproc.errors import HeaderError, PointingError
 from aia_ccdproc.header import parse_time
 
-__all__ = ["SERIES", "PointingRecord", "PointingTable", "read_pointing_table"]
+__all__ = ["SERIES", "PointingRecord", "PointingTable", "plain_table", "read_pointing_table"]
 
 SERIES = "aia.master_pointing3h"
 
@@ -71,8 +71,10 @@ class PointingTable:
 
     table: Table
     name: str = "table"
-    _start: Time = field(init=False, repr=False)
-    _stop: Time = field(init=False, repr=False)
+    start: Time = field(init=False, repr=False)
+    """T_START of every row."""
+    stop: Time = field(init=False, repr=False)
+    """T_STOP of every row."""
 
     def __post_init__(self) -> None:
         missing = [key for key in ("T_START", "T_STOP") if key not in self.table.colnames]
@@ -80,7 +82,7 @@ class PointingTable:
             raise PointingError(f"{self.name}: no pointing table: column {', '.join(missing)} is missing")
         if len(self.table) == 0:
             raise PointingError(f"{self.name}: the pointing table is empty")
-        for key, attribute in (("T_START", "_start"), ("T_STOP", "_stop")):
+        for key, attribute in (("T_START", "start"), ("T_STOP", "stop")):
             try:
                 object.__setattr__(self, attribute, _times(self.table[key]))
             except HeaderError as error:
@@ -112,19 +114,19 @@ class PointingTable:
         PointingError
             If none covers the time, or the one that does lacks a value for the channel.
         """
-        covers = (self._start <= time) & (time < self._stop)
+        covers = (self.start <= time) & (time < self.stop)
         columns = {} if "WAVELNTH" in self.table.colnames else self._columns(channel)
         if not columns:
             covers &= np.asarray(self.table["WAVELNTH"]).astype(int) == channel
         if not covers.any():
             raise PointingError(
                 f"no {SERIES} record covers T_OBS={time.isot} ({channel} Å); the table {self.name} spans "
-                f"{self._start.min().isot[:16]} to {self._stop.max().isot[:16]}. Give another table"
+                f"{self.start.min().isot[:16]} to {self.stop.max().isot[:16]}. Give another table"
             )
         rows = np.flatnonzero(covers)
-        index = int(rows[np.argmax(self._start[rows].mjd)])
+        index = int(rows[np.argmax(self.start[rows].mjd)])
         row = self.table[index]
-        start = self._start[index].isot
+        start = self.start[index].isot
         values = {key: _value(row[columns.get(key, key)], unit) for key, unit in _VALUES.items()}
         absent = [key for key, value in values.items() if not math.isfinite(value)]
         if absent:
@@ -219,11 +221,22 @@ def _read_file(path: Path, _modified: int, _size: int) -> PointingTable:
         )
     except (OSError, UnicodeDecodeError, ValueError, ascii_tables.InconsistentTableError) as error:
         raise PointingError(f"{path}: cannot be read as ECSV or CSV ({str(error).splitlines()[0]})") from error
-    return PointingTable(_plain(table), path.name)
+    return PointingTable(plain_table(table), path.name)
 
 
-def _plain(table: Table) -> Table:
-    """Turn columns of text that are numbers but for JSOC's MISSING into numbers."""
+def plain_table(table: Table) -> Table:
+    """Turn the columns of text that are numbers but for JSOC's MISSING into numbers.
+
+    Parameters
+    ----------
+    table : `~astropy.table.Table`
+        Records with JSOC's columns; changed in place.
+
+    Returns
+    -------
+    `~astropy.table.Table`
+        The same table.
+    """
     for name in table.colnames:
         if table[name].dtype.kind in "US" and name.startswith("A"):
             cells = [str(cell) for cell in table[name]]

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import warnings
-from typing import Literal
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Literal
 
 from astropy.io import fits
 from astropy.nddata import CCDData
 from astropy.table import Table
 
-from aia_ccdproc.errors import HeaderError, InstrumentError, PointingError, PointingWarning, StateError
+from aia_ccdproc.errors import HeaderError, InstrumentError, PointingError, PointingWarning, PrepError, StateError
 from aia_ccdproc.header import (
     add_history,
     complete_header,
@@ -22,10 +23,14 @@ from aia_ccdproc.header import (
 )
 from aia_ccdproc.hookspecs import hookimpl
 from aia_ccdproc.instrument import Instrument
-from aia_ccdproc.io.pointing_table import PointingRecord, read_pointing_table
+from aia_ccdproc.io.pointing_sources import find_record, prefetch
+from aia_ccdproc.io.pointing_table import PointingRecord
 from aia_ccdproc.plugins import get_plugin_manager
-from aia_ccdproc.settings import PointingSettings
+from aia_ccdproc.settings import PointingSettings, StepSettings
 from aia_ccdproc.steps._provenance import AddKeyword, record
+
+if TYPE_CHECKING:
+    import drms
 
 __all__ = ["update_pointing"]
 
@@ -33,8 +38,10 @@ __all__ = ["update_pointing"]
 def update_pointing(
     ccd: CCDData,
     *,
-    source: str | os.PathLike[str] | Table = "auto",
+    source: str | os.PathLike[str] | Table | Sequence[str | os.PathLike[str] | Table] = "auto",
     on_missing: Literal["error", "keep"] = "error",
+    server: str | drms.Client | None = None,
+    timeout: float = 60.0,
     add_keyword: AddKeyword = True,
 ) -> CCDData:
     """Correct the pointing keywords of a level-1 image by the master pointing table.
@@ -43,10 +50,15 @@ def update_pointing(
     ----------
     ccd : `~astropy.nddata.CCDData`
         Level-1 image at native scale, full frame or cutout, shape ``(ny, nx)``; not changed.
-    source : str, path-like or `~astropy.table.Table`
-        Where the records come from: a table, or the path of one (ECSV, or CSV with JSOC's columns).
+    source : str, path-like, `~astropy.table.Table`, or a list of these
+        Where the records come from: ``"auto"`` (the local cache, then JSOC), ``"cache"``, ``"jsoc"``, a table,
+        or the path or URL of one (ECSV, or CSV with JSOC's columns). Of a list the first that has a record.
     on_missing : {"error", "keep"}
         When no record can be had: fail, or keep the pointing of the header, warn, and say so in HISTORY.
+    server : str or `drms.Client`, optional
+        Another DRMS server than JSOC: the base URL of its CGIs, under which ``jsoc_info`` lies, or a client.
+    timeout : float
+        Seconds after which to give up on the network, all tries together.
     add_keyword : bool, str, `~ccdproc.Keyword` or dict, optional
         As in ccdproc: what to record in the header of the result. By default a HISTORY line with the
         settings; False or None for nothing.
@@ -79,7 +91,7 @@ def update_pointing(
     instrument = get_plugin_manager().identify(header)
     if instrument.pointing_series is None:
         raise InstrumentError(f"there is no master pointing table for {instrument.name}")
-    settings = PointingSettings(source=source, on_missing=on_missing)
+    settings = PointingSettings(source=source, on_missing=on_missing, server=server, timeout=timeout)
     result = with_header(ccd, correct_pointing(header, instrument, settings)).copy()
     record(result, "update_pointing", settings, add_keyword)
     return result
@@ -89,6 +101,20 @@ def update_pointing(
 def prep_update_pointing(header: fits.Header, instrument: Instrument, settings: PointingSettings) -> fits.Header | None:
     """Correct the pointing of the instruments that have a master pointing table: AIA."""
     return correct_pointing(header, instrument, settings) if instrument.pointing_series else None
+
+
+@hookimpl
+def prep_before_batch(step: str, headers: list[fits.Header], settings: StepSettings) -> None:
+    """Ask for the pointing records of all files at once."""
+    if step == "update_pointing" and isinstance(settings, PointingSettings):
+        times = []
+        for header in headers:
+            try:
+                if get_plugin_manager().identify(header).pointing_series and not is_registered(header):
+                    times.append(observation_time(header))
+            except PrepError:  # this file will say so itself
+                continue
+        prefetch(settings, times)
 
 
 def correct_pointing(header: fits.Header, instrument: Instrument, settings: PointingSettings) -> fits.Header:
@@ -133,16 +159,10 @@ def _refuse_resampled(header: fits.Header, instrument: Instrument) -> None:
 
 
 def _corrected(header: fits.Header, settings: PointingSettings) -> fits.Header:
-    time = observation_time(header)
-    channel = round(number(header, "WAVELNTH"))
-    if isinstance(settings.source, str) and settings.source == "auto":
-        raise PointingError(
-            f"no source of pointing records for T_OBS={time.isot} ({channel} Å): source is 'auto'. Give a table"
-        )
-    table = read_pointing_table(settings.source)
-    corrected = _with_record(header, table.record(time, channel))
-    corrected["MPO_SRC"] = f"table {table.name}"
-    corrected["MPO_HASH"] = (table.digest, "SHA-256 of the pointing table (first 16)")
+    found = find_record(settings, observation_time(header), round(number(header, "WAVELNTH")))
+    corrected = _with_record(header, found.record)
+    corrected["MPO_SRC"] = found.provider
+    corrected["MPO_HASH"] = (found.digest, "SHA-256 of the pointing table (first 16)")
     return corrected
 
 

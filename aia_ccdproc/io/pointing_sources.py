@@ -1,0 +1,259 @@
+"""Where a pointing record can come from: a table, the local cache, JSOC. Small pieces that make a chain."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time as clock
+from collections.abc import Iterable
+from itertools import pairwise
+from pathlib import Path
+from typing import Any, ClassVar, NamedTuple, Protocol
+
+from astropy.table import Table
+from astropy.time import Time
+
+from aia_ccdproc.errors import PointingError
+from aia_ccdproc.io.jsoc import download_table, fetch_records, server_name
+from aia_ccdproc.io.pointing_cache import Month, PointingCache, is_final
+from aia_ccdproc.io.pointing_table import SERIES, PointingRecord, PointingTable, read_pointing_table
+from aia_ccdproc.settings import PointingSettings
+
+__all__ = ["Found", "find_record", "prefetch"]
+
+#: Months that one query asks for at most.
+_LONGEST_QUERY = 12
+#: For so long what was fetched, or that nothing could be, holds in this process without asking again. Seconds.
+_FRESH, _DOWN = 3600, 300
+
+_log = logging.getLogger("aia_ccdproc")
+
+
+class Found(NamedTuple):
+    """A record and where it is from."""
+
+    record: PointingRecord
+    provider: str
+    digest: str
+
+
+class Source(Protocol):
+    """Something that has pointing records."""
+
+    def find(self, time: Time, channel: int) -> Found:
+        """Give the record that holds at a time, or raise `PointingError`."""
+
+
+class TableSource:
+    """A table: given, in a file, or at a URL.
+
+    Parameters
+    ----------
+    table : str, path-like or `~astropy.table.Table`
+        The table.
+    timeout : float
+        Seconds within which a URL has to answer.
+    """
+
+    def __init__(self, table: Any, timeout: float) -> None:
+        self._table, self._timeout = table, timeout
+
+    def find(self, time: Time, channel: int) -> Found:
+        """Look into the table."""
+        if isinstance(self._table, str) and "://" in self._table:
+            table = PointingTable(read_pointing_table(_downloaded(self._table, self._timeout)).table, self._table)
+        else:
+            table = read_pointing_table(self._table)
+        return Found(table.record(time, channel), f"table {table.name.rpartition('/')[2]}", table.digest)
+
+
+class CacheSource:
+    """The local cache.
+
+    Parameters
+    ----------
+    server : str or `drms.Client`, optional
+        Whose records.
+    final_only : bool
+        Whether what may have changed since is left to another source.
+    """
+
+    def __init__(self, server: Any, *, final_only: bool) -> None:
+        self._server_name, self._final_only = server_name(server), final_only
+        self._cache = PointingCache(self._server_name)
+
+    def find(self, time: Time, channel: int) -> Found:
+        """Look into the month."""
+        table = self._cache.load(Month.of(time))
+        if table is None:
+            raise PointingError(f"the local pointing cache does not hold {Month.of(time)}")
+        if not is_final(table, time):
+            if self._final_only:
+                raise PointingError(f"what the local pointing cache holds of {time.isot} is provisional")
+            _log.warning("the pointing record of %s in the local cache may have changed since", time.isot[:19])
+        return Found(table.record(time, channel), f"{self._server_name}, cached", table.digest)
+
+
+class JsocSource:
+    """JSOC or another DRMS server. What it gives is kept in the cache, and in this process for an hour.
+
+    Parameters
+    ----------
+    server : str or `drms.Client`, optional
+        The server.
+    timeout : float
+        Seconds after which all tries together are given up.
+    """
+
+    _lock = threading.Lock()
+    _fetched: ClassVar[dict[tuple[str, Month], tuple[float, PointingTable | None]]] = {}
+    _down: ClassVar[dict[str, tuple[float, str]]] = {}
+
+    def __init__(self, server: Any, timeout: float) -> None:
+        self._server, self._timeout = server, timeout
+        self._name = server_name(server)
+
+    def find(self, time: Time, channel: int) -> Found:
+        """Look into the month, and fetch it if it is not there."""
+        month = Month.of(time)
+        with self._lock:  # two threads that miss one month fetch it once
+            self.fetch([month])
+            table = self._fetched[self._name, month][1]
+        if table is None:
+            raise PointingError(
+                f"{self._name} has no {SERIES} record for T_OBS={time.isot} ({channel} Å), nor any in {month}. "
+                "Give a table"
+            )
+        return Found(table.record(time, channel), self._name, table.digest)
+
+    def fetch(self, months: Iterable[Month]) -> None:
+        """Fetch months, in as few queries as can be, but for those that are fresh in this process."""
+        now = clock.monotonic()
+        since, why = self._down.get(self._name, (-_DOWN, ""))
+        wanted = [m for m in sorted(set(months)) if now - self._fetched.get((self._name, m), (-_FRESH, 0))[0] >= _FRESH]
+        for run in _runs(wanted):
+            if now - since < _DOWN:
+                raise PointingError(f"{why} (that was {now - since:.0f} s ago; it is asked again after {_DOWN} s)")
+            try:
+                records = fetch_records(run[0].start, run[-1].end, server=self._server, timeout=self._timeout)
+            except PointingError as error:
+                self._down[self._name] = (clock.monotonic(), str(error))
+                raise
+            self._keep(run, records)
+
+    def _keep(self, months: list[Month], records: Table) -> None:
+        try:
+            PointingCache(self._name).store(months, records, Time.now())
+        except OSError as error:
+            _log.warning("the pointing records cannot be kept in the local cache: %s", error)
+        table = PointingTable(records, self._name) if len(records) else None
+        for month in months:
+            self._fetched[self._name, month] = (clock.monotonic(), table)
+
+    @classmethod
+    def forget(cls) -> None:
+        """Forget what this process has fetched, and who did not answer."""
+        cls._fetched.clear()
+        cls._down.clear()
+
+
+def _runs(months: list[Month]) -> list[list[Month]]:
+    """Join months that follow each other into runs for one query each."""
+    runs = [months[:1]] if months else []
+    for before, month in pairwise(months):
+        if before.next == month and len(runs[-1]) < _LONGEST_QUERY:
+            runs[-1].append(month)
+        else:
+            runs.append([month])
+    return runs
+
+
+_downloads: dict[str, Path] = {}
+
+
+def _downloaded(url: str, timeout: float) -> Path:
+    if url not in _downloads:
+        _downloads[url] = Path(download_table(url, timeout))
+    return _downloads[url]
+
+
+def _chain(settings: PointingSettings) -> list[Source]:
+    """Make the sources that a recipe names, in the order in which they are asked."""
+    chain: list[Source] = []
+    for name in settings.sources:
+        jsoc = JsocSource(settings.server, settings.timeout)
+        if not isinstance(name, str) or name not in ("auto", "cache", "jsoc"):
+            chain.append(TableSource(name, settings.timeout))
+        elif name == "auto":
+            # What is provisional is better than nothing.
+            chain += [
+                CacheSource(settings.server, final_only=True),
+                jsoc,
+                CacheSource(settings.server, final_only=False),
+            ]
+        else:
+            chain.append(jsoc if name == "jsoc" else CacheSource(settings.server, final_only=False))
+    return chain
+
+
+def find_record(settings: PointingSettings, time: Time, channel: int) -> Found:
+    """Find the pointing record of an exposure.
+
+    Parameters
+    ----------
+    settings : `~aia_ccdproc.settings.PointingSettings`
+        Which sources, in which order.
+    time : `~astropy.time.Time`
+        T_OBS.
+    channel : int
+        Wavelength, angstrom.
+
+    Returns
+    -------
+    `Found`
+        The record of the first source that has one.
+
+    Raises
+    ------
+    PointingError
+        If none has; what each of them said.
+    """
+    said: dict[str, PointingError] = {}
+    for source in _chain(settings):
+        try:
+            return source.find(time, channel)
+        except PointingError as error:
+            said.setdefault(str(error), error)
+    raise PointingError(". ".join(text.removesuffix(".") for text in said)) from next(reversed(said.values()))
+
+
+def prefetch(settings: PointingSettings, times: Iterable[Time]) -> None:
+    """Fetch at once what a batch will ask for.
+
+    Parameters
+    ----------
+    settings : `~aia_ccdproc.settings.PointingSettings`
+        Which sources.
+    times : iterable of `~astropy.time.Time`
+        T_OBS of the batch's files.
+
+    Raises
+    ------
+    PointingError
+        If the server does not answer.
+    """
+    if not {"auto", "jsoc"} & {name for name in settings.sources if isinstance(name, str)}:
+        return
+    wanted: dict[Month, list[Time]] = {}
+    for time in times:
+        wanted.setdefault(Month.of(time), []).append(time)
+    if "jsoc" not in settings.sources:
+        cache = PointingCache(server_name(settings.server))
+        wanted = {month: some for month, some in wanted.items() if not _holds(cache.load(month), some)}
+    if wanted:
+        with JsocSource._lock:
+            JsocSource(settings.server, settings.timeout).fetch(wanted)
+
+
+def _holds(table: PointingTable | None, times: list[Time]) -> bool:
+    return table is not None and all(is_final(table, time) for time in times)

@@ -1,0 +1,171 @@
+"""What ``aia-prep pointing`` does: write a table to carry along, show, fill and clear the cache."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from pathlib import Path
+
+from astropy.io import ascii as ascii_tables
+from astropy.time import Time
+
+from aia_ccdproc.errors import HeaderError, PointingError, WriteError
+from aia_ccdproc.header import parse_time
+from aia_ccdproc.io.jsoc import TIMEOUT, fetch_records, server_name
+from aia_ccdproc.io.pointing_cache import Month, PointingCache
+from aia_ccdproc.io.pointing_sources import JsocSource
+from aia_ccdproc.io.pointing_table import SERIES, PointingTable
+
+__all__ = ["clear_cache", "describe_cache", "fill_cache", "time_span", "write_table"]
+
+
+def time_span(start: str, end: str) -> tuple[Time, Time]:
+    """Read two times, and see that they are in order.
+
+    Parameters
+    ----------
+    start, end : str
+        Times as FITS or DRMS writes them, UTC.
+
+    Returns
+    -------
+    tuple of `~astropy.time.Time`
+        Both.
+
+    Raises
+    ------
+    HeaderError
+        If one is no time, or the end is not after the start.
+    """
+    times = parse_time(start), parse_time(end)
+    if times[1] <= times[0]:
+        raise HeaderError(f"END ({end}) is not after START ({start})")
+    return times
+
+
+def write_table(
+    start: Time,
+    end: Time,
+    path: str | os.PathLike[str],
+    *,
+    server: str | None = None,
+    timeout: float = TIMEOUT,
+    overwrite: bool = False,
+) -> str:
+    """Fetch the records between two times, and write them to a table.
+
+    Parameters
+    ----------
+    start, end : `~astropy.time.Time`
+        From when to when.
+    path : str or path-like
+        The table: ECSV, or CSV with JSOC's columns where its name ends in ``.csv``.
+    server : str, optional
+        Base URL of another DRMS server than JSOC.
+    timeout : float
+        Seconds after which to give up.
+    overwrite : bool
+        Whether a file that is there may be replaced.
+
+    Returns
+    -------
+    str
+        What was written, in words.
+
+    Raises
+    ------
+    PointingError
+        If the server does not answer, or has no record of that time.
+    WriteError
+        If the file is there already, or cannot be written.
+    """
+    path = Path(path)
+    if path.exists() and not overwrite:
+        raise WriteError(f"{path}: is there already; --overwrite replaces it")
+    records = fetch_records(start, end, server=server, timeout=timeout)
+    if len(records):
+        whole = PointingTable(records)
+        records = records[(whole.stop > start) & (whole.start < end)]
+    if not len(records):
+        raise PointingError(f"{server_name(server)} has no {SERIES} record between {start.isot} and {end.isot}")
+    is_csv = path.suffix.lower() == ".csv"
+    if not is_csv:
+        records.meta = {"series": SERIES, "server": server_name(server), "fetched": Time.now().utc.isot}
+    temporary = path.with_name(f".{secrets.token_hex(4)}.tmp.{path.name}")
+    try:
+        ascii_tables.write(records, temporary, format="csv" if is_csv else "ecsv")
+        temporary.replace(path)
+    except OSError as error:
+        raise WriteError(f"{path}: cannot be written ({error.strerror})") from error
+    finally:
+        temporary.unlink(missing_ok=True)
+    return f"wrote {len(records)} records of {SERIES} to {path}"
+
+
+def fill_cache(start: Time, end: Time, *, server: str | None = None, timeout: float = TIMEOUT) -> str:
+    """Fetch the months between two times into the local cache.
+
+    Parameters
+    ----------
+    start, end : `~astropy.time.Time`
+        From when to when.
+    server : str, optional
+        Base URL of another DRMS server than JSOC.
+    timeout : float
+        Seconds after which to give up on a query.
+
+    Returns
+    -------
+    str
+        What is there now, in words.
+
+    Raises
+    ------
+    PointingError
+        If the server does not answer.
+    """
+    months = [Month.of(start)]
+    while months[-1].end < end:
+        months.append(months[-1].next)
+    JsocSource(server, timeout).fetch(months)
+    held = set(PointingCache(server_name(server)).months()) & set(months)
+    return f"the local cache holds {len(held)} of the {len(months)} months from {months[0]} to {months[-1]}"
+
+
+def describe_cache(server: str | None = None) -> list[str]:
+    """Describe the local cache.
+
+    Parameters
+    ----------
+    server : str, optional
+        Base URL of another DRMS server than JSOC.
+
+    Returns
+    -------
+    list of str
+        Lines: the folder, and a line for each month.
+    """
+    cache = PointingCache(server_name(server))
+    lines = [f"{cache.folder}: {len(cache.months())} months"]
+    for month in cache.months():
+        table = cache.load(month)
+        if table is not None:
+            lines.append(f"{month}  {len(table.table)} records, fetched {table.table.meta['fetched'][:19]}")
+    return lines
+
+
+def clear_cache(server: str | None = None) -> list[str]:
+    """Remove what the local cache holds of a server.
+
+    Parameters
+    ----------
+    server : str, optional
+        Base URL of another DRMS server than JSOC.
+
+    Returns
+    -------
+    list of str
+        What was removed, in words.
+    """
+    cache = PointingCache(server_name(server))
+    return [f"{cache.folder}: {cache.clear()} files removed"]
