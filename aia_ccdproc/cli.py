@@ -6,6 +6,7 @@ Nothing heavy is imported before a command needs it, so that ``--help`` answers 
 from __future__ import annotations
 
 import json
+import logging
 import sys
 from enum import StrEnum
 from pathlib import Path
@@ -56,6 +57,9 @@ def main(arguments: list[str] | None = None) -> int:
     int
         0 all done, 1 some files failed, 2 wrong usage or recipe, 130 interrupted.
     """
+    handler = _LogHandler()
+    logger = logging.getLogger("aia_ccdproc")
+    logger.addHandler(handler)
     try:
         app(args=arguments)
     except SystemExit as end:
@@ -65,6 +69,8 @@ def main(arguments: list[str] | None = None) -> int:
     except PrepError as error:
         _show_error(error)
         return WRONG_USAGE
+    finally:
+        logger.removeHandler(handler)
     return DONE
 
 
@@ -80,17 +86,13 @@ def _show_error(error: PrepError) -> None:
     _console(stderr=True).print(f"[bold red]{type(error).__name__}[/]: {escape(str(error))}")
 
 
-def _show_log(console: Console) -> None:
-    """Show what the package logs, retries of JSOC above all, when it happens."""
-    import logging
+class _LogHandler(logging.Handler):
+    """Shows what the package logs, retries of JSOC above all, when it happens."""
 
-    class Handler(logging.Handler):
-        def emit(self, record: logging.LogRecord) -> None:
-            console.print(f"[yellow]waiting[/] {record.getMessage()}")
+    def emit(self, record: logging.LogRecord) -> None:
+        from rich.markup import escape
 
-    logger = logging.getLogger("aia_ccdproc")
-    logger.handlers = [Handler()]
-    logger.propagate = False
+        _console(stderr=True).print(f"[yellow]note[/]    {escape(record.getMessage())}")
 
 
 def _print_version(value: bool) -> None:
@@ -128,7 +130,6 @@ def run(
     from aia_ccdproc.batch import run as run_batch
 
     console = _console()
-    _show_log(console)
     results = run_batch(
         files,
         recipe,
@@ -281,7 +282,6 @@ def pointing(
     from aia_ccdproc.io import pointing_store
 
     console = _console()
-    _show_log(console)
     if cache in (CacheAction.SHOW, CacheAction.CLEAR):
         if start is not None or output is not None:
             raise typer.BadParameter(f"--cache {cache} takes neither START and END nor --output")

@@ -23,9 +23,11 @@ from astropy.wcs import WCS, FITSFixedWarning
 
 from aia_ccdproc.errors import HeaderError
 from aia_ccdproc.instrument import LEVEL15_SCALE
+from aia_ccdproc.settings import StepSettings
 
 __all__ = [
     "add_history",
+    "add_step_history",
     "complete_header",
     "geometry_cards",
     "is_registered",
@@ -288,6 +290,24 @@ def add_history(header: fits.Header, text: str) -> None:
         The line; astropy breaks it over cards after 72 characters.
     """
     header.add_history(" ".join(text.encode("ascii", "replace").decode().split()))
+
+
+def add_step_history(header: fits.Header, step: str, plugin: str, settings: StepSettings) -> None:
+    """Add the HISTORY line of a step: what was done, by whom, with which settings.
+
+    Parameters
+    ----------
+    header : `~astropy.io.fits.Header`
+        The header; changed in place.
+    step : str
+        Name of the step.
+    plugin : str
+        Distribution and version that did it.
+    settings : `~aia_ccdproc.settings.StepSettings`
+        Its settings.
+    """
+    described = settings.describe()
+    add_history(header, f"{step} ({plugin})" + (f": {described}" if described else ""))
 
 
 _DRMS_TIME = re.compile(r"(\d{4})\.(\d\d)\.(\d\d)_(\d\d:\d\d:\d\d(?:\.\d+)?)_?(TAI|UTC|UT|Z)?$")

@@ -230,8 +230,8 @@ def prep_resample(
     Parameters
     ----------
     data : `~numpy.ndarray`
-        Image, float32, shape ``(ny, nx)``, finite everywhere: pixels that are flagged hold a value
-        interpolated from their neighbours.
+        Image, float32, shape ``(ny, nx)``, finite everywhere: pixels that are flagged hold the
+        value of the nearest good one.
     variance : `~numpy.ndarray` or None
         Its variance, float32, same shape, finite everywhere.
     flags : `~numpy.ndarray` or None

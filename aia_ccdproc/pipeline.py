@@ -9,7 +9,7 @@ from astropy.io import fits
 from astropy.nddata import CCDData
 
 from aia_ccdproc.errors import PluginError, choices
-from aia_ccdproc.header import add_history, complete_header, with_header
+from aia_ccdproc.header import add_step_history, complete_header, with_header
 from aia_ccdproc.plugins import Plugin, PrepPluginManager, Step, get_plugin_manager
 from aia_ccdproc.settings import StepSettings
 
@@ -98,6 +98,5 @@ class Pipeline:
 def _logged(result: CCDData, given: CCDData, step: str, answered: Plugin, settings: StepSettings) -> CCDData:
     if result.header is given.header:  # a step that had nothing to do may hand its input through
         result = with_header(result, given.header.copy())
-    settings_text = settings.describe()
-    add_history(result.header, f"{step} ({answered})" + (f": {settings_text}" if settings_text else ""))
+    add_step_history(result.header, step, str(answered), settings)
     return result

@@ -105,7 +105,7 @@ class PrepPluginManager(pluggy.PluginManager):
                 self._load_entry_point(point, distribution, version)
         for impl in self._implementations("prep_addhooks"):
             try:
-                impl.function(self)
+                impl.function(*[self for _ in impl.argnames])  # manager is the only argument there is
             except Exception as error:  # as on import
                 self._drop(impl.plugin_name, f"{type(error).__name__}: {error}")
         self.refuse_unknown_hooks()

@@ -9,7 +9,7 @@ from typing import TypeAlias
 import ccdproc
 from astropy.nddata import CCDData
 
-from aia_ccdproc.header import add_history
+from aia_ccdproc.header import add_step_history
 from aia_ccdproc.settings import StepSettings
 
 __all__ = ["AddKeyword", "record"]
@@ -37,7 +37,7 @@ def record(result: CCDData, step: str, settings: StepSettings, add_keyword: AddK
     """
     if add_keyword is True:
         if ccdproc.conf.auto_logging:
-            add_history(result.header, f"{step} (aia-ccdproc {version('aia-ccdproc')}): {settings.describe()}")
+            add_step_history(result.header, step, f"aia-ccdproc {version('aia-ccdproc')}", settings)
     elif isinstance(add_keyword, str):
         result.header[add_keyword] = None
     elif isinstance(add_keyword, ccdproc.Keyword):

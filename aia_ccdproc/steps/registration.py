@@ -66,8 +66,8 @@ def register(
     `~astropy.nddata.CCDData`
         New image, float32. A full frame has CRPIX at its centre and the shape of the input (4096 x 4096, CRPIX 2048.5);
         one binned n x n has 0.6 n arcsec; a cutout is cropped from the full-frame grid, so that its pixels
-        are pixels of the full frame and CRPIX says which. Masked and NaN pixels are interpolated over
-        before resampling; output pixels that the kernel reaches from them are masked, and NaN
+        are pixels of the full frame and CRPIX says which. Masked and NaN pixels take the value of
+        the nearest good one before resampling; output pixels that the kernel reaches from them are masked, and NaN
         where those were NaN. The variance is propagated for independent input pixels.
 
     Raises

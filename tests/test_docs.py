@@ -1,0 +1,259 @@
+"""The documents do what they say: their Python, TOML and console blocks are run, and references are complete."""
+
+from __future__ import annotations
+
+import doctest
+import importlib
+import inspect
+import re
+import runpy
+import shlex
+import shutil
+import socket
+import sys
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+import typer
+
+import aia_ccdproc
+from aia_ccdproc import hookspecs, recipe
+from aia_ccdproc.cli import app, main
+from aia_ccdproc.demo import Demo
+from aia_ccdproc.errors import RecipeError
+from aia_ccdproc.synthetic import Exposure, Source, Sun, builtin_pointing_path
+
+ROOT = Path(__file__).parents[1]
+PAGES = [ROOT / "README.md", *sorted(page for page in (ROOT / "docs").glob("*.rst") if "sg_" not in page.name)]
+RECIPES = recipe.builtin_recipes()
+HOOKS = sorted(name for name in vars(hookspecs) if name.startswith("prep_"))
+COMMANDS = typer.main.get_command(app).commands  # type: ignore[attr-defined]
+OPTIONS = doctest.ELLIPSIS
+_FENCE = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+_DIRECTIVE = re.compile(r"^\.\. code-block:: (\w+)\n\n((?:(?:   .*)?\n)+)", re.MULTILINE)
+_NAME = re.compile(r"# (\S+\.(?:py|toml))\n")
+
+
+class Block(NamedTuple):
+    """A block of code on a page."""
+
+    language: str
+    text: str
+    line: int
+
+    @property
+    def file(self) -> str:
+        """Name of the file that the block shows, by its first line."""
+        name = _NAME.match(self.text)
+        return name[1] if name else ""
+
+
+def blocks_of(page: Path) -> list[Block]:
+    """Find the blocks of a page, in their order."""
+    text = page.read_text(encoding="utf-8")
+    pattern = _FENCE if page.suffix == ".md" else _DIRECTIVE
+    found = []
+    for match in pattern.finditer(text):
+        lines = match[2].splitlines()
+        body = "\n".join(lines if page.suffix == ".md" else [line.removeprefix("   ") for line in lines]).strip("\n")
+        found.append(Block(match[1], body + "\n", text.count("\n", 0, match.start(2)) + 1))
+    return found
+
+
+def installable(page: Path) -> bool:
+    """Whether the page shows a distribution of its own."""
+    return any(block.file == "pyproject.toml" for block in blocks_of(page))
+
+
+@pytest.fixture(autouse=True)
+def _working_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A folder with the files that the documents name, no network, and a table in place of JSOC."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "200")
+    exposure = Exposure(channel=94, corner=(1900, 1850), shape=(300, 320), pointing_error=(-6.4, 4.1))
+    sun = Sun(disk=100, corona=0, sources=(Source(0, 0, peak=500, sigma=2), Source(-40, -30, peak=400, sigma=2)))
+    exposure.write_level1(exposure.image(sun, noise=1), tmp_path / "aia_94_level1.fits")
+    shutil.copy(builtin_pointing_path(), tmp_path / "pointing.ecsv")
+
+    def refuse(*_: object) -> None:
+        raise AssertionError("the documents' examples must not use a network")
+
+    monkeypatch.setattr(socket.socket, "connect", refuse)
+    step = 'use = "update_pointing"\n'
+    local = {name: text.replace(step, step + 'source = "pointing.ecsv"\n') for name, text in RECIPES.items()}
+    monkeypatch.setattr(recipe, "builtin_recipes", lambda: local)
+    monkeypatch.setattr("aia_ccdproc.demo.run_demo", lambda folder: Demo(("level 1",), [], [Path(folder)]))
+
+
+@pytest.fixture
+def _installed(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The core, and the distribution that the page shows, as pip would leave it: modules and metadata on the path."""
+    page = request.node.callspec.params["page"]
+    name, modules = install(page, tmp_path / "site") if installable(page) else ("", [])
+    monkeypatch.syspath_prepend(tmp_path / "site")
+    monkeypatch.setenv("AIA_CCDPROC_PLUGINS", name)
+    aia_ccdproc.get_plugin_manager.cache_clear()
+    yield
+    aia_ccdproc.get_plugin_manager.cache_clear()
+    for module in modules:
+        sys.modules.pop(module, None)
+
+
+def install(page: Path, site: Path) -> tuple[str, list[str]]:
+    files = {block.file: block.text for block in blocks_of(page) if block.file}
+    project = tomllib.loads(files["pyproject.toml"])["project"]
+    name, version, points = project["name"], project["version"], project["entry-points"]["aia_ccdproc"]
+    metadata = site / f"{name.replace('-', '_')}-{version}.dist-info"
+    metadata.mkdir(parents=True)
+    (metadata / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n")
+    listed = "".join(f"{point} = {module}\n" for point, module in points.items())
+    (metadata / "entry_points.txt").write_text(f"[aia_ccdproc]\n{listed}")
+    for module in points.values():
+        (site / f"{module}.py").write_text(files[f"{module}.py"])
+    return name, list(points.values())
+
+
+def matches(want: str, got: str) -> bool:
+    return doctest.OutputChecker().check_output(want, got, OPTIONS)
+
+
+def run_python(block: Block, page: Path, names: dict[str, object]) -> None:
+    if ">>>" not in block.text:
+        exec(compile("\n" * (block.line - 1) + block.text, str(page), "exec"), names)
+        return
+    test = doctest.DocTestParser().get_doctest(block.text, names, page.name, str(page), block.line - 1)
+    test.globs = names
+    said: list[str] = []
+    result = doctest.DocTestRunner(optionflags=OPTIONS, verbose=False).run(test, out=said.append, clear_globs=False)
+    assert not result.failed, "".join(said)
+
+
+def run_console(block: Block, page: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Run the lines that call aia-prep; what follows a line is what it has to print, nothing: whatever it prints."""
+    parts = re.split(r"^\$ ", block.text, flags=re.MULTILINE)[1:]
+    calls = [tuple(part.split("\n", 1)) for part in parts]
+    for index, (line, want) in enumerate(calls):
+        if not line.startswith("aia-prep "):
+            assert line.startswith(("pip install aia-ccdproc", "make ", "echo $?")), f"{page.name}: not run: {line}"
+            continue
+        asked = index + 1 < len(calls) and calls[index + 1][0] == "echo $?"
+        code = main(shlex.split(line)[1:])
+        said = capsys.readouterr()
+        assert code == (int(calls[index + 1][1]) if asked else 0), f"{page.name}: {line}\n{said.out}{said.err}"
+        assert not want.strip() or matches(want, said.out + said.err), f"{page.name}: {line}\n{said.out}{said.err}"
+
+
+def parse_console(block: Block) -> None:
+    """Parse the lines that call aia-prep and cannot be run here, for they need a network."""
+    for line in re.findall(r"^\$ aia-prep (.*)$", block.text, re.MULTILINE):
+        name, *arguments = shlex.split(line)
+        COMMANDS[name].make_context(name, arguments)
+
+
+def run_toml(block: Block, page: Path) -> None:
+    """Check a recipe, and leave it in the folder under its name for the commands that use it."""
+    if block.file:
+        Path(block.file).write_text(block.text)
+    if block.file == "pyproject.toml":
+        tomllib.loads(block.text)
+    elif block.file.startswith("faulty"):
+        with pytest.raises(RecipeError):
+            aia_ccdproc.Recipe.from_toml(block.text)
+    else:
+        aia_ccdproc.Recipe.from_toml(block.text, name=f"{page.name}:{block.line}")
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+@pytest.mark.usefixtures("_installed")
+def test_examples_of_a_page_do_what_it_says(page: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    names: dict[str, object] = {"__name__": "__main__"}
+    for block in blocks_of(page):
+        if block.language == "python" and not (block.file and installable(page)):
+            run_python(block, page, names)
+        elif block.language == "toml":
+            run_toml(block, page)
+        elif block.language == "console":
+            run_console(block, page, capsys)
+        elif block.language == "text":
+            parse_console(block)
+        else:
+            assert block.language == "python", f"{page.name}:{block.line}: nobody runs {block.language}"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_no_example_escapes_the_tests(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    blocks = blocks_of(page)
+    for mark in (r">>> ", r"\$ ", r"\[\[step\]\]$", r"import "):
+        written = len(re.findall(rf"^\s*{mark}", text, re.MULTILINE))
+        assert written == sum(len(re.findall(rf"^\s*{mark}", block.text, re.MULTILINE)) for block in blocks)
+
+
+def test_gallery_example_runs(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip("matplotlib").use("agg")
+    monkeypatch.setattr("matplotlib.pyplot.show", lambda: None)
+    runpy.run_path(str(ROOT / "docs" / "examples" / "plot_prep.py"))
+    assert "register (aia-ccdproc" in capsys.readouterr().out
+
+
+def test_there_are_examples_of_every_kind() -> None:
+    languages = {block.language for page in PAGES for block in blocks_of(page)}
+    assert {"python", "toml", "console"} <= languages
+    assert {"README.md", "quickstart.rst", "plugins.rst"} <= {page.name for page in PAGES if blocks_of(page)}
+
+
+def test_a_wrong_example_is_found(capsys: pytest.CaptureFixture[str]) -> None:
+    page = Path("page.rst")
+    with pytest.raises(AssertionError, match="Expected"):
+        run_python(Block("python", ">>> 1 + 1\n3\n", 1), page, {})
+    with pytest.raises(ZeroDivisionError):
+        run_python(Block("python", "1 / 0\n", 1), page, {})
+    with pytest.raises(RecipeError):
+        run_toml(Block("toml", '[[step]]\nuse = "no-such-step"\n', 1), page)
+    with pytest.raises(AssertionError, match="no faults"):
+        run_console(Block("console", "$ aia-prep check level1.5\nlevel1.5: 2 faults\n", 1), page, capsys)
+    with pytest.raises(AssertionError, match="unknown-recipe"):
+        run_console(Block("console", "$ aia-prep check unknown-recipe\n", 1), page, capsys)
+
+
+@pytest.mark.parametrize("hook", HOOKS)
+def test_hook_reference_holds_every_hook_with_its_signature(hook: str) -> None:
+    signature = str(inspect.signature(getattr(hookspecs, hook))).replace("'", "")
+    lines = (ROOT / "docs" / "hooks.rst").read_text(encoding="utf-8").splitlines()
+    assert f".. autofunction:: aia_ccdproc.hookspecs.{hook}{signature}" in lines
+
+
+def test_hook_reference_holds_no_hook_that_is_not_there_in_the_order_of_the_chain() -> None:
+    text = (ROOT / "docs" / "hooks.rst").read_text(encoding="utf-8")
+    listed = re.findall(r"^\.\. autofunction:: aia_ccdproc\.hookspecs\.(prep_\w+)", text, re.MULTILINE)
+    assert listed == sorted(HOOKS, key=lambda hook: getattr(hookspecs, hook).__code__.co_firstlineno)
+
+
+def test_recipes_page_holds_every_setting_of_the_core() -> None:
+    text = (ROOT / "docs" / "recipes.rst").read_text(encoding="utf-8")
+    for name, settings in (
+        ("update_pointing", "PointingSettings"),
+        ("register", "RegistrationSettings"),
+        ("normalize_exposure", "ExposureSettings"),
+    ):
+        section = text.partition(f"\n{name}\n^")[2].partition("\n^^^")[0]
+        fields = getattr(importlib.import_module("aia_ccdproc.settings"), settings).model_fields
+        assert section
+        assert [key for key in fields if f"\n``{key}``" not in section] == []
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_command_line_page_holds_every_command_and_option(name: str) -> None:
+    text = (ROOT / "docs" / "cli.rst").read_text(encoding="utf-8")
+    assert re.search(rf"^(\w+, )*{name}(, \w+)*\n---", text, re.MULTILINE)
+    options = [option for parameter in COMMANDS[name].params for option in parameter.opts if option.startswith("--")]
+    assert [option for option in options if option not in text] == []
+
+
+@pytest.mark.parametrize("name", aia_ccdproc.__all__)
+def test_public_name_can_be_imported(name: str) -> None:
+    assert getattr(aia_ccdproc, name) is not None
+    assert name in dir(aia_ccdproc)
