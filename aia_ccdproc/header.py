@@ -20,6 +20,7 @@ from astropy.io import fits
 from astropy.nddata import CCDData
 from astropy.time import Time
 from astropy.wcs import WCS, FITSFixedWarning
+from erfa import ErfaWarning
 
 from aia_ccdproc.errors import HeaderError
 from aia_ccdproc.instrument import LEVEL15_SCALE
@@ -28,7 +29,9 @@ from aia_ccdproc.settings import StepSettings
 __all__ = [
     "add_history",
     "add_step_history",
+    "any_year",
     "complete_header",
+    "fits_header",
     "geometry_cards",
     "is_registered",
     "number",
@@ -36,6 +39,7 @@ __all__ = [
     "observer_cards",
     "parse_time",
     "plate_scale",
+    "printable",
     "roll_angle",
     "wcs_from_header",
     "with_header",
@@ -84,11 +88,15 @@ def number(header: fits.Header, keyword: str) -> float:
         return float(value)
     if keyword not in header:
         said = "is missing"
-    elif isinstance(value, fits.card.Undefined) or value is None:
+    elif _is_empty(value):
         said = "is empty"
     else:
         said = f"is {value!r}"
     raise HeaderError(f"{keyword} {said}; a finite number is needed")
+
+
+def _is_empty(value: object) -> bool:
+    return value is None or isinstance(value, fits.card.Undefined)
 
 
 def wcs_from_header(header: fits.Header) -> WCS:
@@ -112,6 +120,9 @@ def wcs_from_header(header: fits.Header) -> WCS:
     missing = [key for key in ("CTYPE1", "CTYPE2", "CRPIX1", "CRPIX2", "CRVAL1", "CRVAL2") if key not in header]
     if missing:
         raise HeaderError(f"no WCS: {', '.join(missing)} {'is' if len(missing) == 1 else 'are'} missing")
+    for key in ("CTYPE1", "CTYPE2"):
+        if not isinstance(header[key], str):
+            raise HeaderError(f"no WCS: {key} is {'empty' if _is_empty(header[key]) else repr(header[key])}")
     for key in ("CRPIX1", "CRPIX2", "CRVAL1", "CRVAL2"):
         number(header, key)
     for key in ("CDELT1", "CDELT2"):
@@ -129,6 +140,8 @@ def wcs_from_header(header: fits.Header) -> WCS:
             raise HeaderError(f"no WCS: {str(error).strip().splitlines()[-1]}") from error
     if not wcs.has_celestial or wcs.naxis != 2:
         raise HeaderError(f"no WCS: CTYPE1={header['CTYPE1']!r} and CTYPE2={header['CTYPE2']!r} are not celestial")
+    if not abs(np.linalg.det(wcs.pixel_scale_matrix)) > 0:
+        raise HeaderError("no WCS: its matrix has no inverse")
     if all(isinstance(header.get(key), int) for key in ("NAXIS1", "NAXIS2")):
         wcs.array_shape = (header["NAXIS2"], header["NAXIS1"])
     return wcs
@@ -212,6 +225,22 @@ def _same_geometry(one: WCS, other: WCS) -> bool:
     )
 
 
+def fits_header(ccd: CCDData) -> fits.Header:
+    """Copy the header of an image as a FITS header, whatever kind of mapping it is.
+
+    Parameters
+    ----------
+    ccd : `~astropy.nddata.CCDData`
+        The image.
+
+    Returns
+    -------
+    `~astropy.io.fits.Header`
+        The copy.
+    """
+    return ccd.header.copy() if isinstance(ccd.header, fits.Header) else fits.Header(dict(ccd.header))
+
+
 def complete_header(ccd: CCDData) -> fits.Header:
     """Give the header of an image with the WCS keywords that hold for its pixels.
 
@@ -231,7 +260,13 @@ def complete_header(ccd: CCDData) -> fits.Header:
         If the image has no WCS, or its header one for another shape (``ccdproc.block_reduce`` drops the
         WCS of what it makes).
     """
-    header = ccd.header.copy() if isinstance(ccd.header, fits.Header) else fits.Header(dict(ccd.header))
+    header = fits_header(ccd)
+    if "CD1_1" in header:
+        stale = ["CROTA1", "CROTA2", "CDELT1", "CDELT2"]  # what a matrix stands for is older than the matrix
+    else:
+        stale = ["CROTA1", "CROTA2"] if "PC1_1" in header else []
+    for key in stale:
+        header.remove(key, ignore_missing=True)
     ny, nx = ccd.shape
     if ccd.wcs is None:
         declared = (header.get("NAXIS2", ny), header.get("NAXIS1", nx))
@@ -289,7 +324,23 @@ def add_history(header: fits.Header, text: str) -> None:
     text : str
         The line; astropy breaks it over cards after 72 characters.
     """
-    header.add_history(" ".join(text.encode("ascii", "replace").decode().split()))
+    header.add_history(" ".join(printable(text).split()))
+
+
+def printable(text: str) -> str:
+    """Replace what FITS cannot hold in a text by question marks.
+
+    Parameters
+    ----------
+    text : str
+        Any text.
+
+    Returns
+    -------
+    str
+        Printable ASCII.
+    """
+    return "".join(c if " " <= c <= "~" else " " if c.isspace() else "?" for c in text)
 
 
 def add_step_history(header: fits.Header, step: str, plugin: str, settings: StepSettings) -> None:
@@ -358,14 +409,21 @@ def parse_time(text: Any) -> Time:
     stripped = str(text).strip()
     drms = _DRMS_TIME.match(stripped)
     try:
-        if drms:
-            year, month, day, clock, scale = drms.groups()
-            time = Time(f"{year}-{month}-{day}T{clock}", scale="tai" if scale == "TAI" else "utc")
-        else:
-            time = Time(stripped.removesuffix("Z"), scale="utc")
+        with any_year():
+            if drms:
+                year, month, day, clock, scale = drms.groups()
+                return Time(f"{year}-{month}-{day}T{clock}", scale="tai" if scale == "TAI" else "utc").utc
+            return Time(stripped.removesuffix("Z"), scale="utc")
     except ValueError as error:
         raise HeaderError(f"{text!r} is no time") from error
-    return time.utc
+
+
+@contextmanager
+def any_year() -> Iterator[None]:
+    """Silence ERFA's doubts about leap seconds in years to come; a table that ends before says so itself."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", ".*dubious year", ErfaWarning)
+        yield
 
 
 def plate_scale(header: fits.Header) -> float:

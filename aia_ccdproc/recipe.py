@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import ValidationError
 
 from aia_ccdproc.errors import Fault, PluginError, RecipeError, choices
+from aia_ccdproc.header import printable
 from aia_ccdproc.pipeline import Pipeline, RecipeStep
 from aia_ccdproc.plugins import PrepPluginManager, Step, get_plugin_manager
 
@@ -59,9 +60,8 @@ class Recipe:
     @property
     def cards(self) -> dict[str, tuple[str, str]]:
         """The cards by which an output says how it was made."""
-        name = self.name.encode("ascii", "replace").decode()
         return {
-            "RECIPE": (name, "Recipe of this image"),
+            "RECIPE": (printable(self.name), "Recipe of this image"),
             "RECIPEID": (self.digest, "SHA-256 of the recipe (first 16)"),
         }
 

@@ -30,7 +30,7 @@ class StepSettings(BaseModel):
             the line does not depend on where a file lies, and data by the name of its type.
         """
         parts = [f"{name}={_describe(value)}" for name, value in self if value is not None]
-        return ", ".join(parts).encode("ascii", "replace").decode()
+        return ", ".join(parts)
 
 
 def _describe(value: Any) -> str:

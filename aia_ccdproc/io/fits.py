@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import datetime
 import errno
+import gzip
 import os
 import re
-import secrets
 import warnings
 import zlib
 from collections.abc import Iterator
@@ -26,8 +26,9 @@ from astropy.nddata import (
 )
 
 from aia_ccdproc.errors import HeaderError, InstrumentError, ReadError, WriteError
-from aia_ccdproc.header import add_history, complete_header, wcs_from_header, without_wcs
-from aia_ccdproc.io.statistics import image_statistics
+from aia_ccdproc.header import add_history, complete_header, fits_header, wcs_from_header, without_wcs
+from aia_ccdproc.io.atomic import replacing
+from aia_ccdproc.io.statistics import image_statistics, without_statistics
 from aia_ccdproc.plugins import get_plugin_manager
 
 __all__ = ["Compression", "read", "read_header", "write"]
@@ -130,7 +131,8 @@ def _open(path: Path, hdu: int | str | None) -> Iterator[tuple[fits.HDUList, Any
         # Verification is ours: what astropy would warn of is mended or reported.
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
-            with fits.open(path, memmap=False, lazy_load_hdus=False) as hdus:
+            # Opened here, for astropy does not close what it cannot parse.
+            with path.open("rb") as stream, fits.open(stream, memmap=False, lazy_load_hdus=False) as hdus:
                 _refuse_truncated(path, caught)
                 yield hdus, _find_image(path, hdus, hdu)
             _refuse_truncated(path, caught)
@@ -155,7 +157,9 @@ def _why_unreadable(path: Path, error: Exception) -> str:
     if path.stat().st_size == 0:
         return "is empty"
     text = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-    if "SIMPLE" in text or "corrupt FITS" in text:
+    with path.open("rb") as stream:
+        start = stream.read(9)
+    if not start.startswith((b"SIMPLE  =", b"\x1f\x8b")):
         return "is not a FITS file"
     return f"is damaged or cut off ({text})"
 
@@ -278,7 +282,8 @@ def write(
         Whether a file that is there already may be replaced.
     compression : {"rice", "lossless"}, optional
         Tile compression. ``"rice"``: RICE_1, values rounded to 1/16 of the noise of their row,
-        with subtractive dithering. ``"lossless"``: GZIP_2, every float32 bit kept. By default none, and the image is
+        with subtractive dithering. ``"lossless"``: GZIP_2, every float32 bit kept
+        (and, as gzip has it, the time of writing). By default none, and the image is
         in the primary HDU; a compressed one is in extension 1.
 
     Returns
@@ -304,18 +309,24 @@ def write(
     if compression not in (None, "rice", "lossless"):
         raise WriteError(f"{path}: unknown compression {compression!r}; there are: 'rice', 'lossless'")
     hdus = _hdus(ccd, compression)
-    temporary = path.with_name(f".{secrets.token_hex(4)}.tmp.{path.name}")
     try:
         # Keywords such as HIERARCH ones from ccdproc are the user's; astropy need not comment on them.
-        with warnings.catch_warnings():
+        with replacing(path) as temporary, warnings.catch_warnings():
             warnings.simplefilter("ignore", fits.verify.VerifyWarning)
-            hdus.writeto(temporary, checksum=True, output_verify="silentfix+exception")
-        temporary.replace(path)
+            _save(hdus, temporary, path.name)
     except (OSError, fits.VerifyError) as error:
         raise WriteError(f"{path}: {_why_unwritable(path, error)}") from error
-    finally:
-        temporary.unlink(missing_ok=True)
     return path
+
+
+def _save(hdus: fits.HDUList, path: Path, name: str) -> None:
+    options: dict[str, Any] = {"checksum": True, "output_verify": "silentfix+exception"}
+    if path.suffix != ".gz":
+        hdus.writeto(path, **options)
+        return
+    # By ourselves, so that neither the temporary name nor the time is in the file.
+    with path.open("wb") as stream, gzip.GzipFile(name, "wb", fileobj=stream, mtime=0) as packed:
+        hdus.writeto(packed, **options)
 
 
 def _why_unwritable(path: Path, error: Exception) -> str:
@@ -361,15 +372,16 @@ def _hdus(ccd: CCDData, compression: Compression | None) -> fits.HDUList:
 def _plane(array: np.ndarray, name: str, compression: Compression | None) -> Any:
     if compression is None:
         return fits.ImageHDU(array, name=name)
-    return fits.CompImageHDU(array, name=name, compression_type="GZIP_2", quantize_level=0)
+    kind = "RICE_1" if array.dtype.kind == "u" else "GZIP_2"  # both keep every bit
+    return fits.CompImageHDU(array, name=name, compression_type=kind, quantize_level=0)
 
 
 def _output_header(ccd: CCDData, data: np.ndarray) -> fits.Header:
     try:
         header = complete_header(ccd)
     except HeaderError:  # no WCS that holds for these pixels: none is better than a wrong one
-        header = without_wcs(fits.Header(ccd.header))
-    header = fits.Header([card for card in header.cards if not _STRUCTURE.match(card.keyword)], copy=True)
+        header = without_wcs(fits_header(ccd))
+    header = without_statistics(fits.Header([c for c in header.cards if not _STRUCTURE.match(c.keyword)]))
     header["BUNIT"] = (ccd.unit.to_string(), "Unit of the pixels")
     header.update(image_statistics(data, ccd.mask))
     header["DATE"] = (

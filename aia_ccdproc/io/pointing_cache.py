@@ -7,7 +7,6 @@ other. Its metadata say when it was fetched, and a digest of the rows by which a
 
 from __future__ import annotations
 
-import secrets
 import warnings
 from collections.abc import Iterable
 from pathlib import Path
@@ -19,6 +18,8 @@ from astropy.table import Table
 from astropy.time import Time, TimeDelta
 
 from aia_ccdproc.errors import PointingError, PointingWarning
+from aia_ccdproc.header import any_year
+from aia_ccdproc.io.atomic import replacing
 from aia_ccdproc.io.pointing_table import PointingTable, read_pointing_table
 
 __all__ = ["Month", "PointingCache"]
@@ -134,12 +135,8 @@ class PointingCache:
             # The record after the month is kept too: it shows that the one before is no longer provisional.
             held = records[rows[0] : rows[-1] + 2]
             held.meta = {"fetched": fetched.utc.isot, "digest": PointingTable(held).digest}
-            temporary = self.folder / f".{month}.{secrets.token_hex(4)}.tmp"
-            try:
+            with replacing(self.path(month)) as temporary:
                 ascii_tables.write(held, temporary, format="ecsv")
-                temporary.replace(self.path(month))
-            finally:
-                temporary.unlink(missing_ok=True)
 
     def clear(self) -> int:
         """Remove all months, and what a killed process may have left.
@@ -149,7 +146,7 @@ class PointingCache:
         int
             How many files were removed.
         """
-        files = [*self.folder.glob("*.ecsv"), *self.folder.glob(".*.tmp")]
+        files = [*self.folder.glob("*.ecsv"), *self.folder.glob(".*.tmp.*")]
         for path in files:
             path.unlink(missing_ok=True)
         return len(files)
@@ -171,6 +168,11 @@ def is_final(table: PointingTable, time: Time) -> bool:
         True if the record that holds then was a week old when it was fetched, and either another follows it or it has
         been cut to its usual 3 h. For a gap, if a record follows it.
     """
+    with any_year():
+        return _is_final(table, time)
+
+
+def _is_final(table: PointingTable, time: Time) -> bool:
     fetched = Time(table.table.meta["fetched"], scale="utc")
     follows = bool(np.any(table.start > time))
     rows = np.flatnonzero((table.start <= time) & (time < table.stop))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import secrets
 from pathlib import Path
 
 from astropy.io import ascii as ascii_tables
@@ -11,6 +10,7 @@ from astropy.time import Time
 
 from aia_ccdproc.errors import HeaderError, PointingError, WriteError
 from aia_ccdproc.header import parse_time
+from aia_ccdproc.io.atomic import replacing
 from aia_ccdproc.io.jsoc import TIMEOUT, fetch_records, server_name
 from aia_ccdproc.io.pointing_cache import Month, PointingCache
 from aia_ccdproc.io.pointing_sources import JsocSource
@@ -91,14 +91,11 @@ def write_table(
     is_csv = path.suffix.lower() == ".csv"
     if not is_csv:
         records.meta = {"series": SERIES, "server": server_name(server), "fetched": Time.now().utc.isot}
-    temporary = path.with_name(f".{secrets.token_hex(4)}.tmp.{path.name}")
     try:
-        ascii_tables.write(records, temporary, format="csv" if is_csv else "ecsv")
-        temporary.replace(path)
+        with replacing(path) as temporary:
+            ascii_tables.write(records, temporary, format="csv" if is_csv else "ecsv")
     except OSError as error:
         raise WriteError(f"{path}: cannot be written ({error.strerror})") from error
-    finally:
-        temporary.unlink(missing_ok=True)
     return f"wrote {len(records)} records of {SERIES} to {path}"
 
 

@@ -17,11 +17,11 @@ from typing import Any
 import numpy as np
 from astropy import units as u
 from astropy.io import ascii as ascii_tables
-from astropy.table import MaskedColumn, Table
+from astropy.table import Column, MaskedColumn, Table
 from astropy.time import Time
 
 from aia_ccdproc.errors import HeaderError, PointingError
-from aia_ccdproc.header import parse_time
+from aia_ccdproc.header import any_year, parse_time
 
 __all__ = ["SERIES", "PointingRecord", "PointingTable", "plain_table", "read_pointing_table"]
 
@@ -75,6 +75,7 @@ class PointingTable:
     """T_START of every row."""
     stop: Time = field(init=False, repr=False)
     """T_STOP of every row."""
+    _channels: np.ndarray | None = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         missing = [key for key in ("T_START", "T_STOP") if key not in self.table.colnames]
@@ -82,6 +83,7 @@ class PointingTable:
             raise PointingError(f"{self.name}: no pointing table: column {', '.join(missing)} is missing")
         if len(self.table) == 0:
             raise PointingError(f"{self.name}: the pointing table is empty")
+        object.__setattr__(self, "_channels", self._channel_of_rows())
         for key, attribute in (("T_START", "start"), ("T_STOP", "stop")):
             try:
                 object.__setattr__(self, attribute, _times(self.table[key]))
@@ -114,10 +116,14 @@ class PointingTable:
         PointingError
             If none covers the time, or the one that does lacks a value for the channel.
         """
+        with any_year():
+            return self._record(time, channel)
+
+    def _record(self, time: Time, channel: int) -> PointingRecord:
         covers = (self.start <= time) & (time < self.stop)
-        columns = {} if "WAVELNTH" in self.table.colnames else self._columns(channel)
-        if not columns:
-            covers &= np.asarray(self.table["WAVELNTH"]).astype(int) == channel
+        columns = {} if self._channels is not None else self._columns(channel)
+        if self._channels is not None:
+            covers &= self._channels == channel
         if not covers.any():
             raise PointingError(
                 f"no {SERIES} record covers T_OBS={time.isot} ({channel} Å); the table {self.name} spans "
@@ -143,6 +149,18 @@ class PointingTable:
             instrument_roll=values["INSTROT"],
         )
 
+    def _channel_of_rows(self) -> np.ndarray | None:
+        """Read WAVELNTH, where there is a row for every record and channel."""
+        if "WAVELNTH" not in self.table.colnames:
+            return None
+        missing = [key for key in _VALUES if key not in self.table.colnames]
+        if missing:
+            raise PointingError(f"{self.name}: no pointing table: column {', '.join(missing)} is missing")
+        channels = np.array([_value(cell, u.AA) for cell in self.table["WAVELNTH"]])
+        if not np.isfinite(channels).all():
+            raise PointingError(f"{self.name}: no pointing table: WAVELNTH is not a number in every row")
+        return channels
+
     def _columns(self, channel: int) -> dict[str, str]:
         spelled = [f"A_{channel:03d}_", f"A_{channel:04d}_", f"A{channel:03d}_", f"A{channel:04d}_"]
         for prefix in spelled:
@@ -154,8 +172,9 @@ class PointingTable:
 
     def _number(self, row: Any) -> str:
         for column in _RECORD_NUMBERS:
-            if column in self.table.colnames and not np.ma.is_masked(row[column]):
-                return f":#{int(row[column])}"
+            number = _value(row[column], u.one) if column in self.table.colnames else math.nan
+            if math.isfinite(number):
+                return f":#{number:.0f}"
         return ""
 
 
@@ -164,19 +183,20 @@ def _times(column: Any) -> Time:
         return column.utc
     texts = [str(value).strip() for value in column]
     try:
-        return Time([text.removesuffix("Z") for text in texts], format="isot", scale="utc")
+        with any_year():
+            return Time([text.removesuffix("Z") for text in texts], format="isot", scale="utc")
     except ValueError:
         return Time([parse_time(text) for text in texts])
 
 
 def _value(cell: Any, unit: u.UnitBase) -> float:
-    if np.ma.is_masked(cell):
+    if cell is None or np.ma.is_masked(cell):
         return math.nan
     if isinstance(cell, u.Quantity):
         return float(cell.to_value(unit))
     try:
         return float(cell)
-    except ValueError:  # JSOC writes MISSING
+    except (TypeError, ValueError):  # JSOC writes MISSING
         return math.nan
 
 
@@ -238,7 +258,7 @@ def plain_table(table: Table) -> Table:
         The same table.
     """
     for name in table.colnames:
-        if table[name].dtype.kind in "US" and name.startswith("A"):
+        if isinstance(table[name], Column) and table[name].dtype.kind in "US" and name.startswith("A"):
             cells = [str(cell) for cell in table[name]]
             numbers = [_value(cell, u.one) for cell in cells]
             table[name] = MaskedColumn(numbers, mask=~np.isfinite(numbers))

@@ -66,6 +66,8 @@ def image_statistics(data: np.ndarray, mask: np.ndarray | None = None) -> fits.H
         return cards
     mean = float(values.mean(dtype=np.float64))
     deviation = values - values.dtype.type(mean)
+    largest = float(max(-deviation[0], deviation[-1])) or 1.0
+    deviation /= values.dtype.type(largest)  # so that no power of it overflows
     square = deviation * deviation
     variance = float(square.mean(dtype=np.float64))
     third = float(np.multiply(square, deviation, out=deviation).mean(dtype=np.float64))
@@ -74,7 +76,7 @@ def image_statistics(data: np.ndarray, mask: np.ndarray | None = None) -> fits.H
     cards["DATAMAX"] = (float(values[-1]), "Maximum value of all pixels")
     cards["DATAMEDN"] = (_quantile(values, 0.5), "Median value of all pixels")
     cards["DATAMEAN"] = (mean, "Mean value of all pixels")
-    cards["DATARMS"] = (variance**0.5, "Rms deviation from the mean value of all pixels")
+    cards["DATARMS"] = (largest * variance**0.5, "Rms deviation from the mean value of all pixels")
     if variance > 0:
         cards["DATASKEW"] = (third / variance**1.5, "Skewness from the mean value of all pixels")
         cards["DATAKURT"] = (fourth / variance**2 - 3, "Kurtosis of all pixels")

@@ -8,7 +8,7 @@ from astropy import units as u
 from astropy.nddata import CCDData
 
 from aia_ccdproc.errors import HeaderError, StateError
-from aia_ccdproc.header import number
+from aia_ccdproc.header import fits_header, number
 from aia_ccdproc.hookspecs import hookimpl
 from aia_ccdproc.instrument import Instrument
 from aia_ccdproc.io.statistics import without_statistics
@@ -54,7 +54,7 @@ def normalize_exposure(ccd: CCDData, *, add_keyword: AddKeyword = True) -> CCDDa
     # A gain of the image's own precision keeps float32 what it is.
     gain = u.Quantity(1 / exposure, 1 / u.s, dtype=np.result_type(ccd.data.dtype, np.float32))
     result = ccdproc.gain_correct(ccd, gain, add_keyword=None)
-    result.header = without_statistics(result.header)
+    result.header = without_statistics(fits_header(result))
     for keyword in ("BUNIT", "PIXLUNIT"):
         if keyword in result.header:
             result.header[keyword] = result.unit.to_string()

@@ -15,11 +15,15 @@ from aia_ccdproc.errors import HeaderError, InstrumentError, PointingError, Poin
 from aia_ccdproc.header import (
     add_history,
     complete_header,
+    geometry_cards,
     is_registered,
     number,
     observation_time,
     plate_scale,
+    printable,
+    wcs_from_header,
     with_header,
+    without_wcs,
 )
 from aia_ccdproc.hookspecs import hookimpl
 from aia_ccdproc.instrument import Instrument
@@ -161,7 +165,7 @@ def _refuse_resampled(header: fits.Header, instrument: Instrument) -> None:
 def _corrected(header: fits.Header, settings: PointingSettings) -> fits.Header:
     found = find_record(settings, observation_time(header), round(number(header, "WAVELNTH")))
     corrected = _with_record(header, found.record)
-    corrected["MPO_SRC"] = found.provider
+    corrected["MPO_SRC"] = printable(found.provider)
     corrected["MPO_HASH"] = (found.digest, "SHA-256 of the pointing table (first 16)")
     return corrected
 
@@ -169,6 +173,10 @@ def _corrected(header: fits.Header, settings: PointingSettings) -> fits.Header:
 def _with_record(header: fits.Header, pointing: PointingRecord) -> fits.Header:
     if "X0_MP" not in header or "Y0_MP" not in header:
         raise HeaderError("X0_MP or Y0_MP is missing: CRPIX is shifted by their change")
+    if any(str(header.get(key, "deg")).strip() != "arcsec" for key in ("CUNIT1", "CUNIT2")):
+        cards = geometry_cards(wcs_from_header(header))
+        header = without_wcs(header)
+        header.update(cards)
     shift = (pointing.x0 - number(header, "X0_MP"), pointing.y0 - number(header, "Y0_MP"))
     updates = {
         "CRPIX1": number(header, "CRPIX1") + shift[0],

@@ -17,6 +17,7 @@ from reproject import reproject_adaptive, reproject_exact, reproject_interp
 from scipy import ndimage
 
 from aia_ccdproc.hookspecs import Resampled, hookimpl
+from aia_ccdproc.steps._noise_gain import area_noise_gain, spline_noise_gain
 
 __all__ = ["METHODS", "resample"]
 
@@ -34,7 +35,7 @@ class _Method:
 
     reproject: Callable[..., np.ndarray]
     #: Half-width of an area method's kernel in output pixels; 0 for interpolation.
-    reach: float = 0
+    reach: int = 0
     #: Degree of the interpolating spline; -1 for an area method.
     degree: int = -1
 
@@ -47,7 +48,7 @@ def _interpolation(order: str, degree: int) -> _Method:
     return _Method(functools.partial(reproject_interp, order=order, roundtrip_coords=False), degree=degree)
 
 
-def _adaptive(kernel: str, reach: float) -> _Method:
+def _adaptive(kernel: str, reach: int) -> _Method:
     return _Method(
         functools.partial(reproject_adaptive, kernel=kernel, roundtrip_coords=False, boundary_mode="ignore"),
         reach=reach,
@@ -237,8 +238,8 @@ class _Task:
         smooth = METHODS["bilinear"] if degree > 1 else self.method
         local = self._reproject(smooth, self.variance[window], input_wcs, output_wcs, shape)
         if degree < 0:
-            return local * _area_noise_gain(self.method, self.matrix, x, y)
-        return local * _spline_noise_gain(degree, x) * _spline_noise_gain(degree, y)
+            return local * area_noise_gain(self.method.reproject, self.method.reach, self.matrix, x, y)
+        return local * spline_noise_gain(degree, x, y)
 
 
 def _outline(shape: tuple[int, int], output_wcs: WCS, input_wcs: WCS) -> Pixels:
@@ -261,50 +262,3 @@ def _celestial(wcs: WCS) -> WCS:
     celestial = wcs.deepcopy()
     celestial.wcs.ctype = ["RA---TAN", "DEC--TAN"]
     return celestial
-
-
-@functools.cache
-def _spline_gain_table(degree: int, phases: int = 256) -> np.ndarray:
-    """Tabulate sum(w**2) of the interpolating spline over positions within a pixel, 0 to 1."""
-    impulse = np.zeros(65)
-    impulse[32] = 1
-    positions = 32 + np.linspace(0, 1, phases + 1)[:, None] - np.arange(-24, 25)
-    weights = ndimage.map_coordinates(impulse, positions[None], order=degree)
-    return (weights**2).sum(axis=1)
-
-
-def _spline_noise_gain(degree: int, position: np.ndarray) -> np.ndarray:
-    table = _spline_gain_table(degree)
-    phase = position - np.floor(position)
-    return np.interp(phase, np.linspace(0, 1, table.size), table)
-
-
-@functools.lru_cache(maxsize=32)
-def _area_gain_table(method: _Method, matrix: tuple[float, ...], phases: int = 8) -> np.ndarray:
-    """Tabulate sum(w**2) of an area method over positions within a pixel, from its response to an impulse.
-
-    By translation, the weights of all input pixels on one output pixel are the responses of all output pixels
-    to one input pixel, but for the density of the two grids, which the determinant accounts for.
-    """
-    size = 2 * (math.ceil(2 * method.reach) + 4) + 1
-    impulse = np.zeros((size, size))
-    impulse[size // 2, size // 2] = 1
-    source, target = WCS(naxis=2), WCS(naxis=2)
-    for wcs in (source, target):
-        wcs.wcs.ctype, wcs.wcs.cunit = ["RA---TAN", "DEC--TAN"], ["deg", "deg"]
-        wcs.wcs.cdelt = [1e-4, 1e-4]
-        wcs.wcs.crpix = [size // 2 + 1] * 2
-    target.wcs.pc = np.reshape(matrix, (2, 2))
-    density = abs(float(np.linalg.det(target.wcs.pc)))
-    table = np.empty((phases, phases))
-    for row, column in itertools.product(range(phases), repeat=2):
-        target.wcs.crval = [1e-4 * column / phases, 1e-4 * row / phases]
-        response = method.reproject((impulse, source), target, shape_out=(size, size), return_footprint=False)
-        table[row, column] = np.nansum(response**2) * density
-    return table
-
-
-def _area_noise_gain(method: _Method, matrix: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    table = _area_gain_table(method, tuple(np.round(matrix, 3).ravel()))
-    positions = [np.nan_to_num(position % 1) * len(table) for position in (y, x)]
-    return ndimage.map_coordinates(table, positions, order=1, mode="grid-wrap")
