@@ -138,10 +138,8 @@ def _prep_file(
             if output.exists() and not overwrite:
                 raise WriteError(f"{output}: is there already; overwrite = True (--overwrite) replaces it")
             write(pipeline(read(path)), output, overwrite=overwrite, compression=compression)
-        except PrepError as error:
+        except Exception as error:  # a fault in a plugin, or no memory, costs this file and not the batch
             return FileResult(path, "failed", error=f"{type(error).__name__}: {error}", warnings=_texts(caught))
-        except MemoryError:
-            return FileResult(path, "failed", error="MemoryError: the image does not fit into memory")
     return FileResult(path, "done", output=output, warnings=_texts(caught))
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
+import numpy as np
 from astropy.io import fits
 from astropy.nddata import CCDData
 
@@ -89,8 +90,8 @@ class Pipeline:
             else:
                 result, answered = self._manager.call_step(step, ccd=result, **common)
             result = _logged(result, ccd, step.name, answered, planned.settings)
-        if result is ccd:
-            result = ccd.copy()
+        if np.may_share_memory(result.data, ccd.data):  # header hooks alone leave the pixels where they are
+            result = result.copy()
         result.header.update(self._cards)
         return result
 

@@ -12,12 +12,13 @@ import warnings
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
+from types import ModuleType
 from typing import Any
 
 import pluggy
 
 from aia_ccdproc import hookspecs
-from aia_ccdproc.errors import InstrumentError, PluginError, PluginWarning, PrepError, choices
+from aia_ccdproc.errors import InstrumentError, PluginError, PluginWarning, choices
 from aia_ccdproc.hookspecs import PROJECT, Place
 from aia_ccdproc.settings import StepSettings
 
@@ -90,6 +91,25 @@ class PrepPluginManager(pluggy.PluginManager):
         self._answer = threading.local()
         self.add_hookspecs(hookspecs)
         self._load(chosen)
+
+    def add_hookspecs(self, module_or_class: ModuleType | type) -> None:
+        """Declare hooks, steps among them.
+
+        Parameters
+        ----------
+        module_or_class : module or class
+            What holds the functions marked with `hookspec`.
+
+        Raises
+        ------
+        PluginError
+            If a step is declared without the arguments that every step takes.
+        """
+        for name in dir(module_or_class):
+            function = getattr(module_or_class, name)
+            if hasattr(function, "prep_step"):
+                _step(name, function)
+        super().add_hookspecs(module_or_class)
 
     # -- loading ---------------------------------------------------------------------------------
 
@@ -278,8 +298,8 @@ class PrepPluginManager(pluggy.PluginManager):
         """
         try:
             self.hook.prep_before_batch(step=step, headers=headers, settings=settings)
-        except PrepError as error:
-            _log.warning("%s: %s", step, error)
+        except Exception as error:  # what is not fetched now is fetched, or missed, file by file
+            _log.warning("%s: %s: %s", step, type(error).__name__, error)
 
     def find(self, name: str) -> list[str]:
         """Find the plugins that a recipe means by a distribution's or an entry point's name.
@@ -347,21 +367,26 @@ class PrepPluginManager(pluggy.PluginManager):
                 f"no plugin does {step.name} for {arguments['instrument'].name}; asked: {self._names(asked)}{left_out}"
             )
         answered: Plugin = self._answer.plugin
-        if plugin is None:
-            self._refuse_conflict(step, answered, arguments)
+        self._refuse_conflict(step, plugin, answered, arguments)
         return result, answered
 
-    def _refuse_conflict(self, step: Step, answered: Plugin, arguments: dict[str, Any]) -> None:
+    def _refuse_conflict(self, step: Step, chosen: str | None, answered: Plugin, arguments: dict[str, Any]) -> None:
+        able = self._implementations(step.hook)
+        if chosen is not None:
+            able = [i for i in able if i.plugin_name in self.find(chosen)]
         # The core stands behind every plugin (trylast) and is in nobody's way.
-        rivals = [i for i in self._implementations(step.hook) if not i.trylast]
+        rivals = [i for i in able if not i.trylast]
         if len(rivals) < 2 or answered not in [self.plugins[i.plugin_name] for i in rivals]:
             return
         for rival in rivals:
             other = self.plugins[rival.plugin_name]
             if other != answered and rival.function(*[arguments[n] for n in rival.argnames]) is not None:
+                one, two, choice = answered.distribution, other.distribution, answered.distribution
+                if one == two:  # entry points of one distribution
+                    one, two, choice = f"{one} ({answered.name})", f"{two} ({other.name})", answered.name
                 raise PluginError(
-                    f"{answered.distribution} and {other.distribution} both do {step.name} for "
-                    f'{arguments["instrument"].name}; choose one in the recipe: plugin = "{answered.distribution}"'
+                    f"{one} and {two} both do {step.name} for {arguments['instrument'].name}; "
+                    f'choose one in the recipe: plugin = "{choice}"'
                 )
 
     @staticmethod
@@ -375,6 +400,8 @@ def _distribution(point: EntryPoint) -> tuple[str, str]:
 
 def _step(hook: str, function: Callable[..., Any]) -> Step:
     parameters = inspect.signature(function).parameters
+    if not {"instrument", "settings"} <= set(parameters) or not {"header", "ccd"} & set(parameters):
+        raise PluginError(f"{hook} is no step: it takes header or ccd, instrument and settings")
     schema = parameters["settings"].annotation
     if isinstance(schema, str):  # the other annotations may name what is imported for type checking only
         schema = eval(schema, function.__globals__)

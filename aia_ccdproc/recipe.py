@@ -53,9 +53,12 @@ class Recipe:
 
     @property
     def digest(self) -> str:
-        """The first 16 hexadecimal digits of the SHA-256 of what the recipe does; its name does not count."""
-        content = [(step.use, step.plugin, step.settings.model_dump(mode="python")) for step in self.steps]
-        return hashlib.sha256(json.dumps(content, default=str).encode()).hexdigest()[:16]
+        """The first 16 hexadecimal digits of the SHA-256 of what the recipe does.
+
+        Neither its name nor the folders of the files that it names count.
+        """
+        content = [(step.use, step.plugin, step.settings.describe()) for step in self.steps]
+        return hashlib.sha256(json.dumps(content).encode()).hexdigest()[:16]
 
     @property
     def cards(self) -> dict[str, tuple[str, str]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -21,7 +22,7 @@ class StepSettings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True, strict=True)
 
     def describe(self) -> str:
-        """Write the settings on one ASCII line, as HISTORY holds them.
+        """Write the settings on one line, as HISTORY holds them.
 
         Returns
         -------
@@ -41,14 +42,24 @@ def _describe(value: Any) -> str:
     return str(value) if isinstance(value, str | int | float) else f"<{type(value).__name__}>"
 
 
-def _relative_to_recipe(value: Any, info: ValidationInfo) -> Any:
-    """Take a path in a recipe as relative to the folder the recipe lies in."""
+#: What TOML can hold in the place of a file's name.
+_NO_FILE = bool | int | float | list | dict | datetime.date | datetime.time
+
+
+def _path(value: Any, info: ValidationInfo) -> Any:
+    """Take a text as a path; in a recipe, as relative to the folder that the recipe lies in."""
+    if not isinstance(value, str):
+        return value
+    try:
+        path = Path(value).expanduser()
+    except RuntimeError as error:
+        raise ValueError(f"{value!r}: {error}") from error
     folder = (info.context or {}).get("folder")
-    return Path(folder) / Path(value).expanduser() if folder is not None and isinstance(value, str) else value
+    return path if folder is None else Path(folder) / path
 
 
 #: A file named in a recipe, or, from Python, whatever else the setting takes.
-RecipeFile = Annotated[Any, BeforeValidator(_relative_to_recipe)]
+RecipeFile = Annotated[Any, BeforeValidator(_path)]
 
 
 class PointingSettings(StepSettings):
@@ -83,17 +94,17 @@ class PointingSettings(StepSettings):
 
     @staticmethod
     def _path_or_word(value: Any, info: ValidationInfo) -> Any:
-        if isinstance(value, bool | int | float | list | tuple | dict | None) or value == "":
+        if isinstance(value, _NO_FILE | tuple | None) or (isinstance(value, str) and not value):
             words = ", ".join(POINTING_SOURCES)
             raise ValueError(f"should be a path, a URL, one of {words}, or a list of these, not {value!r}")
         if isinstance(value, str) and (value in POINTING_SOURCES or "://" in value):
             return value
-        return _relative_to_recipe(value, info)
+        return _path(value, info)
 
     @field_validator("server")
     @classmethod
     def _a_url(cls, value: Any) -> Any:
-        if isinstance(value, bool | int | float | list | dict):
+        if isinstance(value, _NO_FILE):
             raise ValueError(f"should be a URL, not {value!r}")
         if isinstance(value, str) and not value.startswith(("http://", "https://")):
             raise ValueError(f"should be a URL that starts with http:// or https://, not {value!r}")
@@ -140,7 +151,7 @@ class RegistrationSettings(StepSettings):
     @field_validator("target")
     @classmethod
     def _a_grid(cls, value: Any) -> Any:
-        if isinstance(value, bool | int | float | list):
+        if isinstance(value, _NO_FILE):
             raise ValueError(f"should be the path of a FITS image, not {value!r}")
         return value
 

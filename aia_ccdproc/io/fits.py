@@ -345,35 +345,34 @@ def _hdus(ccd: CCDData, compression: Compression | None) -> fits.HDUList:
     header = _output_header(ccd, data)
     if compression == "rice":
         add_history(header, f"write: RICE_1, values rounded to 1/{RICE_NOISE_FRACTION} of the noise of their row")
-        image = fits.CompImageHDU(
-            data,
-            header,
-            compression_type="RICE_1",
-            quantize_level=RICE_NOISE_FRACTION,
-            quantize_method=fits.hdu.compressed.SUBTRACTIVE_DITHER_1,
-            dither_seed=1,
-        )
-    elif compression == "lossless":
-        image = fits.CompImageHDU(data, header, compression_type="GZIP_2", quantize_level=0)
-    else:
-        image = fits.PrimaryHDU(data, header)
-    hdus = fits.HDUList([image] if compression is None else [fits.PrimaryHDU(), image])
+    planes = []
     if ccd.mask is not None:
         mask = np.broadcast_to(np.asarray(ccd.mask, dtype=bool), data.shape)
         if not np.array_equal(mask, np.isnan(data)):
-            hdus.append(_plane(mask.astype(np.uint8), "MASK", compression))
+            planes.append(("MASK", mask.astype(np.uint8), fits.Header()))
     if ccd.uncertainty is not None:
-        plane = _plane(np.asarray(ccd.uncertainty.array, dtype=np.float32), "UNCERT", compression)
-        plane.header["UTYPE"] = type(ccd.uncertainty).__name__
-        hdus.append(plane)
-    return hdus
-
-
-def _plane(array: np.ndarray, name: str, compression: Compression | None) -> Any:
+        kind = fits.Header({"UTYPE": type(ccd.uncertainty).__name__})
+        planes.append(("UNCERT", np.asarray(ccd.uncertainty.array, dtype=np.float32), kind))
     if compression is None:
-        return fits.ImageHDU(array, name=name)
-    kind = "RICE_1" if array.dtype.kind == "u" else "GZIP_2"  # both keep every bit
-    return fits.CompImageHDU(array, name=name, compression_type=kind, quantize_level=0)
+        return fits.HDUList([fits.PrimaryHDU(data, header), *(fits.ImageHDU(a, h, name) for name, a, h in planes)])
+    compressed = [_compressed(data, header, None, compression)]
+    compressed += [_compressed(array, plane_header, name, compression) for name, array, plane_header in planes]
+    return fits.HDUList([fits.PrimaryHDU(), *compressed])
+
+
+def _compressed(array: np.ndarray, header: fits.Header, name: str | None, compression: Compression) -> Any:
+    if array.dtype.kind == "u":
+        options: dict[str, Any] = {"compression_type": "RICE_1"}  # keeps every bit of an integer
+    elif compression == "lossless":
+        options = {"compression_type": "GZIP_2", "quantize_level": 0}
+    else:
+        options = {
+            "compression_type": "RICE_1",
+            "quantize_level": RICE_NOISE_FRACTION,
+            "quantize_method": fits.hdu.compressed.SUBTRACTIVE_DITHER_1,
+            "dither_seed": 1,
+        }
+    return fits.CompImageHDU(array, header, name=name, **options)
 
 
 def _output_header(ccd: CCDData, data: np.ndarray) -> fits.Header:

@@ -14,6 +14,7 @@ from astropy.table import Table
 from astropy.time import Time
 
 from aia_ccdproc.errors import PointingError
+from aia_ccdproc.header import any_year
 from aia_ccdproc.io.jsoc import download_table, fetch_records, server_name
 from aia_ccdproc.io.pointing_cache import Month, PointingCache, is_final
 from aia_ccdproc.io.pointing_table import SERIES, PointingRecord, PointingTable, read_pointing_table
@@ -221,7 +222,8 @@ def find_record(settings: PointingSettings, time: Time, channel: int) -> Found:
     said: dict[str, PointingError] = {}
     for source in _chain(settings):
         try:
-            return source.find(time, channel)
+            with any_year():
+                return source.find(time, channel)
         except PointingError as error:
             said.setdefault(str(error), error)
     raise PointingError(". ".join(text.removesuffix(".") for text in said)) from next(reversed(said.values()))
@@ -246,7 +248,8 @@ def prefetch(settings: PointingSettings, times: Iterable[Time]) -> None:
         return
     wanted: dict[Month, list[Time]] = {}
     for time in times:
-        wanted.setdefault(Month.of(time), []).append(time)
+        with any_year():
+            wanted.setdefault(Month.of(time), []).append(time)
     if "jsoc" not in settings.sources:
         cache = PointingCache(server_name(settings.server))
         wanted = {month: some for month, some in wanted.items() if not _holds(cache.load(month), some)}

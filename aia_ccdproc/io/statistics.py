@@ -56,6 +56,7 @@ def image_statistics(data: np.ndarray, mask: np.ndarray | None = None) -> fits.H
         good &= ~mask
     whole = bool(good.all())
     values = np.sort(data if whole else data[good], axis=None)
+    values = values.astype(np.result_type(values.dtype, np.float32), copy=False)
     count = values.size
     cards = fits.Header()
     cards["TOTVALS"] = (data.size, "Expected number of data values (pixels)")

@@ -1,0 +1,154 @@
+"""Exposure: DN become DN per second, once."""
+
+from __future__ import annotations
+
+import copy
+
+import ccdproc
+import numpy as np
+import pytest
+from astropy import units as u
+from astropy.nddata import CCDData, InverseVariance, StdDevUncertainty, VarianceUncertainty
+from scenes import small_exposure, small_sun
+
+from aia_ccdproc import HeaderError, StateError, normalize_exposure, update_pointing
+
+EXPOSURE = small_exposure(shape=(40, 50), corner=(2040, 1980), exposure_time=2.9)
+
+
+@pytest.fixture
+def ccd() -> CCDData:
+    image = EXPOSURE.image(small_sun(), noise=3)
+    image.mask = image.data > 300
+    image.uncertainty = StdDevUncertainty(np.sqrt(image.data))
+    return image
+
+
+def test_data_and_uncertainty_are_divided_by_the_exposure_time(ccd: CCDData) -> None:
+    rate = normalize_exposure(ccd)
+    assert rate.unit == u.DN / u.s
+    assert rate.data == pytest.approx(ccd.data / 2.9, rel=1e-6)
+    assert rate.uncertainty.array == pytest.approx(ccd.uncertainty.array / 2.9, rel=1e-6)
+    assert rate.data.dtype == np.float32
+    assert np.array_equal(rate.mask, ccd.mask)
+    assert rate.wcs.wcs == ccd.wcs.wcs
+
+
+@pytest.mark.parametrize(("kind", "power"), [(StdDevUncertainty, -1), (VarianceUncertainty, -2), (InverseVariance, 2)])
+def test_every_kind_of_uncertainty_is_scaled_as_its_unit_says(ccd: CCDData, kind: type, power: int) -> None:
+    ccd.uncertainty = kind(np.full(ccd.shape, 4.0))
+    rate = normalize_exposure(ccd)
+    assert type(rate.uncertainty) is kind
+    assert rate.uncertainty.array == pytest.approx(4.0 * 2.9**power, rel=1e-6)
+
+
+@pytest.mark.parametrize(("kind", "becomes"), [("f4", "f4"), ("f8", "f8"), ("i2", "f4")])
+def test_the_precision_of_the_image_is_kept(ccd: CCDData, kind: str, becomes: str) -> None:
+    given = CCDData(ccd.data.astype(kind), unit="DN", header=ccd.header, wcs=ccd.wcs)
+    assert normalize_exposure(given).data.dtype == np.dtype(becomes)
+
+
+def test_exptime_is_kept_and_statistics_of_the_old_pixels_are_not(ccd: CCDData) -> None:
+    ccd.header["DATAMEAN"], ccd.header["DATAP99"] = 100.0, 300.0
+    header = normalize_exposure(ccd).header
+    assert header["EXPTIME"] == 2.9
+    assert not {"DATAMEAN", "DATAP99"} & set(header)
+
+
+def test_the_cards_that_tell_the_unit_tell_the_new_one(ccd: CCDData) -> None:
+    ccd.header["BUNIT"] = "DN"
+    header = normalize_exposure(ccd).header
+    assert u.Unit(header["BUNIT"]) == u.Unit(header["PIXLUNIT"]) == u.DN / u.s
+
+
+def test_electrons_become_electrons_per_second(ccd: CCDData) -> None:
+    assert normalize_exposure(CCDData(ccd.data, unit="electron", header=ccd.header)).unit == u.electron / u.s
+
+
+def test_an_image_is_divided_once_only(ccd: CCDData) -> None:
+    with pytest.raises(StateError, match="the image is in DN / s: it is divided by the exposure time already"):
+        normalize_exposure(normalize_exposure(ccd))
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        (..., "EXPTIME is missing"),
+        (None, "EXPTIME is empty"),
+        (0, "EXPTIME is 0 s; an exposure time is positive"),
+        (-2.9, "EXPTIME is -2.9 s; an exposure time is positive"),
+        ("nan", "EXPTIME is 'nan'"),
+        (True, "EXPTIME is True"),
+    ],
+)
+def test_an_exposure_time_that_is_none_is_refused(ccd: CCDData, value: object, said: str) -> None:
+    if value is ...:
+        del ccd.header["EXPTIME"]
+    else:
+        ccd.header["EXPTIME"] = value
+    with pytest.raises(HeaderError, match=said):
+        normalize_exposure(ccd)
+
+
+def test_normalize_exposure_changes_nothing_of_its_input(ccd: CCDData) -> None:
+    ccd.header["DATAMEAN"] = 100.0
+    before = copy.deepcopy(ccd)
+    rate = normalize_exposure(ccd)
+    rate.data[:] = -1
+    rate.mask[:] = True
+    rate.header["T_OBS"] = "changed"
+    assert np.array_equal(ccd.data, before.data)
+    assert np.array_equal(ccd.mask, before.mask)
+    assert np.array_equal(ccd.uncertainty.array, before.uncertainty.array)
+    assert ccd.header.tostring() == before.header.tostring()
+    assert ccd.unit == u.DN
+
+
+def test_an_image_whose_header_is_a_dict_is_divided(ccd: CCDData) -> None:
+    given = CCDData(ccd.data, unit="DN", meta=dict(ccd.header), wcs=ccd.wcs)
+    assert normalize_exposure(given).data == pytest.approx(ccd.data / 2.9, rel=1e-6)
+
+
+# -- add_keyword, as in ccdproc; for update_pointing and normalize_exposure alike ----------------
+
+STEPS = {
+    "normalize_exposure": normalize_exposure,
+    "update_pointing": lambda ccd, **options: update_pointing(ccd, source=builtin(), **options),
+}
+
+
+def builtin() -> object:
+    from aia_ccdproc.synthetic import builtin_pointing_path
+
+    return builtin_pointing_path()
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_a_history_line_with_step_distribution_and_version_is_added(ccd: CCDData, step: str) -> None:
+    from aia_ccdproc import __version__
+
+    lines = "".join(map(str, STEPS[step](ccd).header["HISTORY"]))
+    assert lines.startswith(f"{step} (aia-ccdproc {__version__})")
+    assert lines.isascii()
+
+
+@pytest.mark.parametrize("step", STEPS)
+@pytest.mark.parametrize("nothing", [None, False])
+def test_nothing_is_recorded_where_that_is_asked_for(ccd: CCDData, step: str, nothing: object) -> None:
+    assert "HISTORY" not in STEPS[step](ccd, add_keyword=nothing).header
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_nothing_is_recorded_where_ccdproc_logs_nothing(ccd: CCDData, step: str) -> None:
+    with ccdproc.conf.set_temp("auto_logging", False):
+        assert "HISTORY" not in STEPS[step](ccd).header
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_a_keyword_of_the_users_own_is_recorded(ccd: CCDData, step: str) -> None:
+    done = STEPS[step]
+    assert done(ccd, add_keyword="DONE").header["DONE"] is None
+    assert done(ccd, add_keyword=ccdproc.Keyword("DONE", value="yes")).header["DONE"] == "yes"
+    with_two = done(ccd, add_keyword={"DONE": True, "BYWHOM": "me"}).header
+    assert (with_two["DONE"], with_two["BYWHOM"]) == (True, "me")
+    assert "HISTORY" not in with_two

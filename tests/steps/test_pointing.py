@@ -1,0 +1,270 @@
+"""Pointing: the numbers of the walk-through, the shift of CRPIX, all or nothing."""
+
+from __future__ import annotations
+
+import copy
+import warnings
+from pathlib import Path
+
+import numpy as np
+import pytest
+from astropy.io import fits
+from astropy.nddata import CCDData, StdDevUncertainty
+from astropy.table import Table
+from astropy.wcs import FITSFixedWarning
+from scenes import small_exposure, small_sun
+
+from aia_ccdproc import (
+    HeaderError,
+    InstrumentError,
+    PointingError,
+    PointingWarning,
+    StateError,
+    read,
+    update_pointing,
+)
+from aia_ccdproc.header import plate_scale, roll_angle, wcs_from_header
+
+#: The walk-through's record: 94 Å at 2019-01-01, with INSTROT of FACTS.md.
+X0, Y0, SCALE, INSTROT = 2069.15, 2008.75, 0.600109, -0.137610
+WALK_THROUGH = small_exposure(
+    time="2019-01-01T00:00:11.57Z", satellite_roll=-3.3e-6, pointing_error=(0.7, -0.4), shape=(60, 80)
+)
+
+
+def table_of(**changes: object) -> Table:
+    row = {"T_START": "2019-01-01T00:00:00Z", "T_STOP": "2019-01-01T03:00:00Z", "MPO_RECNUM": 30000}
+    row |= {"A_094_X0": X0, "A_094_Y0": Y0, "A_094_IMSCALE": SCALE, "A_094_INSTROT": INSTROT, **changes}
+    return Table({key: [value] for key, value in row.items()})
+
+
+@pytest.fixture
+def ccd() -> CCDData:
+    image = WALK_THROUGH.image(small_sun())
+    image.mask = image.data > 300
+    image.uncertainty = StdDevUncertainty(np.sqrt(image.data))
+    return image
+
+
+def with_cards(ccd: CCDData, **cards: object) -> CCDData:
+    header = ccd.header.copy()
+    for key, value in cards.items():
+        keyword = key.replace("_OF", "-OBS") if key == "DATE_OF" else key
+        if value is ...:
+            del header[keyword]
+        else:
+            header[keyword] = value
+    return CCDData(ccd.data, unit=ccd.unit, header=header, wcs=wcs_from_header(header))
+
+
+# -- what the record says ------------------------------------------------------------------------
+
+
+def test_the_walk_throughs_numbers_come_out_for_a_94_header(ccd: CCDData) -> None:
+    pointed = update_pointing(ccd, source=table_of())
+    assert plate_scale(pointed.header) == pytest.approx(0.600109, abs=5e-10)
+    matrix = pointed.wcs.pixel_scale_matrix * 3600 / SCALE
+    assert matrix == pytest.approx(np.array([[0.99999712, 0.0024018], [-0.0024018, 0.99999712]]), abs=5e-8)
+
+
+def test_the_wcs_and_the_header_of_the_result_say_one_thing(ccd: CCDData) -> None:
+    pointed = update_pointing(ccd, source=table_of())
+    assert pointed.wcs.wcs.crpix == pytest.approx([pointed.header["CRPIX1"], pointed.header["CRPIX2"]], abs=1e-12)
+    of_header = wcs_from_header(pointed.header).pixel_scale_matrix
+    assert pointed.wcs.pixel_scale_matrix == pytest.approx(of_header, rel=1e-14)
+
+
+def test_the_pointing_keywords_are_those_of_the_record(ccd: CCDData) -> None:
+    header = update_pointing(ccd, source=table_of()).header
+    assert (header["X0_MP"], header["Y0_MP"], header["IMSCL_MP"], header["INST_ROT"]) == (X0, Y0, SCALE, INSTROT)
+    assert (header["CDELT1"], header["CDELT2"]) == (SCALE, SCALE)
+    assert header["CROTA2"] == pytest.approx(INSTROT + ccd.header["SAT_ROT"], abs=1e-12)
+    assert header["R_SUN"] == pytest.approx(header["RSUN_OBS"] / SCALE, rel=1e-12)
+    assert header["MPO_REC"] == "aia.master_pointing3h[:#30000]"
+    assert header["MPO_TBEG"].startswith("2019-01-01T00:00:00")
+    assert header["MPO_SRC"].startswith("table")
+    assert len(header["MPO_HASH"]) == 16
+
+
+@pytest.mark.parametrize(
+    "options", [{}, {"shape": None, "corner": (0, 0)}, {"keywords": {"ACS_MODE": "INERTIAL"}}], ids=str
+)
+def test_crpix_moves_by_the_change_of_x0(options: dict) -> None:
+    header = small_exposure(time="2019-01-01T00:00:11.57Z", **options).header()
+    if "keywords" in options:  # an offset of the spacecraft that the header does not tell
+        header["CRPIX1"] += 3.18
+        header["CRPIX2"] -= 0.51
+    blank = np.broadcast_to(np.float32(1), (header["NAXIS2"], header["NAXIS1"]))
+    ccd = CCDData(blank, unit="DN", header=header, wcs=wcs_from_header(header))
+    pointed = update_pointing(ccd, source=table_of()).header
+    assert pointed["CRPIX1"] - header["CRPIX1"] == pytest.approx(X0 - header["X0_MP"], abs=1e-9)
+    assert pointed["CRPIX2"] - header["CRPIX2"] == pytest.approx(Y0 - header["Y0_MP"], abs=1e-9)
+    if not options.get("keywords"):  # in SCIENCE mode CRPIX is X0_MP + 1, counted from the corner
+        corner = options.get("corner", (1900, 1850))
+        assert pointed["CRPIX1"] == pytest.approx(X0 + 1 - corner[0], abs=1e-9)
+        assert pointed["CRPIX2"] == pytest.approx(Y0 + 1 - corner[1], abs=1e-9)
+
+
+def test_a_wrong_pointing_is_mended_by_the_record_the_pixels_were_made_with(pointing_path: Path) -> None:
+    right = small_exposure().header()
+    wrong = small_exposure(pointing_error=(1.3, -2.1)).image(small_sun())
+    mended = update_pointing(wrong, source=pointing_path)
+    assert mended.wcs.wcs.crpix == pytest.approx([right["CRPIX1"], right["CRPIX2"]], abs=1e-9)
+    assert mended.header["MPO_SRC"] == f"table {pointing_path.name}"
+
+
+def test_the_record_is_chosen_by_t_obs_and_not_by_date_obs(ccd: CCDData) -> None:
+    later = table_of(T_START="2019-01-01T03:00:00Z", T_STOP="2019-01-01T06:00:00Z", A_094_X0=X0 + 5)
+    table = Table({key: [table_of()[key][0], later[key][0]] for key in later.colnames})
+    late = with_cards(ccd, T_OBS="2019-01-01T03:00:00.5Z", DATE_OF="2019-01-01T02:59:59.1")
+    assert update_pointing(late, source=table).header["X0_MP"] == X0 + 5
+    early = with_cards(ccd, T_OBS="2019-01-01T02:59:59.9Z", DATE_OF="2019-01-01T03:00:00.3")
+    assert update_pointing(early, source=table).header["X0_MP"] == X0
+
+
+@pytest.mark.parametrize("matrix", ["PC", "CD"])
+@pytest.mark.parametrize("with_angle", [True, False])
+def test_a_header_with_a_matrix_gets_the_roll_of_the_record(ccd: CCDData, matrix: str, with_angle: bool) -> None:
+    factor = 1 if matrix == "PC" else ccd.header["CDELT1"]
+    cards = {f"{matrix}{e}": v * factor for e, v in {"1_1": 0.6, "1_2": -0.8, "2_1": 0.8, "2_2": 0.6}.items()}
+    given = with_cards(ccd, **cards, **({} if with_angle else {"CROTA2": ...}))
+    pointed = update_pointing(given, source=table_of())
+    assert roll_angle(pointed.header) == pytest.approx(INSTROT + ccd.header["SAT_ROT"], abs=1e-9)
+    assert plate_scale(pointed.header) == pytest.approx(SCALE, rel=1e-12)
+    assert not ("CROTA2" in pointed.header and {"PC1_1", "CD1_1"} & set(pointed.header))
+
+
+def test_a_header_in_degrees_gets_the_scale_of_the_record(ccd: CCDData) -> None:
+    degrees = {"CUNIT1": "deg", "CUNIT2": "deg", "CDELT1": SCALE / 3600, "CDELT2": SCALE / 3600}
+    pointed = update_pointing(with_cards(ccd, **degrees), source=table_of())
+    assert plate_scale(pointed.header) == pytest.approx(SCALE, rel=1e-12)
+
+
+def test_what_astropy_reads_is_pointed_as_what_read_reads(tmp_path: Path, ccd: CCDData) -> None:
+    fits.PrimaryHDU(ccd.data, ccd.header).writeto(tmp_path / "a.fits")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FITSFixedWarning)
+        of_astropy = CCDData.read(tmp_path / "a.fits", unit="DN")
+    one, other = (update_pointing(c, source=table_of()) for c in (of_astropy, read(tmp_path / "a.fits")))
+    assert one.wcs.wcs.crpix == pytest.approx(other.wcs.wcs.crpix, abs=1e-9)
+    assert one.wcs.pixel_scale_matrix == pytest.approx(other.wcs.pixel_scale_matrix, abs=1e-18)
+    assert one.header["CRPIX1"] == pytest.approx(other.header["CRPIX1"], abs=1e-9)
+
+
+def test_the_real_cutout_of_2021_has_the_record_its_header_names(real_data: Path) -> None:
+    ccd = read(real_data / "aia_level1" / "aia.lev1_euv_12s_mod.2021-06-28T232159Z.171.cutout.fits")
+    pointed = update_pointing(ccd, source=real_data / "pointing" / "real_level1_pointing_values.csv").header
+    assert pointed["MPO_REC"] == "aia.master_pointing3h[:#43206]"
+    for keyword in ("CRPIX1", "CRPIX2", "CDELT1", "CROTA2"):
+        assert pointed[keyword] == pytest.approx(ccd.header[keyword], abs=1e-6)
+    assert pointed["R_SUN"] == pytest.approx(ccd.header["R_SUN"], rel=1e-7)  # JSOC's is float32
+
+
+# -- what stays as it is -------------------------------------------------------------------------
+
+
+def test_update_pointing_changes_nothing_of_its_input(ccd: CCDData) -> None:
+    before = copy.deepcopy(ccd)
+    table = table_of()
+    pointed = update_pointing(ccd, source=table)
+    pointed.data[:] = -1
+    pointed.mask[:] = True
+    pointed.uncertainty.array[:] = 0
+    pointed.header["T_OBS"] = "changed"
+    assert np.array_equal(ccd.data, before.data)
+    assert np.array_equal(ccd.mask, before.mask)
+    assert np.array_equal(ccd.uncertainty.array, before.uncertainty.array)
+    assert ccd.header.tostring() == before.header.tostring()
+    assert ccd.wcs.wcs == before.wcs.wcs
+    assert (table == table_of()).all()
+
+
+def test_pixels_mask_uncertainty_and_unit_are_carried(ccd: CCDData) -> None:
+    pointed = update_pointing(ccd, source=table_of())
+    assert np.array_equal(pointed.data, ccd.data)
+    assert np.array_equal(pointed.mask, ccd.mask)
+    assert np.array_equal(pointed.uncertainty.array, ccd.uncertainty.array)
+    assert type(pointed.uncertainty) is StdDevUncertainty
+    assert pointed.unit == ccd.unit
+
+
+def test_running_it_twice_changes_nothing_more(ccd: CCDData) -> None:
+    once = update_pointing(ccd, source=table_of())
+    twice = update_pointing(once, source=table_of())
+    assert twice.wcs.wcs.crpix == pytest.approx(once.wcs.wcs.crpix, abs=1e-12)
+    assert twice.header["CROTA2"] == once.header["CROTA2"]
+
+
+# -- no record -----------------------------------------------------------------------------------
+
+NO_RECORD = {
+    "another time": table_of(T_START="2019-01-01T03:00:00Z", T_STOP="2019-01-01T06:00:00Z"),
+    **{f"no {key}": table_of(**{f"A_094_{key}": "MISSING"}) for key in ("X0", "Y0", "IMSCALE", "INSTROT")},
+}
+
+
+@pytest.mark.parametrize("why", NO_RECORD)
+def test_without_a_whole_record_the_error_says_what_to_do(ccd: CCDData, why: str) -> None:
+    with pytest.raises(PointingError, match=r'master_pointing3h.*94 Å.*or set on_missing = "keep"'):
+        update_pointing(ccd, source=NO_RECORD[why])
+
+
+@pytest.mark.parametrize("why", NO_RECORD)
+def test_keep_keeps_all_of_the_headers_pointing_warns_and_says_so(ccd: CCDData, why: str) -> None:
+    with pytest.warns(PointingWarning, match="pointing of the header kept: .*94 Å"):
+        kept = update_pointing(ccd, source=NO_RECORD[why], on_missing="keep")
+    for keyword in ("CRPIX1", "CRPIX2", "CDELT1", "CROTA2", "X0_MP", "Y0_MP", "IMSCL_MP", "INST_ROT", "MPO_REC"):
+        assert kept.header[keyword] == ccd.header[keyword]
+    assert kept.header["MPO_SRC"] == "header"
+    assert "MPO_HASH" not in kept.header
+    assert "pointing of the header kept" in "".join(map(str, kept.header["HISTORY"]))
+
+
+def test_the_error_of_the_contract_comes_without_a_warning_about_the_year(ccd: CCDData) -> None:
+    future = with_cards(ccd, T_OBS="2031-05-08T01:43:08")
+    with pytest.raises(PointingError, match=r"record covers T_OBS=2031-05-08T01:43:08.* \(94 Å\)"):
+        update_pointing(future, source=table_of())
+
+
+def test_a_table_whose_name_is_not_ascii_does(tmp_path: Path, ccd: CCDData) -> None:
+    path = tmp_path / "zeiger_größe_Å.csv"
+    table_of().write(path, format="csv")
+    assert update_pointing(ccd, source=path).header["X0_MP"] == X0
+
+
+# -- what is refused -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("on_missing", ["error", "keep"])
+@pytest.mark.parametrize(
+    "cards", [{"LVL_NUM": 1.5}, {"CDELT1": 0.6, "CDELT2": 0.6, "CROTA2": 0.0, "CRPIX1": 48.5, "CRPIX2": 48.5}]
+)
+def test_level_15_is_refused(ccd: CCDData, cards: dict, on_missing: str) -> None:
+    with pytest.raises(StateError, match=r"at level 1\.5 already"):
+        update_pointing(with_cards(ccd, **cards), source=table_of(), on_missing=on_missing)
+
+
+@pytest.mark.parametrize("binning", [2, 32])
+def test_a_resampled_image_is_refused_or_kept(binning: int) -> None:
+    exposure = small_exposure(shape=(30, 40), corner=(20, 20), binning=binning, time="2019-01-01T00:00:11.57Z")
+    with pytest.raises(StateError, match=r"the image is resampled: .* arcsec per pixel"):
+        update_pointing(exposure.image(small_sun()), source=table_of())
+    with pytest.warns(PointingWarning, match="resampled"):
+        kept = update_pointing(exposure.image(small_sun()), source=table_of(), on_missing="keep")
+    assert kept.header["MPO_SRC"] == "header"
+    assert kept.header["CDELT1"] == exposure.header()["CDELT1"]
+
+
+@pytest.mark.parametrize("keyword", ["T_OBS", "X0_MP", "Y0_MP", "SAT_ROT", "WAVELNTH"])
+@pytest.mark.parametrize("value", [..., None])
+def test_a_keyword_that_is_missing_is_named_and_nothing_is_updated(ccd: CCDData, keyword: str, value: object) -> None:
+    given = with_cards(ccd, **{keyword: value})
+    before = given.header.tostring()
+    with pytest.raises(InstrumentError if keyword == "WAVELNTH" else HeaderError, match=keyword):
+        update_pointing(given, source=table_of())
+    assert given.header.tostring() == before
+
+
+def test_a_value_of_on_missing_that_is_none_is_refused_naming_those_that_are(ccd: CCDData) -> None:
+    with pytest.raises(ValueError, match="'error' or 'keep'"):
+        update_pointing(ccd, source=table_of(), on_missing="ignore")

@@ -1,0 +1,187 @@
+"""Batches: a file that fails costs only itself, and nothing is written that was not asked for."""
+
+from __future__ import annotations
+
+import hashlib
+import warnings
+from pathlib import Path
+
+import numpy as np
+import pytest
+from astropy.io import fits
+from scenes import small_exposure, small_sun
+
+from aia_ccdproc import RecipeError, WriteError, get_plugin_manager, hookimpl, prep, read, run
+from aia_ccdproc.batch import output_name
+from aia_ccdproc.plugins import Plugin
+from aia_ccdproc.recipe import Recipe
+
+EXPOSURE = small_exposure(shape=(40, 50), corner=(2040, 1980))
+
+
+@pytest.fixture
+def recipe(pointing_path: Path) -> Recipe:
+    return Recipe.from_toml(
+        f'[[step]]\nuse = "update_pointing"\nsource = "{pointing_path.name}"\n[[step]]\nuse = "register"',
+        folder=pointing_path.parent,
+    )
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> list[Path]:
+    """Three level-1 files."""
+    folder = tmp_path / "in"
+    folder.mkdir()
+    return [EXPOSURE.write_level1(EXPOSURE.image(small_sun(), noise=i), folder / f"{i}.fits") for i in range(3)]
+
+
+def digests(paths: list[Path]) -> list[str]:
+    return [hashlib.sha256(path.read_bytes()).hexdigest() for path in paths]
+
+
+@pytest.mark.parametrize(
+    ("name", "output"),
+    [
+        ("a.fits", "a_lev1p5.fits"),
+        ("folder/a.b.fits", "a.b_lev1p5.fits"),
+        ("a.fits.gz", "a_lev1p5.fits"),
+        ("a.fits.fz", "a_lev1p5.fits"),
+        ("a.FTS", "a_lev1p5.fits"),
+        ("a.fit", "a_lev1p5.fits"),
+        ("a", "a_lev1p5.fits"),
+        ("aia.lev1_euv_12s.2013-03-10T120012Z.171.cutout.fits",) * 2,
+    ],
+)
+def test_an_output_is_named_after_its_input(name: str, output: str) -> None:
+    expected = output if output != name else name.removesuffix(".fits") + "_lev1p5.fits"
+    assert output_name(name) == expected
+
+
+def test_every_file_gets_an_output_that_is_what_prep_makes(tmp_path: Path, files, recipe: Recipe) -> None:
+    before = digests(files)
+    seen = []
+    results = run(files, recipe, tmp_path / "new" / "out", on_result=seen.append)
+    assert seen == results
+    assert [result.path for result in results] == files
+    assert [result.status for result in results] == ["done"] * 3
+    assert [result.output.name for result in results] == ["0_lev1p5.fits", "1_lev1p5.fits", "2_lev1p5.fits"]
+    for result in results:
+        expected = prep(read(result.path), recipe)
+        written = read(result.output)
+        assert np.array_equal(written.data, expected.data, equal_nan=True)
+        assert written.header["RECIPEID"] == recipe.digest
+        assert written.header["LVL_NUM"] == 1.5
+    assert digests(files) == before
+
+
+@pytest.mark.parametrize("where", [0, 1, 2])
+def test_a_bad_file_costs_only_itself(tmp_path: Path, files, recipe: Recipe, where: int) -> None:
+    files[where].write_bytes(files[where].read_bytes()[:4000])
+    results = run(files, recipe, tmp_path / "out")
+    assert [result.status for result in results] == ["failed" if i == where else "done" for i in range(3)]
+    assert results[where].output is None
+    assert results[where].error.startswith(f"ReadError: {files[where]}: ")
+    written = {result.output.name for result in results if result.output}
+    assert {path.name for path in (tmp_path / "out").iterdir()} == written
+    assert len(written) == 2
+
+
+def test_a_step_that_breaks_in_a_plugin_costs_only_its_file(tmp_path: Path, files, recipe: Recipe) -> None:
+    class Breaking:
+        @staticmethod
+        @hookimpl
+        def prep_register(ccd, instrument, settings):
+            if ccd.header["DATAMARK"] == "bad":
+                raise ZeroDivisionError("deep in a plugin")
+
+    for path, mark in zip(files, ("good", "bad", "good"), strict=True):
+        with fits.open(path, mode="update") as hdus:
+            hdus[1].header["DATAMARK"] = mark
+    manager, plugin = get_plugin_manager(), Plugin("it", "breaking", "1.0")
+    manager.add(Breaking(), plugin)
+    try:
+        results = run(files, recipe, tmp_path / "out")
+    finally:
+        manager.unregister(name="breaking:it")
+        del manager.plugins["breaking:it"]
+    assert [result.status for result in results] == ["done", "failed", "done"]
+    assert "deep in a plugin" in results[1].error
+    assert len(list((tmp_path / "out").iterdir())) == 2
+
+
+def test_running_twice_gives_the_same_bytes_but_for_dates(tmp_path: Path, files, recipe: Recipe) -> None:
+    one, other = (run(files[:1], recipe, tmp_path / name)[0].output for name in ("one", "other"))
+    assert np.array_equal(fits.getdata(one), fits.getdata(other), equal_nan=True)
+    headers = [fits.getheader(path) for path in (one, other)]
+    for header in headers:
+        for keyword in ("DATE", "CHECKSUM", "DATASUM"):
+            header.pop(keyword)
+    assert headers[0].tostring() == headers[1].tostring()
+
+
+# -- refusals ------------------------------------------------------------------------------------
+
+
+def test_an_output_that_is_there_is_kept_unless_told(tmp_path: Path, files, recipe: Recipe) -> None:
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / "1_lev1p5.fits").write_bytes(b"precious")
+    results = run(files, recipe, out)
+    assert [result.status for result in results] == ["done", "failed", "done"]
+    assert "is there already" in results[1].error
+    assert "--overwrite" in results[1].error
+    assert (out / "1_lev1p5.fits").read_bytes() == b"precious"
+    assert [result.status for result in run(files, recipe, out, overwrite=True)] == ["done"] * 3
+    assert read(out / "1_lev1p5.fits").header["LVL_NUM"] == 1.5
+
+
+def test_two_files_of_one_output_are_refused_before_any_work(tmp_path: Path, files, recipe: Recipe) -> None:
+    other = tmp_path / "other" / "0.fits"
+    other.parent.mkdir()
+    other.write_bytes(files[0].read_bytes())
+    with pytest.raises(WriteError, match=r"0\.fits and .*0\.fits would both be written to .*0_lev1p5\.fits"):
+        run([*files, other], recipe, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_an_output_that_would_replace_an_input_is_refused_before_any_work(
+    tmp_path: Path, files, recipe: Recipe
+) -> None:
+    twin = files[0].with_name("0_lev1p5.fits")
+    twin.write_bytes(files[0].read_bytes())
+    before = digests([twin])
+    with pytest.raises(WriteError, match=r"0_lev1p5\.fits is an input; choose another output folder"):
+        run([files[0], twin], recipe, files[0].parent, overwrite=True)
+    assert digests([twin]) == before
+
+
+def test_a_folder_that_cannot_be_made_is_refused(tmp_path: Path, files, recipe: Recipe) -> None:
+    (tmp_path / "out").write_text("a file")
+    with pytest.raises(WriteError, match="out: the output folder cannot be made"):
+        run(files, recipe, tmp_path / "out")
+
+
+def test_a_recipe_with_faults_stops_the_batch_before_a_file_is_read(tmp_path: Path) -> None:
+    with pytest.raises(RecipeError, match="no such file or built-in recipe"):
+        run([tmp_path / "nowhere.fits"], "no-such-recipe", tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_warnings_are_told_with_the_file_they_are_of(tmp_path: Path, files) -> None:
+    table = tmp_path / "none.csv"
+    table.write_text("T_START,T_STOP,A_094_X0\n1999-01-01T00:00:00Z,1999-01-01T03:00:00Z,1\n")
+    keep = Recipe.from_toml(
+        '[[step]]\nuse = "update_pointing"\nsource = "none.csv"\non_missing = "keep"', folder=tmp_path
+    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # none reaches the user past the result
+        result = run(files[:1], keep, tmp_path / "out")[0]
+    assert result.status == "done"
+    assert len(result.warnings) == 1
+    assert "pointing of the header kept" in result.warnings[0]
+
+
+def test_outputs_are_compressed_where_that_is_asked_for(tmp_path: Path, files, recipe: Recipe) -> None:
+    output = run(files[:1], recipe, tmp_path / "out", compression="rice")[0].output
+    with fits.open(output, disable_image_compression=True) as hdus:
+        assert hdus[1].header["ZCMPTYPE"] == "RICE_1"

@@ -1,0 +1,153 @@
+"""Loading of plugins: who is found, who is left out and why."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import subprocess
+import sys
+import textwrap
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from scenes import small_exposure
+
+from aia_ccdproc import PluginError, PluginWarning, hookspecs
+from aia_ccdproc.plugins import CHOSEN, PrepPluginManager
+from aia_ccdproc.steps.aia import AIA
+
+HOOKS = [name for name in vars(hookspecs) if name.startswith("prep_")]
+
+
+@pytest.fixture
+def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Path]:
+    """Put a distribution on the path that was never built: a module, and metadata with its entry point."""
+    monkeypatch.syspath_prepend(str(tmp_path))
+
+    def put(distribution: str, code: str, *, entry: str = "it", version: str = "1.2") -> Path:
+        module = distribution.replace("-", "_")
+        (tmp_path / f"{module}.py").write_text(textwrap.dedent(code))
+        info = tmp_path / f"{module}-{version}.dist-info"
+        info.mkdir()
+        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {distribution}\nVersion: {version}\n")
+        (info / "entry_points.txt").write_text(f"[aia_ccdproc]\n{entry} = {module}\n")
+        importlib.invalidate_caches()
+        monkeypatch.delitem(sys.modules, module, raising=False)
+        return tmp_path
+
+    return put
+
+
+HALVE = """
+    from aia_ccdproc import hookimpl, hookspec, step, StepSettings
+
+    class HalveSettings(StepSettings):
+        by: float = 2.0
+
+    class Specs:
+        @staticmethod
+        @step(before=("register",))
+        @hookspec(firstresult=True)
+        def prep_halve(ccd, instrument, settings: HalveSettings):
+            "Divide an image by a number."
+
+    @hookimpl
+    def prep_addhooks(manager):
+        manager.add_hookspecs(Specs)
+
+    @hookimpl
+    def prep_halve(ccd, instrument, settings):
+        return ccd.divide(settings.by, handle_meta="first_found")
+"""
+
+
+def test_an_installed_plugin_brings_a_step_of_its_own(install) -> None:
+    install("aia-halve", HALVE)
+    manager = PrepPluginManager()
+    assert list(manager.steps()) == ["update_pointing", "halve", "register", "normalize_exposure"]
+    halve = manager.steps()["halve"]
+    assert halve.summary == "Divide an image by a number."
+    assert halve.place.before == ("register",)
+    assert not halve.takes_header
+    assert list(map(str, manager.who_implements("prep_halve"))) == ["aia-halve 1.2"]
+
+
+BROKEN = {
+    "import error": ("import no_such_module", "ModuleNotFoundError: .*no_such_module"),
+    "syntax error": ("def (", "SyntaxError"),
+    "unknown hook": (
+        "from aia_ccdproc import hookimpl\n@hookimpl\ndef prep_registre(ccd): pass",
+        "implements the unknown hook prep_registre; did you mean 'prep_register'",
+    ),
+    "unknown argument": (
+        "from aia_ccdproc import hookimpl\n"
+        "@hookimpl\ndef prep_identify(header): return None\n"
+        "@hookimpl\ndef prep_register(ccd, colour): pass",
+        "colour",
+    ),
+    "addhooks fails": (
+        "from aia_ccdproc import hookimpl\n@hookimpl\ndef prep_addhooks(manager): raise OSError('no licence')",
+        "OSError: no licence",
+    ),
+    "a step without settings": (
+        HALVE.replace("settings: HalveSettings", "").replace("instrument, settings)", "instrument)"),
+        "settings",
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", BROKEN)
+def test_a_broken_plugin_is_left_out_and_named_and_the_others_work(install, kind: str) -> None:
+    code, reason = BROKEN[kind]
+    install("aia-broken", code)
+    install("aia-whole", HALVE.replace("halve", "share").replace("Halve", "Share"))
+    with pytest.warns(PluginWarning, match=rf"(?s)plugin left out: aia-broken \(it\): .*{reason}"):
+        manager = PrepPluginManager()
+    assert [(b.distribution, b.version) for b in manager.broken] == [("aia-broken", "1.2")]
+    assert "aia-broken" not in {plugin.distribution for plugin in manager.plugins.values()}
+    assert list(manager.steps()) == ["update_pointing", "share", "register", "normalize_exposure"]
+    assert manager.identify(small_exposure().header()) is AIA
+    for hook in HOOKS:
+        assert "aia-broken" not in [who.distribution for who in manager.who_implements(hook)]
+    with pytest.raises(PluginError, match="'aia-broken' could not be loaded: "):
+        manager.find("aia-broken")
+
+
+def test_an_optional_hook_that_nobody_declares_is_no_fault(install) -> None:
+    install("aia-polite", "from aia_ccdproc import hookimpl\n@hookimpl(optionalhook=True)\ndef prep_paint(ccd): pass")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        manager = PrepPluginManager()
+    assert "aia-polite:it" in manager.plugins
+
+
+@pytest.mark.parametrize(
+    ("chosen", "loaded"),
+    [
+        (None, {"aia-halve", "aia-share"}),
+        ("", set()),
+        (" ", set()),
+        ("aia-halve", {"aia-halve"}),
+        ("aia-share, aia-halve", {"aia-halve", "aia-share"}),
+        ("other", {"aia-share"}),
+    ],
+)
+def test_the_environment_chooses_plugins_by_distribution_or_entry_point(
+    install, monkeypatch: pytest.MonkeyPatch, chosen: str | None, loaded: set[str]
+) -> None:
+    install("aia-halve", HALVE)
+    path = install("aia-share", HALVE.replace("halve", "share"), entry="other")
+    environment = {key: value for key, value in os.environ.items() if key != CHOSEN}
+    environment |= {"PYTHONPATH": str(path)} | ({} if chosen is None else {CHOSEN: chosen})
+    script = "import aia_ccdproc as a; print(*{p.distribution for p in a.get_plugin_manager().plugins.values()})"
+    done = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=True)
+    assert set(done.stdout.split()) & {"aia-ccdproc", "aia-halve", "aia-share"} == {"aia-ccdproc", *loaded}
+    assert not done.stderr
+
+
+def test_a_plugin_in_the_environment_that_is_not_installed_is_an_error_with_the_nearest_name(install) -> None:
+    install("aia-halve", HALVE)
+    with pytest.raises(PluginError, match=r"no plugin 'aia-halv' is installed; did you mean 'aia-halve'\?"):
+        PrepPluginManager(["aia-halv"])
