@@ -12,34 +12,24 @@ import re
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
 
 import astropy.units as u
 import numpy as np
 from astropy.io import fits
 from astropy.nddata import CCDData
-from astropy.time import Time
 from astropy.wcs import WCS, FITSFixedWarning
-from erfa import ErfaWarning
 
 from aia_ccdproc.errors import HeaderError
 from aia_ccdproc.instrument import LEVEL15_SCALE
-from aia_ccdproc.settings import StepSettings
+from aia_ccdproc.keywords import is_empty, number
 
 __all__ = [
-    "add_history",
-    "add_step_history",
-    "any_year",
     "complete_header",
     "fits_header",
     "geometry_cards",
     "is_registered",
-    "number",
-    "observation_time",
     "observer_cards",
-    "parse_time",
     "plate_scale",
-    "printable",
     "roll_angle",
     "wcs_from_header",
     "with_header",
@@ -61,42 +51,6 @@ def quiet_wcs() -> Iterator[None]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FITSFixedWarning)
         yield
-
-
-def number(header: fits.Header, keyword: str) -> float:
-    """Read a keyword that must be a finite number.
-
-    Parameters
-    ----------
-    header : `~astropy.io.fits.Header`
-        The header.
-    keyword : str
-        The keyword.
-
-    Returns
-    -------
-    float
-        Its value.
-
-    Raises
-    ------
-    HeaderError
-        If the keyword is missing, empty, not a number or not finite.
-    """
-    value = header.get(keyword)
-    if isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value):
-        return float(value)
-    if keyword not in header:
-        said = "is missing"
-    elif _is_empty(value):
-        said = "is empty"
-    else:
-        said = f"is {value!r}"
-    raise HeaderError(f"{keyword} {said}; a finite number is needed")
-
-
-def _is_empty(value: object) -> bool:
-    return value is None or isinstance(value, fits.card.Undefined)
 
 
 def wcs_from_header(header: fits.Header) -> WCS:
@@ -122,7 +76,7 @@ def wcs_from_header(header: fits.Header) -> WCS:
         raise HeaderError(f"no WCS: {', '.join(missing)} {'is' if len(missing) == 1 else 'are'} missing")
     for key in ("CTYPE1", "CTYPE2"):
         if not isinstance(header[key], str):
-            raise HeaderError(f"no WCS: {key} is {'empty' if _is_empty(header[key]) else repr(header[key])}")
+            raise HeaderError(f"no WCS: {key} is {'empty' if is_empty(header[key]) else repr(header[key])}")
     for key in ("CRPIX1", "CRPIX2", "CRVAL1", "CRVAL2"):
         number(header, key)
     for key in ("CDELT1", "CDELT2"):
@@ -312,118 +266,6 @@ def with_header(ccd: CCDData, header: fits.Header) -> CCDData:
         header=header,
         wcs=wcs_from_header(header),
     )
-
-
-def add_history(header: fits.Header, text: str) -> None:
-    """Add a line to a header's HISTORY, in ASCII.
-
-    Parameters
-    ----------
-    header : `~astropy.io.fits.Header`
-        The header; changed in place.
-    text : str
-        The line; astropy breaks it over cards after 72 characters.
-    """
-    header.add_history(" ".join(printable(text).split()))
-
-
-def printable(text: str) -> str:
-    """Replace what FITS cannot hold in a text by question marks.
-
-    Parameters
-    ----------
-    text : str
-        Any text.
-
-    Returns
-    -------
-    str
-        Printable ASCII.
-    """
-    return "".join(c if " " <= c <= "~" else " " if c.isspace() else "?" for c in text)
-
-
-def add_step_history(header: fits.Header, step: str, plugin: str, settings: StepSettings) -> None:
-    """Add the HISTORY line of a step: what was done, by whom, with which settings.
-
-    Parameters
-    ----------
-    header : `~astropy.io.fits.Header`
-        The header; changed in place.
-    step : str
-        Name of the step.
-    plugin : str
-        Distribution and version that did it.
-    settings : `~aia_ccdproc.settings.StepSettings`
-        Its settings.
-    """
-    described = settings.describe()
-    add_history(header, f"{step} ({plugin})" + (f": {described}" if described else ""))
-
-
-_DRMS_TIME = re.compile(r"(\d{4})\.(\d\d)\.(\d\d)_(\d\d:\d\d:\d\d(?:\.\d+)?)_?(TAI|UTC|UT|Z)?$")
-
-
-def observation_time(header: fits.Header) -> Time:
-    """Read T_OBS, by which a pointing record is chosen.
-
-    Parameters
-    ----------
-    header : `~astropy.io.fits.Header`
-        The header; T_OBS in ISO form with or without ``Z``, or as DRMS writes it, in UTC or TAI.
-
-    Returns
-    -------
-    `~astropy.time.Time`
-        The time, UTC.
-
-    Raises
-    ------
-    HeaderError
-        If T_OBS is missing or is no time.
-    """
-    text = header.get("T_OBS")
-    if not isinstance(text, str) or not text.strip():
-        raise HeaderError("T_OBS is missing; the pointing record is chosen by it")
-    return parse_time(text)
-
-
-def parse_time(text: Any) -> Time:
-    """Read a time as FITS or DRMS writes it.
-
-    Parameters
-    ----------
-    text : str
-        ``2020-01-01T00:00:11.57Z``, without the Z, or ``2020.01.01_00:00:48_TAI``.
-
-    Returns
-    -------
-    `~astropy.time.Time`
-        The time, UTC.
-
-    Raises
-    ------
-    HeaderError
-        If the text is no time.
-    """
-    stripped = str(text).strip()
-    drms = _DRMS_TIME.match(stripped)
-    try:
-        with any_year():
-            if drms:
-                year, month, day, clock, scale = drms.groups()
-                return Time(f"{year}-{month}-{day}T{clock}", scale="tai" if scale == "TAI" else "utc").utc
-            return Time(stripped.removesuffix("Z"), scale="utc")
-    except ValueError as error:
-        raise HeaderError(f"{text!r} is no time") from error
-
-
-@contextmanager
-def any_year() -> Iterator[None]:
-    """Silence ERFA's doubts about leap seconds in years to come; a table that ends before says so itself."""
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", ".*dubious year", ErfaWarning)
-        yield
 
 
 def plate_scale(header: fits.Header) -> float:

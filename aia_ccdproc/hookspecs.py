@@ -235,7 +235,7 @@ def prep_resample(
     variance : `~numpy.ndarray` or None
         Its variance, float32, same shape, finite everywhere.
     flags : `~numpy.ndarray` or None
-        uint8, same shape: 0 good, 1 masked, 2 invalid. None if all are good.
+        Of type uint8, same shape: 0 good, 1 masked, 2 invalid. None if all are good.
     input_wcs, output_wcs : `~astropy.wcs.WCS`
         Where the pixels lie and where they shall lie. Both linear where the map between the pixels is
         affine, else both celestial; the transformation is right either way.

@@ -13,7 +13,7 @@ LEVEL15_SHAPE = (4096, 4096)
 
 
 @dataclass(frozen=True)
-class Instrument:
+class Instrument:  # numpydoc ignore=PR02
     """An instrument, as ``prep_identify`` answers it.
 
     Parameters

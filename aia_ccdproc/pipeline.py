@@ -10,7 +10,8 @@ from astropy.io import fits
 from astropy.nddata import CCDData
 
 from aia_ccdproc.errors import PluginError, choices
-from aia_ccdproc.header import add_step_history, complete_header, with_header
+from aia_ccdproc.header import complete_header, with_header
+from aia_ccdproc.keywords import add_step_history
 from aia_ccdproc.plugins import Plugin, PrepPluginManager, Step, get_plugin_manager
 from aia_ccdproc.settings import StepSettings
 

@@ -112,7 +112,13 @@ class PointingSettings(StepSettings):
 
     @property
     def sources(self) -> tuple[Any, ...]:
-        """The sources, in the order in which they are asked."""
+        """The sources, in the order in which they are asked.
+
+        Returns
+        -------
+        tuple
+            Words, paths, URLs or tables.
+        """
         return self.source if isinstance(self.source, tuple) else (self.source,)
 
 

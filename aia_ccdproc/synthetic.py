@@ -11,9 +11,10 @@ import numpy as np
 from astropy.io import fits
 from astropy.nddata import CCDData
 
-from aia_ccdproc.header import parse_time, wcs_from_header
+from aia_ccdproc.header import wcs_from_header
 from aia_ccdproc.instrument import LEVEL15_SHAPE
 from aia_ccdproc.io.pointing_table import read_pointing_table
+from aia_ccdproc.keywords import parse_time
 
 __all__ = ["BUILTIN_POINTING", "Exposure", "Source", "Sun", "builtin_pointing_path"]
 
@@ -37,7 +38,7 @@ def builtin_pointing_path() -> Path:
 
 
 @dataclass(frozen=True)
-class Source:
+class Source:  # numpydoc ignore=PR02
     """A Gaussian on the sky: a bright point, already blurred by the telescope.
 
     Parameters
@@ -57,7 +58,7 @@ class Source:
 
 
 @dataclass(frozen=True)
-class Sun:
+class Sun:  # numpydoc ignore=PR02
     """A sun that is a formula: disk, corona and Gaussian sources.
 
     Parameters
@@ -115,7 +116,7 @@ class Sun:
 
 
 @dataclass(frozen=True)
-class Exposure:
+class Exposure:  # numpydoc ignore=PR02
     """A level-1 exposure as JSOC would deliver it: where the camera looked, and how.
 
     Parameters
@@ -139,6 +140,8 @@ class Exposure:
         EXPTIME, s.
     roll : float
         Further roll, degrees: 180 for a camera upside down.
+    keywords : dict
+        Further keywords of the header, or other values of those it has.
     """
 
     channel: int = 94

@@ -21,19 +21,16 @@ from scenes import small_exposure, small_sun
 
 from aia_ccdproc import HeaderError, read
 from aia_ccdproc.header import (
-    add_history,
     complete_header,
     geometry_cards,
     is_registered,
-    number,
-    observation_time,
-    parse_time,
     plate_scale,
     roll_angle,
     wcs_from_header,
     with_header,
     without_wcs,
 )
+from aia_ccdproc.keywords import add_history, number, observation_time, parse_time
 
 EXPOSURE = small_exposure(shape=(60, 80), corner=(2040, 1980), satellite_roll=0.4)
 

@@ -26,9 +26,11 @@ from astropy.nddata import (
 )
 
 from aia_ccdproc.errors import HeaderError, InstrumentError, ReadError, WriteError
-from aia_ccdproc.header import add_history, complete_header, fits_header, wcs_from_header, without_wcs
+from aia_ccdproc.header import complete_header, fits_header, wcs_from_header, without_wcs
 from aia_ccdproc.io.atomic import replacing
+from aia_ccdproc.io.cards import clean_header, without_structure
 from aia_ccdproc.io.statistics import image_statistics, without_statistics
+from aia_ccdproc.keywords import add_history
 from aia_ccdproc.plugins import get_plugin_manager
 
 __all__ = ["Compression", "read", "read_header", "write"]
@@ -40,12 +42,6 @@ _MOST_PIXELS = 32768**2
 #: RICE: floating-point values are rounded to this fraction of a tile's noise.
 RICE_NOISE_FRACTION = 16
 
-#: Cards that describe how pixels lie in a file, not the image.
-_STRUCTURE = re.compile(
-    r"(XTENSION|PCOUNT|GCOUNT|GROUPS|TFIELDS|THEAP|EXTNAME|EXTVER|EXTLEVEL|INHERIT|BSCALE|BZERO|BLANK|CHECKSUM|DATASUM"
-    r"|(TTYPE|TFORM|TUNIT|TDIM|TSCAL|TZERO|ZNAXIS|ZTILE|ZNAME|ZVAL)\d+"
-    r"|Z(IMAGE|CMPTYPE|BITPIX|NAXIS|QUANTIZ|DITHER0|BLANK|TENSION|PCOUNT|GCOUNT|HECKSUM|DATASUM|SIMPLE|EXTEND))$"
-)
 _PLANES = ("MASK", "UNCERT")
 _UNCERTAINTIES: dict[str, type[NDUncertainty]] = {
     "std": StdDevUncertainty,
@@ -85,7 +81,7 @@ def read(path: str | os.PathLike[str], *, hdu: int | str | None = None) -> CCDDa
     """
     path = Path(path)
     with _open(path, hdu) as (hdus, image):
-        header = _clean_header(hdus, image)
+        header = clean_header(hdus, image)
         data = np.asarray(image.data)
         mask, uncertainty = _read_planes(hdus, image)
     data = data.astype(np.float32, copy=False)  # in native order, whatever FITS had
@@ -121,7 +117,7 @@ def read_header(path: str | os.PathLike[str], *, hdu: int | str | None = None) -
         If the file cannot be read, is not FITS, is cut off, or holds no or several images.
     """
     with _open(Path(path), hdu) as (hdus, image):
-        return _clean_header(hdus, image)
+        return clean_header(hdus, image)
 
 
 @contextmanager
@@ -216,47 +212,6 @@ def _unit(header: fits.Header) -> u.UnitBase:
             except ValueError:
                 break  # words: "Arbitrary intensity units"
     return u.Unit(instrument.unit)
-
-
-# -- cards that are not FITS ---------------------------------------------------------------------
-
-_OPEN_TEXT = re.compile(r"'((?:[^']|'')*)$")
-_NOT_A_NUMBER = re.compile(r"[+-]?(nan|inf|infinity)\b", re.IGNORECASE)
-
-
-def _clean_header(hdus: fits.HDUList, image: Any) -> fits.Header:
-    header = image.header.copy()
-    for keyword, value in _mended_cards(_raw_header(image)).items():
-        position = header.index(keyword)
-        del header[position]
-        header.insert(position, fits.Card(keyword, value))
-    if image is not hdus[0]:
-        header.extend(hdus[0].header, unique=True, strip=True)
-    kept = [card for card in header.cards if not _STRUCTURE.match(card.keyword)]
-    return fits.Header(kept, copy=True)
-
-
-def _raw_header(image: Any) -> str:
-    info = image.fileinfo()
-    stream = info["file"]
-    stream.seek(info["hdrLoc"])
-    return stream.read(info["datLoc"] - info["hdrLoc"]).decode("latin-1")
-
-
-def _mended_cards(raw: str) -> dict[str, object]:
-    """Find the cards of a raw header that no FITS reader can parse, and read out of them what there is."""
-    mended: dict[str, object] = {}
-    for start in range(0, len(raw), 80):
-        card = raw[start : start + 80]
-        if card[8:10] != "= ":
-            continue
-        keyword, text = card[:8].strip(), card[10:].strip()
-        open_text = _OPEN_TEXT.match(text)
-        if open_text:
-            mended[keyword] = open_text.group(1).replace("''", "'").rstrip()
-        elif _NOT_A_NUMBER.match(text):
-            mended[keyword] = None
-    return mended
 
 
 # -- writing -------------------------------------------------------------------------------------
@@ -380,7 +335,7 @@ def _output_header(ccd: CCDData, data: np.ndarray) -> fits.Header:
         header = complete_header(ccd)
     except HeaderError:  # no WCS that holds for these pixels: none is better than a wrong one
         header = without_wcs(fits_header(ccd))
-    header = without_statistics(fits.Header([c for c in header.cards if not _STRUCTURE.match(c.keyword)]))
+    header = without_statistics(without_structure(header))
     header["BUNIT"] = (ccd.unit.to_string(), "Unit of the pixels")
     header.update(image_statistics(data, ccd.mask))
     header["DATE"] = (

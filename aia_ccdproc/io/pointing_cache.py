@@ -18,9 +18,9 @@ from astropy.table import Table
 from astropy.time import Time, TimeDelta
 
 from aia_ccdproc.errors import PointingError, PointingWarning
-from aia_ccdproc.header import any_year
 from aia_ccdproc.io.atomic import replacing
 from aia_ccdproc.io.pointing_table import PointingTable, read_pointing_table
+from aia_ccdproc.keywords import any_year
 
 __all__ = ["Month", "PointingCache"]
 
@@ -35,22 +35,51 @@ class Month(str):
 
     @classmethod
     def of(cls, time: Time) -> Month:
-        """Tell the month a time is in, UTC."""
+        """Tell the month a time is in, UTC.
+
+        Parameters
+        ----------
+        time : `~astropy.time.Time`
+            The time.
+
+        Returns
+        -------
+        Month
+            The month.
+        """
         return cls(time.utc.isot[:7])
 
     @property
     def start(self) -> Time:
-        """When it begins."""
+        """When it begins.
+
+        Returns
+        -------
+        `~astropy.time.Time`
+            Midnight before its first day, UTC.
+        """
         return Time(f"{self}-01T00:00:00", scale="utc")
 
     @property
     def end(self) -> Time:
-        """When the next one begins."""
+        """When the next one begins.
+
+        Returns
+        -------
+        `~astropy.time.Time`
+            Midnight after its last day, UTC.
+        """
         return self.next.start
 
     @property
     def next(self) -> Month:
-        """The next one."""
+        """The next one.
+
+        Returns
+        -------
+        Month
+            The month after it.
+        """
         year, month = int(self[:4]), int(self[5:])
         return Month(f"{year + month // 12}-{month % 12 + 1:02d}")
 
@@ -71,11 +100,28 @@ class PointingCache:
         self.folder = top / "".join(c if c.isalnum() or c in ".-" else "_" for c in server)
 
     def path(self, month: Month) -> Path:
-        """Give the file of a month."""
+        """Give the file of a month.
+
+        Parameters
+        ----------
+        month : `Month`
+            The month.
+
+        Returns
+        -------
+        `~pathlib.Path`
+            Its path, whether it is there or not.
+        """
         return self.folder / f"{month}.ecsv"
 
     def months(self) -> list[Month]:
-        """List the months that are there, damaged ones too."""
+        """List the months that are there, damaged ones too.
+
+        Returns
+        -------
+        list of `Month`
+            In order.
+        """
         return sorted(Month(path.stem) for path in self.folder.glob("[0-9]*-[0-9]*.ecsv"))
 
     def load(self, month: Month) -> PointingTable | None:

@@ -14,10 +14,10 @@ from astropy.table import Table
 from astropy.time import Time
 
 from aia_ccdproc.errors import PointingError
-from aia_ccdproc.header import any_year
 from aia_ccdproc.io.jsoc import download_table, fetch_records, server_name
 from aia_ccdproc.io.pointing_cache import Month, PointingCache, is_final
 from aia_ccdproc.io.pointing_table import SERIES, PointingRecord, PointingTable, read_pointing_table
+from aia_ccdproc.keywords import any_year
 from aia_ccdproc.settings import PointingSettings
 
 __all__ = ["Found", "find_record", "prefetch"]
@@ -42,7 +42,20 @@ class Source(Protocol):
     """Something that has pointing records."""
 
     def find(self, time: Time, channel: int) -> Found:
-        """Give the record that holds at a time, or raise `PointingError`."""
+        """Give the record that holds at a time, or raise `PointingError`.
+
+        Parameters
+        ----------
+        time : `~astropy.time.Time`
+            T_OBS.
+        channel : int
+            Wavelength, angstrom.
+
+        Returns
+        -------
+        Found
+            The record.
+        """
 
 
 class TableSource:
@@ -60,7 +73,20 @@ class TableSource:
         self._table, self._timeout = table, timeout
 
     def find(self, time: Time, channel: int) -> Found:
-        """Look into the table."""
+        """Look into the table.
+
+        Parameters
+        ----------
+        time : `~astropy.time.Time`
+            T_OBS.
+        channel : int
+            Wavelength, angstrom.
+
+        Returns
+        -------
+        Found
+            The record.
+        """
         if isinstance(self._table, str) and "://" in self._table:
             table = PointingTable(read_pointing_table(_downloaded(self._table, self._timeout)).table, self._table)
         else:
@@ -84,7 +110,20 @@ class CacheSource:
         self._cache = PointingCache(self._server_name)
 
     def find(self, time: Time, channel: int) -> Found:
-        """Look into the month."""
+        """Look into the month.
+
+        Parameters
+        ----------
+        time : `~astropy.time.Time`
+            T_OBS.
+        channel : int
+            Wavelength, angstrom.
+
+        Returns
+        -------
+        Found
+            The record.
+        """
         table = self._cache.load(Month.of(time))
         if table is None:
             raise PointingError(f"the local pointing cache does not hold {Month.of(time)}")
@@ -115,7 +154,20 @@ class JsocSource:
         self._name = server_name(server)
 
     def find(self, time: Time, channel: int) -> Found:
-        """Look into the month, and fetch it if it is not there."""
+        """Look into the month, and fetch it if it is not there.
+
+        Parameters
+        ----------
+        time : `~astropy.time.Time`
+            T_OBS.
+        channel : int
+            Wavelength, angstrom.
+
+        Returns
+        -------
+        Found
+            The record.
+        """
         month = Month.of(time)
         with self._lock:  # two threads that miss one month fetch it once
             self.fetch([month])
@@ -128,7 +180,13 @@ class JsocSource:
         return Found(table.record(time, channel), self._name, table.digest)
 
     def fetch(self, months: Iterable[Month]) -> None:
-        """Fetch months, in as few queries as can be, but for those that are fresh in this process."""
+        """Fetch months, in as few queries as can be, but for those that are fresh in this process.
+
+        Parameters
+        ----------
+        months : iterable of `Month`
+            What is wanted.
+        """
         now = clock.monotonic()
         since, why = self._down.get(self._name, (-_DOWN, ""))
         wanted = [m for m in sorted(set(months)) if now - self._fetched.get((self._name, m), (-_FRESH, 0))[0] >= _FRESH]

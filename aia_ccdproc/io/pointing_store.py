@@ -9,12 +9,12 @@ from astropy.io import ascii as ascii_tables
 from astropy.time import Time
 
 from aia_ccdproc.errors import HeaderError, PointingError, WriteError
-from aia_ccdproc.header import parse_time
 from aia_ccdproc.io.atomic import replacing
 from aia_ccdproc.io.jsoc import TIMEOUT, fetch_records, server_name
 from aia_ccdproc.io.pointing_cache import Month, PointingCache
 from aia_ccdproc.io.pointing_sources import JsocSource
 from aia_ccdproc.io.pointing_table import SERIES, PointingTable
+from aia_ccdproc.keywords import parse_time
 
 __all__ = ["clear_cache", "describe_cache", "fill_cache", "time_span", "write_table"]
 

@@ -21,7 +21,7 @@ from astropy.table import Column, MaskedColumn, Table
 from astropy.time import Time
 
 from aia_ccdproc.errors import HeaderError, PointingError
-from aia_ccdproc.header import any_year, parse_time
+from aia_ccdproc.keywords import any_year, parse_time
 
 __all__ = ["SERIES", "PointingRecord", "PointingTable", "plain_table", "read_pointing_table"]
 
@@ -52,7 +52,7 @@ class PointingRecord:
 
 
 @dataclass(frozen=True)
-class PointingTable:
+class PointingTable:  # numpydoc ignore=PR02
     """Master pointing records, ready to be asked.
 
     Parameters
@@ -92,7 +92,13 @@ class PointingTable:
 
     @functools.cached_property
     def digest(self) -> str:
-        """The first 16 hexadecimal digits of the SHA-256 of the table's rows, whatever its file looked like."""
+        """The first 16 hexadecimal digits of the SHA-256 of the table's rows, whatever its file looked like.
+
+        Returns
+        -------
+        str
+            The digest.
+        """
         lines = [",".join(self.table.colnames), *(",".join(map(str, row)) for row in self.table.iterrows())]
         return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:16]
 

@@ -9,7 +9,7 @@ from typing import TypeAlias
 import ccdproc
 from astropy.nddata import CCDData
 
-from aia_ccdproc.header import add_step_history
+from aia_ccdproc.keywords import add_step_history
 from aia_ccdproc.settings import StepSettings
 
 __all__ = ["AddKeyword", "record"]

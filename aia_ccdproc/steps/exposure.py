@@ -8,10 +8,11 @@ from astropy import units as u
 from astropy.nddata import CCDData
 
 from aia_ccdproc.errors import HeaderError, StateError
-from aia_ccdproc.header import fits_header, number
+from aia_ccdproc.header import fits_header
 from aia_ccdproc.hookspecs import hookimpl
 from aia_ccdproc.instrument import Instrument
 from aia_ccdproc.io.statistics import without_statistics
+from aia_ccdproc.keywords import number
 from aia_ccdproc.settings import ExposureSettings
 from aia_ccdproc.steps._provenance import AddKeyword, record
 

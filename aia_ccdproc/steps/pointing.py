@@ -13,14 +13,10 @@ from astropy.table import Table
 
 from aia_ccdproc.errors import HeaderError, InstrumentError, PointingError, PointingWarning, PrepError, StateError
 from aia_ccdproc.header import (
-    add_history,
     complete_header,
     geometry_cards,
     is_registered,
-    number,
-    observation_time,
     plate_scale,
-    printable,
     wcs_from_header,
     with_header,
     without_wcs,
@@ -29,6 +25,7 @@ from aia_ccdproc.hookspecs import hookimpl
 from aia_ccdproc.instrument import Instrument
 from aia_ccdproc.io.pointing_sources import find_record, prefetch
 from aia_ccdproc.io.pointing_table import PointingRecord
+from aia_ccdproc.keywords import add_history, number, observation_time, printable
 from aia_ccdproc.plugins import get_plugin_manager
 from aia_ccdproc.settings import PointingSettings, StepSettings
 from aia_ccdproc.steps._provenance import AddKeyword, record

@@ -11,7 +11,13 @@ from astropy.nddata import CCDData, VarianceUncertainty
 from scipy import ndimage
 
 from aia_ccdproc.errors import PluginError, StateError, choices
-from aia_ccdproc.header import complete_header, geometry_cards, is_registered, wcs_from_header, without_wcs
+from aia_ccdproc.header import (
+    complete_header,
+    geometry_cards,
+    is_registered,
+    wcs_from_header,
+    without_wcs,
+)
 from aia_ccdproc.hookspecs import Resampled, hookimpl
 from aia_ccdproc.instrument import Instrument
 from aia_ccdproc.io.statistics import without_statistics

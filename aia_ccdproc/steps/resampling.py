@@ -101,8 +101,14 @@ def resample(
 
     Parameters
     ----------
-    data, variance, flags, input_wcs, output_wcs, output_shape, method
-        As in the hook `~aia_ccdproc.hookspecs.prep_resample`.
+    data, variance, flags : `~numpy.ndarray` or None
+        Planes of the image, as in the hook `~aia_ccdproc.hookspecs.prep_resample`.
+    input_wcs, output_wcs : `~astropy.wcs.WCS`
+        Where the pixels lie and where they shall lie, as in the hook.
+    output_shape : tuple of int
+        Rows and columns of the target.
+    method : str
+        One of `METHODS`.
 
     Returns
     -------
