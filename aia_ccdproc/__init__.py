@@ -25,6 +25,7 @@ if TYPE_CHECKING:
         PrepWarning,
         ReadError,
         RecipeError,
+        SettingsError,
         StateError,
         WriteError,
     )
@@ -52,6 +53,7 @@ _HOMES = {
         "PrepWarning",
         "ReadError",
         "RecipeError",
+        "SettingsError",
         "StateError",
         "WriteError",
     ],
@@ -83,6 +85,7 @@ __all__ = [
     "ReadError",
     "Recipe",
     "RecipeError",
+    "SettingsError",
     "StateError",
     "StepSettings",
     "WriteError",

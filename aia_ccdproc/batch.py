@@ -51,7 +51,7 @@ def output_name(path: str | os.PathLike[str]) -> str:
 
 
 def run(
-    files: Iterable[str | os.PathLike[str]],
+    files: Iterable[str | os.PathLike[str]] | str | os.PathLike[str],
     recipe: str | os.PathLike[str] | Recipe = "level1.5",
     output_dir: str | os.PathLike[str] = ".",
     *,
@@ -63,7 +63,7 @@ def run(
 
     Parameters
     ----------
-    files : iterable of path-like
+    files : iterable of path-like, or one
         Level-1 FITS files; only read.
     recipe : str, path-like or `~aia_ccdproc.Recipe`
         A built-in recipe's name, the path of a TOML file, or a recipe.
@@ -88,7 +88,7 @@ def run(
     WriteError
         If two files would have one output, or the folder cannot be made. Nothing has been written then.
     """
-    paths = [Path(file) for file in files]
+    paths = [Path(file) for file in ([files] if isinstance(files, str | os.PathLike) else files)]
     pipeline = Pipeline(load_recipe(recipe))
     folder = Path(output_dir)
     outputs = _outputs(paths, folder)

@@ -8,13 +8,16 @@ from __future__ import annotations
 import json
 import logging
 import sys
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from aia_ccdproc.errors import PointingError, PrepError, RecipeError
+from aia_ccdproc.errors import PointingError, PrepError, PrepWarning, RecipeError
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -57,9 +60,11 @@ def main(arguments: list[str] | None = None) -> int:
     int
         0 all done, 1 some files failed, 2 wrong usage or recipe, 130 interrupted.
     """
-    handler = _LogHandler()
-    logger = logging.getLogger("aia_ccdproc")
-    logger.addHandler(handler)
+    with _notes():
+        return _run(arguments)
+
+
+def _run(arguments: list[str] | None) -> int:
     try:
         app(args=arguments)
     except SystemExit as end:
@@ -69,8 +74,6 @@ def main(arguments: list[str] | None = None) -> int:
     except PrepError as error:
         _show_error(error)
         return WRONG_USAGE
-    finally:
-        logger.removeHandler(handler)
     return DONE
 
 
@@ -86,13 +89,40 @@ def _show_error(error: PrepError) -> None:
     _console(stderr=True).print(f"[bold red]{type(error).__name__}[/]: {escape(str(error))}")
 
 
+@contextmanager
+def _notes() -> Iterator[None]:
+    """Show what the package logs and warns of, retries of JSOC above all, as notes and when it happens."""
+    handler = _LogHandler()
+    logger = logging.getLogger("aia_ccdproc")
+    propagate = logger.propagate
+    logger.addHandler(handler)
+    logger.propagate = False  # drms sets up logging for everybody, and all would be said twice
+    with warnings.catch_warnings():
+        default = warnings.showwarning
+
+        def show(message: Warning | str, category: type[Warning], *where: Any, **how: Any) -> None:
+            if issubclass(category, PrepWarning):
+                _note(str(message))
+            else:
+                default(message, category, *where, **how)
+
+        warnings.showwarning = show
+        try:
+            yield
+        finally:
+            logger.removeHandler(handler)
+            logger.propagate = propagate
+
+
 class _LogHandler(logging.Handler):
-    """Shows what the package logs, retries of JSOC above all, when it happens."""
-
     def emit(self, record: logging.LogRecord) -> None:
-        from rich.markup import escape
+        _note(record.getMessage())
 
-        _console(stderr=True).print(f"[yellow]note[/]    {escape(record.getMessage())}")
+
+def _note(text: str) -> None:
+    from rich.markup import escape
+
+    _console(stderr=True).print(f"[yellow]note[/]    {escape(text)}")
 
 
 def _print_version(value: bool) -> None:
@@ -193,8 +223,8 @@ def steps(as_json: AsJson = False) -> None:
             "after": list(step.place.after),
             "plugins": [str(plugin) for plugin in manager.who_implements(step.hook)],
             "settings": {
-                name: {"default": _plain(field.default), "description": field.description or ""}
-                for name, field in step.settings.model_fields.items()
+                name: {"required": s.required, "default": _plain(s.default), "description": s.description}
+                for name, s in step.settings.document().items()
             },
         }
         for step in manager.steps().values()
@@ -202,11 +232,15 @@ def steps(as_json: AsJson = False) -> None:
     if as_json:
         print(json.dumps({"steps": listed, "resampling_methods": manager.resampling_methods()}, indent=2))
         return
+    from rich.markup import escape
+
     console = _console()
     for step in listed:
-        console.print(f"[bold]{step['step']}[/]  {step['summary']}  [dim]{', '.join(step['plugins']) or 'nobody'}[/]")
+        by = escape(", ".join(step["plugins"])) or "nobody"
+        console.print(f"[bold]{step['step']}[/]  {escape(step['summary'])}  [dim]{by}[/]")
         for name, setting in step["settings"].items():
-            console.print(f"    [cyan]{name}[/] = {json.dumps(setting['default'])}  {setting['description']}")
+            value = "required" if setting["required"] else f"= {json.dumps(setting['default'])}"
+            console.print(f"    [cyan]{name}[/] {escape(value)}  {escape(setting['description'])}")
 
 
 def _plain(value: Any) -> Any:
@@ -217,8 +251,7 @@ def _plain(value: Any) -> Any:
 @app.command()
 def plugins(as_json: AsJson = False) -> None:
     """List the plugins, what they do, and those that could not be loaded."""
-    import warnings
-
+    from rich.markup import escape
     from rich.table import Table
 
     from aia_ccdproc.errors import PluginWarning
@@ -245,9 +278,10 @@ def plugins(as_json: AsJson = False) -> None:
         return
     table = Table("distribution", "version", "plugin", "hooks")
     for row in loaded:
-        table.add_row(row["distribution"], row["version"], row["plugin"], ", ".join(row["hooks"]))
+        table.add_row(*map(escape, (row["distribution"], row["version"], row["plugin"], ", ".join(row["hooks"]))))
     for row in broken:
-        table.add_row(row["distribution"], row["version"], row["plugin"], f"not loaded: {row['reason']}", style="red")
+        reason = f"not loaded: {row['reason']}"
+        table.add_row(*map(escape, (row["distribution"], row["version"], row["plugin"], reason)), style="red")
     _console().print(table)
 
 
@@ -292,6 +326,8 @@ def pointing(
         return
     if start is None or end is None or (output is None) == (cache is None):
         raise typer.BadParameter("give START and END, and either --output TABLE or --cache fill")
+    if server is not None and not server.startswith(("http://", "https://")):
+        raise typer.BadParameter(f"--server should be a URL that starts with http:// or https://, not {server}")
     span = pointing_store.time_span(start, end)
     try:
         if output is not None:
@@ -309,6 +345,7 @@ def demo(
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder for what it makes.")] = Path("demo-output"),
 ) -> None:
     """Prep a synthetic 94 Å exposure, and show what changed."""
+    from rich.markup import escape
     from rich.table import Table
 
     from aia_ccdproc.demo import run_demo
@@ -318,7 +355,7 @@ def demo(
     made = run_demo(output)
     table = Table("", *made.stages)
     for name, values in made.rows:
-        table.add_row(name, *values)
+        table.add_row(escape(name), *map(escape, values))
     console.print(table)
     for path in made.files:
         console.print(f"wrote {path}", markup=False)

@@ -11,6 +11,7 @@ import numpy as np
 from astropy.nddata import CCDData
 
 from aia_ccdproc.errors import WriteError
+from aia_ccdproc.io.atomic import replacing
 from aia_ccdproc.io.fits import read, write
 from aia_ccdproc.pipeline import Pipeline
 from aia_ccdproc.recipe import Recipe
@@ -88,13 +89,17 @@ def run_demo(folder: str | os.PathLike[str]) -> Demo:
     Raises
     ------
     WriteError
-        If the folder cannot be made.
+        If a file cannot be written there.
     """
     folder = Path(folder)
     try:
         folder.mkdir(parents=True, exist_ok=True)
+        return _run_demo(folder)
     except OSError as error:
-        raise WriteError(f"{folder}: the folder cannot be made ({error.strerror})") from error
+        raise WriteError(f"{folder}: the demo's files cannot be made there ({error.strerror or error})") from error
+
+
+def _run_demo(folder: Path) -> Demo:
     exposure = Exposure(channel=94, pointing_error=(-6.4, 4.1))
     level1_path = exposure.write_level1(exposure.image(demo_sun(), noise=1), folder / "aia_94_level1.fits")
     level1 = read(level1_path)
@@ -177,7 +182,8 @@ def draw(before: CCDData, after: CCDData, path: str | os.PathLike[str]) -> Path:
         color="white",
         ha="center",
     )
-    figure.savefig(path, dpi=100, bbox_inches="tight")
+    with replacing(Path(path)) as temporary:
+        figure.savefig(temporary, dpi=100, bbox_inches="tight", format="png")
     return Path(path)
 
 

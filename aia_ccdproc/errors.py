@@ -18,6 +18,7 @@ __all__ = [
     "PrepWarning",
     "ReadError",
     "RecipeError",
+    "SettingsError",
     "StateError",
     "WriteError",
 ]
@@ -49,6 +50,10 @@ class StateError(PrepError):
 
 class PointingError(PrepError):
     """No pointing record could be had for an exposure."""
+
+
+class SettingsError(PrepError, ValueError):
+    """A step was called with a setting that it does not know, or with a wrong value."""
 
 
 class PluginError(PrepError):

@@ -30,6 +30,7 @@ __all__ = [
     "is_registered",
     "observer_cards",
     "plate_scale",
+    "position_cards",
     "roll_angle",
     "wcs_from_header",
     "with_header",
@@ -42,7 +43,10 @@ _GEOMETRY = re.compile(
     r"|A_ORDER|B_ORDER|AP_ORDER|BP_ORDER|[AB]P?_\d_\d|WCSNAME)$"
 )
 #: Cards that say from where and when it was seen; part of a WCS as sunpy and astropy understand it.
-_OBSERVER = frozenset(["DATE-OBS", "DATE-AVG", "DSUN_OBS", "RSUN_REF", "HGLN_OBS", "HGLT_OBS", "CRLN_OBS", "CRLT_OBS"])
+_POSITION = frozenset(["DSUN_OBS", "RSUN_REF", "HGLN_OBS", "HGLT_OBS", "CRLN_OBS", "CRLT_OBS"])
+_OBSERVER = _POSITION | {"DATE-OBS", "DATE-AVG"}
+#: Cards of the geometry that hold a number.
+_NUMERIC = re.compile(r"(CRPIX\d|CRVAL\d|CDELT\d|CROTA\d|PC\d_\d|CD\d_\d|LONPOLE|LATPOLE)$")
 
 
 @contextmanager
@@ -51,6 +55,20 @@ def quiet_wcs() -> Iterator[None]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FITSFixedWarning)
         yield
+
+
+def _check_card(header: fits.Header, card: fits.Card) -> None:
+    """Refuse a card that wcslib would pass over in silence."""
+    keyword = card.keyword
+    if keyword in ("CTYPE1", "CTYPE2", "CUNIT1", "CUNIT2"):
+        if not isinstance(card.value, str):
+            raise HeaderError(f"no WCS: {keyword} is {'empty' if is_empty(card.value) else repr(card.value)}")
+    elif _NUMERIC.match(keyword):
+        number(header, keyword)
+    elif keyword in _POSITION and not is_empty(card.value) and card.value != "":
+        value = number(header, keyword)
+        if keyword in ("DSUN_OBS", "RSUN_REF") and value <= 0:
+            raise HeaderError(f"{keyword} is {value:g}; a distance is positive")
 
 
 def wcs_from_header(header: fits.Header) -> WCS:
@@ -74,11 +92,8 @@ def wcs_from_header(header: fits.Header) -> WCS:
     missing = [key for key in ("CTYPE1", "CTYPE2", "CRPIX1", "CRPIX2", "CRVAL1", "CRVAL2") if key not in header]
     if missing:
         raise HeaderError(f"no WCS: {', '.join(missing)} {'is' if len(missing) == 1 else 'are'} missing")
-    for key in ("CTYPE1", "CTYPE2"):
-        if not isinstance(header[key], str):
-            raise HeaderError(f"no WCS: {key} is {'empty' if is_empty(header[key]) else repr(header[key])}")
-    for key in ("CRPIX1", "CRPIX2", "CRVAL1", "CRVAL2"):
-        number(header, key)
+    for card in header.cards:
+        _check_card(header, card)
     for key in ("CDELT1", "CDELT2"):
         if "CD1_1" not in header and number(header, key) == 0:
             raise HeaderError(f"no WCS: {key} is 0")
@@ -132,6 +147,24 @@ def observer_cards(header: fits.Header) -> fits.Header:
     """
     cards = [card for card in header.cards if card.keyword in _OBSERVER]
     return fits.Header([card for card in cards if card.value not in (None, "")], copy=True)
+
+
+def position_cards(wcs: WCS) -> fits.Header:
+    """Write the position of the observer of a WCS as FITS cards.
+
+    Parameters
+    ----------
+    wcs : `~astropy.wcs.WCS`
+        Celestial WCS.
+
+    Returns
+    -------
+    `~astropy.io.fits.Header`
+        DSUN_OBS, HGLN_OBS, HGLT_OBS, CRLN_OBS and RSUN_REF, those that it has.
+    """
+    with quiet_wcs():
+        cards = wcs.to_header(relax=True).cards
+    return fits.Header([card for card in cards if card.keyword in _POSITION])
 
 
 def geometry_cards(wcs: WCS) -> fits.Header:

@@ -81,20 +81,32 @@ class Pipeline:
         PrepError
             Whatever a step raises.
         """
+        with self._manager.in_use():
+            result = self._run(ccd)
+        if np.may_share_memory(result.data, ccd.data):  # header hooks alone leave the pixels where they are
+            result = result.copy()
+        result.header.update(self._cards)
+        return result
+
+    def _run(self, ccd: CCDData) -> CCDData:
         instrument = self._manager.identify(complete_header(ccd))
         result = ccd
         for step, planned in self.steps:
             common: dict[str, Any] = {"instrument": instrument, "settings": planned.settings, "plugin": planned.plugin}
             if step.takes_header:
                 header, answered = self._manager.call_step(step, header=complete_header(result), **common)
+                _refuse_other(header, fits.Header, step, answered)
                 result = with_header(result, header)
             else:
                 result, answered = self._manager.call_step(step, ccd=result, **common)
+                _refuse_other(result, CCDData, step, answered)
             result = _logged(result, ccd, step.name, answered, planned.settings)
-        if np.may_share_memory(result.data, ccd.data):  # header hooks alone leave the pixels where they are
-            result = result.copy()
-        result.header.update(self._cards)
         return result
+
+
+def _refuse_other(result: object, wanted: type, step: Step, answered: Plugin) -> None:
+    if not isinstance(result, wanted):
+        raise PluginError(f"{step.name} of {answered} returned a {type(result).__name__}, not a {wanted.__name__}")
 
 
 def _logged(result: CCDData, given: CCDData, step: str, answered: Plugin, settings: StepSettings) -> CCDData:

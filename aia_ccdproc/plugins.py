@@ -9,7 +9,9 @@ import os
 import threading
 import typing
 import warnings
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
 from types import ModuleType
@@ -116,7 +118,8 @@ class PrepPluginManager(pluggy.PluginManager):
     def _load(self, chosen: Collection[str] | None) -> None:
         found = sorted(entry_points(group=ENTRY_POINTS), key=lambda point: (_distribution(point)[0], point.name))
         if chosen is not None:
-            known = {name for point in found for name in (_distribution(point)[0], point.name)}
+            others = [point for point in found if _distribution(point)[0] != CORE]
+            known = {CORE} | {name for point in others for name in (_distribution(point)[0], point.name)}
             for name in sorted(set(chosen) - known):
                 raise PluginError(f"no plugin {name!r} is installed; {choices(name, sorted(known - {CORE}))}")
         for point in found:
@@ -185,6 +188,21 @@ class PrepPluginManager(pluggy.PluginManager):
         broken = BrokenPlugin(plugin.name, plugin.distribution, plugin.version, reason)
         self.broken.append(broken)
         warnings.warn(f"plugin left out: {broken}", PluginWarning, stacklevel=2)
+
+    @contextmanager
+    def in_use(self) -> Iterator[None]:
+        """Be the one that `get_plugin_manager` gives, for as long as it takes.
+
+        Yields
+        ------
+        None
+            Nothing.
+        """
+        token = _in_use.set(self)
+        try:
+            yield
+        finally:
+            _in_use.reset(token)
 
     # -- asking ----------------------------------------------------------------------------------
 
@@ -415,9 +433,8 @@ def _step(hook: str, function: Callable[..., Any]) -> Step:
     )
 
 
-@functools.cache
 def get_plugin_manager() -> PrepPluginManager:
-    """Get the manager with the plugins that are installed.
+    """Get the manager with the plugins that are installed, or, within a pipeline, that of the pipeline.
 
     The environment variable ``AIA_CCDPROC_PLUGINS`` holds the distributions (or entry points) to load beside
     the core, separated by commas; if it is empty, the core stands alone; if it is not set, all are loaded.
@@ -432,5 +449,13 @@ def get_plugin_manager() -> PrepPluginManager:
     PluginError
         If the variable names a plugin that is not installed.
     """
+    return _in_use.get() or _installed()
+
+
+_in_use: ContextVar[PrepPluginManager | None] = ContextVar("aia_ccdproc_plugin_manager", default=None)
+
+
+@functools.cache
+def _installed() -> PrepPluginManager:
     chosen = os.environ.get(CHOSEN)
     return PrepPluginManager(None if chosen is None else [name.strip() for name in chosen.split(",") if name.strip()])

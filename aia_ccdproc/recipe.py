@@ -204,9 +204,9 @@ def recipe_template(manager: PrepPluginManager) -> str:
     for step in manager.steps().values():
         off = "" if step.name in usual else "# "
         lines += ["", f"# {step.summary}", f"{off}[[step]]", f'{off}use = "{step.name}"']
-        for name, field in step.settings.model_fields.items():
-            lines += textwrap.wrap(f"{field.description}", 100, initial_indent="# ", subsequent_indent="# ")
-            lines.append(f"# {name} = ..." if field.default is None else f"{off}{name} = {_toml(field.default)}")
+        for name, setting in step.settings.document().items():
+            lines += textwrap.wrap(setting.description, 100, initial_indent="# ", subsequent_indent="# ")
+            lines.append(f"# {name} = ..." if setting.default is None else f"{off}{name} = {_toml(setting.default)}")
     return "\n".join(lines) + "\n"
 
 

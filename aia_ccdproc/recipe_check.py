@@ -148,13 +148,7 @@ class RecipeCheck:
 
     def _setting(self, index: int, step: Step, detail: Any) -> None:
         key = str(detail["loc"][0]) if detail["loc"] else ""
-        if detail["type"] == "extra_forbidden":
-            known = [*step.settings.model_fields, *_OF_EVERY_STEP]
-            message = f"unknown setting {key!r}; {choices(key, known)}"
-        elif detail["type"] == "value_error":
-            message = f"{key}: {detail['ctx']['error']}"
-        else:
-            message = f"{key} = {detail['input']!r}: {detail['msg'][0].lower()}{detail['msg'][1:]}"
+        message = step.settings.explain(detail, further=_OF_EVERY_STEP)
         self._fault(message, index, key, step.name)
 
     def _order(self, uses: list[str | None]) -> None:

@@ -3,23 +3,122 @@
 from __future__ import annotations
 
 import datetime
+import os
+import re
+from enum import Enum
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, NamedTuple, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, field_validator
+import numpy as np
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
-from aia_ccdproc.errors import choices
+from aia_ccdproc.errors import SettingsError, choices
 
-__all__ = ["ExposureSettings", "PointingSettings", "RegistrationSettings", "StepSettings"]
+__all__ = ["ExposureSettings", "PointingSettings", "RecipeFile", "RegistrationSettings", "StepSettings"]
 
 #: Words that name a source of pointing records and not a table's path.
 POINTING_SOURCES = ("auto", "cache", "jsoc")
+
+
+class Documented(NamedTuple):
+    """A setting as it is shown to people."""
+
+    required: bool
+    default: Any
+    description: str
 
 
 class StepSettings(BaseModel):
     """Base of every step's settings: unknown names are refused, values are fixed once made."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True, strict=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _python_scalars(cls, values: Any) -> Any:
+        if isinstance(values, dict):
+            return {name: value.item() if isinstance(value, np.generic) else value for name, value in values.items()}
+        return values
+
+    @classmethod
+    def of(cls, **values: Any) -> Self:
+        """Make the settings that a function was called with.
+
+        Parameters
+        ----------
+        **values : object
+            Settings by name.
+
+        Returns
+        -------
+        `StepSettings`
+            The settings.
+
+        Raises
+        ------
+        SettingsError
+            If a value is wrong; all that are.
+        """
+        try:
+            return cls(**values)
+        except ValidationError as error:
+            raise SettingsError("; ".join(cls.explain(detail) for detail in error.errors())) from None
+
+    @classmethod
+    def explain(cls, detail: Any, *, further: tuple[str, ...] = ()) -> str:
+        """Say what pydantic found, in a line.
+
+        Parameters
+        ----------
+        detail : dict
+            One of pydantic's errors.
+        further : tuple of str
+            Names that may stand beside the settings.
+
+        Returns
+        -------
+        str
+            What is wrong, and the nearest known name.
+        """
+        name = str(detail["loc"][0]) if detail["loc"] else ""
+        if detail["type"] == "extra_forbidden":
+            return f"unknown setting {name!r}; {choices(name, [*cls.model_fields, *further])}"
+        if detail["type"] == "missing":
+            return f"{name} is missing; it has no default"
+        if detail["type"] == "value_error":
+            return f"{name}: {detail['ctx']['error']}"
+        message = f"{name} = {detail['input']!r}: {detail['msg'][0].lower()}{detail['msg'][1:]}"
+        known = re.findall(r"'([^']*)'", detail["ctx"]["expected"]) if detail["type"] == "literal_error" else []
+        near = choices(str(detail["input"]), known)
+        return f"{message}; {near}" if near.startswith("did") else message
+
+    @classmethod
+    def document(cls) -> dict[str, Documented]:
+        """List the settings with their defaults and what they mean.
+
+        Returns
+        -------
+        dict of str to `Documented`
+            By name; a default as JSON and TOML can hold it.
+        """
+        listed = {}
+        for name, field in cls.model_fields.items():
+            default = None if field.is_required() else field.get_default(call_default_factory=True)
+            if isinstance(default, Enum):
+                default = default.value
+            if not isinstance(default, str | bool | int | float | list | tuple | None):
+                default = str(default)
+            listed[name] = Documented(field.is_required(), default, field.description or "")
+        return listed
 
     def describe(self) -> str:
         """Write the settings on one line, as HISTORY holds them.
@@ -35,13 +134,20 @@ class StepSettings(BaseModel):
 
 
 def _describe(value: Any) -> str:
-    if isinstance(value, tuple):
-        return "+".join(_describe(one) for one in value)
+    if isinstance(value, Enum):
+        return _describe(value.value)
+    if isinstance(value, tuple | list):
+        return "+".join(map(_describe, value))
+    if isinstance(value, set | frozenset):
+        return "+".join(sorted(map(_describe, value)))
     if isinstance(value, Path):
         return value.name
     return str(value) if isinstance(value, str | int | float) else f"<{type(value).__name__}>"
 
 
+_LARGEST_FLOAT32 = float(np.finfo(np.float32).max)
+#: Where a table can be downloaded from.
+_URL_SCHEMES = ("http://", "https://", "ftp://", "file://")
 #: What TOML can hold in the place of a file's name.
 _NO_FILE = bool | int | float | list | dict | datetime.date | datetime.time
 
@@ -97,8 +203,12 @@ class PointingSettings(StepSettings):
         if isinstance(value, _NO_FILE | tuple | None) or (isinstance(value, str) and not value):
             words = ", ".join(POINTING_SOURCES)
             raise ValueError(f"should be a path, a URL, one of {words}, or a list of these, not {value!r}")
+        if isinstance(value, str) and "://" in value and not value.startswith(_URL_SCHEMES):
+            raise ValueError(f"should be a URL that starts with {', '.join(_URL_SCHEMES)}, not {value!r}")
         if isinstance(value, str) and (value in POINTING_SOURCES or "://" in value):
             return value
+        if not isinstance(value, str | os.PathLike) and not hasattr(value, "colnames"):
+            raise ValueError(f"should be a path, a URL or a Table, not a {type(value).__name__}")
         return _path(value, info)
 
     @field_validator("server")
@@ -145,6 +255,13 @@ class RegistrationSettings(StepSettings):
         "or from Python a WCS with a shape, a header or an image.",
     )
     force: bool = Field(default=False, description="Register an image that is at level 1.5 already.")
+
+    @field_validator("fill")
+    @classmethod
+    def _fits_float32(cls, value: float) -> float:
+        if abs(value) > _LARGEST_FLOAT32:
+            raise ValueError(f"{value:g} is more than a float32 pixel holds")
+        return value
 
     @field_validator("method")
     @classmethod

@@ -13,6 +13,7 @@ from astropy.nddata import CCDData
 
 from aia_ccdproc.header import wcs_from_header
 from aia_ccdproc.instrument import LEVEL15_SHAPE
+from aia_ccdproc.io.atomic import replacing
 from aia_ccdproc.io.pointing_table import read_pointing_table
 from aia_ccdproc.keywords import parse_time
 
@@ -243,5 +244,6 @@ class Exposure:  # numpydoc ignore=PR02
         header = ccd.header.copy()
         header["BLANK"] = -32768
         image = fits.CompImageHDU(values, header, compression_type="RICE_1", name="COMPRESSED_IMAGE")
-        fits.HDUList([fits.PrimaryHDU(), image]).writeto(path, overwrite=True)
+        with replacing(Path(path)) as temporary:
+            fits.HDUList([fits.PrimaryHDU(), image]).writeto(temporary)
         return Path(path)

@@ -68,7 +68,7 @@ def test_the_demo_says_so_where_there_is_no_matplotlib(tmp_path, monkeypatch):
 
 def test_a_demo_folder_that_cannot_be_made_is_an_error(tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(aia_ccdproc.WriteError, match="cannot be made"):
+    with pytest.raises(aia_ccdproc.WriteError, match="cannot be made there"):
         run_demo(tmp_path / "file" / "demo")
 
 

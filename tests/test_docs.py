@@ -10,8 +10,10 @@ import runpy
 import shlex
 import shutil
 import socket
+import subprocess
 import sys
 import tomllib
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -20,7 +22,7 @@ import pytest
 import typer
 
 import aia_ccdproc
-from aia_ccdproc import hookspecs, recipe
+from aia_ccdproc import hookspecs, plugins, recipe
 from aia_ccdproc.cli import app, main
 from aia_ccdproc.demo import Demo
 from aia_ccdproc.errors import RecipeError
@@ -90,30 +92,33 @@ def _working_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def _installed(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """The core, and the distribution that the page shows, as pip would leave it: modules and metadata on the path."""
+    """The core, and the distribution that the page shows: what is in its wheel, on the path as pip would leave it."""
     page = request.node.callspec.params["page"]
-    name, modules = install(page, tmp_path / "site") if installable(page) else ("", [])
-    monkeypatch.syspath_prepend(tmp_path / "site")
+    site = tmp_path / "site"
+    name, modules = install(page, tmp_path / "checkout", site) if installable(page) else ("", [])
+    monkeypatch.syspath_prepend(site)
     monkeypatch.setenv("AIA_CCDPROC_PLUGINS", name)
-    aia_ccdproc.get_plugin_manager.cache_clear()
+    plugins._installed.cache_clear()
     yield
-    aia_ccdproc.get_plugin_manager.cache_clear()
+    plugins._installed.cache_clear()
     for module in modules:
         sys.modules.pop(module, None)
 
 
-def install(page: Path, site: Path) -> tuple[str, list[str]]:
-    files = {block.file: block.text for block in blocks_of(page) if block.file}
-    project = tomllib.loads(files["pyproject.toml"])["project"]
-    name, version, points = project["name"], project["version"], project["entry-points"]["aia_ccdproc"]
-    metadata = site / f"{name.replace('-', '_')}-{version}.dist-info"
-    metadata.mkdir(parents=True)
-    (metadata / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n")
-    listed = "".join(f"{point} = {module}\n" for point, module in points.items())
-    (metadata / "entry_points.txt").write_text(f"[aia_ccdproc]\n{listed}")
-    for module in points.values():
-        (site / f"{module}.py").write_text(files[f"{module}.py"])
-    return name, list(points.values())
+def install(page: Path, checkout: Path, site: Path) -> tuple[str, list[str]]:
+    """Build a wheel of the files that the page shows, and unpack it; the modules are those of its entry points."""
+    checkout.mkdir()
+    for block in blocks_of(page):
+        if block.file == "pyproject.toml" or block.file.endswith(".py"):
+            (checkout / block.file).write_text(block.text)
+    command = [sys.executable, "-m", "hatchling", "build", "-t", "wheel"]
+    built = subprocess.run(command, cwd=checkout, capture_output=True, text=True, timeout=120)
+    assert built.returncode == 0, built.stdout + built.stderr
+    [wheel] = (checkout / "dist").glob("*.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        archive.extractall(site)
+    project = tomllib.loads((checkout / "pyproject.toml").read_text())["project"]
+    return project["name"], list(project["entry-points"]["aia_ccdproc"].values())
 
 
 def matches(want: str, got: str) -> bool:

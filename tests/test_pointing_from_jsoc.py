@@ -63,7 +63,7 @@ def test_a_batch_over_seven_channels_asks_once_and_a_second_run_not_at_all(jsoc,
         header = fits.getheader(path)
         assert header["MPO_REC"] == "aia.master_pointing3h[:#34506]"
         assert header["MPO_TBEG"] == "2020-01-01T00:00:00.000"
-        assert header["MPO_SRC"] == f"{server_name(jsoc.url)}, cached"  # since it was asked for the batch at once
+        assert header["MPO_SRC"] == server_name(jsoc.url)
         assert len(header["MPO_HASH"]) == 16
     done = prep(files, recipe(), tmp_path / "second")
     assert done.returncode == 0, done.stdout + done.stderr
@@ -72,7 +72,7 @@ def test_a_batch_over_seven_channels_asks_once_and_a_second_run_not_at_all(jsoc,
     jsoc.server_close()
     done = prep(files, recipe(), tmp_path / "third")
     assert done.returncode == 0, done.stdout + done.stderr
-    assert fits.getheader(tmp_path / "third" / "aia_94_lev1p5.fits")["MPO_SRC"].endswith(", cached")
+    assert fits.getheader(tmp_path / "third" / "aia_94_lev1p5.fits")["MPO_REC"].endswith("[:#34506]")
 
 
 @pytest.mark.slow
@@ -150,6 +150,18 @@ def test_a_table_is_carried_to_a_machine_without_a_network(jsoc, tmp_path, suffi
     assert "is there already; --overwrite" in capsys.readouterr().err
 
 
+def test_a_cache_that_cannot_be_filled_is_exit_code_1(jsoc, capsys):
+    assert main(["pointing", "2015-01-01", "2015-01-02", "--cache", "fill", "--server", jsoc.url]) == 1
+    assert "has no aia.master_pointing3h record from 2015-01 to 2015-01" in capsys.readouterr().err
+
+
+def test_a_table_over_years_is_fetched_by_a_query_a_year(jsoc, tmp_path, capsys):
+    path = tmp_path / "table.ecsv"
+    assert main(["pointing", "2019-01-01", "2021-12-31", "-o", str(path), "--server", jsoc.url]) == 0
+    assert "wrote 2 records" in capsys.readouterr().out
+    assert len(jsoc.rs_lists) == 3
+
+
 def test_the_cache_is_shown_filled_and_cleared(jsoc, capsys):
     server = ["--server", jsoc.url]
     assert main(["pointing", "--cache", "show", *server]) == 0
@@ -180,6 +192,8 @@ def test_a_jsoc_that_fails_is_exit_code_1(jsoc, tmp_path, capsys):
         ["2020-01-02", "2020-01-01", "--cache", "fill"],
         ["2020-01-01", "2020-01-02", "--cache", "clear"],
         ["--cache", "eat"],
+        ["9998-01-01", "9999-12-31", "--cache", "fill"],
+        ["2020-01-01", "2020-01-02", "--cache", "fill", "--server", "ftp://example.org/"],
     ],
 )
 def test_wrong_usage_is_exit_code_2(cache_folder, arguments, capsys):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 __all__ = ["replacing"]
@@ -25,9 +25,10 @@ def replacing(path: Path) -> Iterator[Path]:
         A hidden name in the same folder, with the same ending. If the block raises, it is removed and ``path``
         is what it was.
     """
-    temporary = path.with_name(f".{secrets.token_hex(4)}.tmp.{path.name}")
+    temporary = path.with_name(f".{secrets.token_hex(4)}.tmp{path.suffix}")
     try:
         yield temporary
         temporary.replace(path)
     finally:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):  # what went wrong before it is what matters
+            temporary.unlink(missing_ok=True)

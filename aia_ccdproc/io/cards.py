@@ -16,6 +16,8 @@ _STRUCTURE = re.compile(
     r"|Z(IMAGE|CMPTYPE|BITPIX|NAXIS|QUANTIZ|DITHER0|BLANK|TENSION|PCOUNT|GCOUNT|HECKSUM|DATASUM|SIMPLE|EXTEND))$"
 )
 _OPEN_TEXT = re.compile(r"'((?:[^']|'')*)$")
+_NUMBER = r"[+-]? *(\d+\.?\d*|\.\d+)( *[EeDd] *[+-]? *\d+)?"
+_VALID = re.compile(rf"('([^']|'')*'|[TF]|{_NUMBER}|\( *{_NUMBER} *, *{_NUMBER} *\))? *(/.*)?$")
 _NOT_A_NUMBER = re.compile(r"[+-]?(nan|inf|infinity)\b", re.IGNORECASE)
 
 
@@ -80,4 +82,6 @@ def _mended_cards(raw: str) -> dict[str, object]:
             mended[keyword] = open_text.group(1).replace("''", "'").rstrip()
         elif _NOT_A_NUMBER.match(text):
             mended[keyword] = None
+        elif not _VALID.match(text):
+            mended[keyword] = text.partition(" /")[0].strip()
     return mended

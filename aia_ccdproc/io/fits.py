@@ -8,7 +8,6 @@ import gzip
 import os
 import re
 import warnings
-import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -73,7 +72,8 @@ def read(path: str | os.PathLike[str], *, hdu: int | str | None = None) -> CCDDa
     Raises
     ------
     ReadError
-        If the file cannot be read, is not FITS, is cut off or damaged, or holds no or several images.
+        If the file cannot be read, is not FITS, is cut off, is damaged so that it cannot be decoded, or holds no
+        or several images.
     HeaderError
         If the header has no celestial WCS.
     InstrumentError
@@ -132,9 +132,11 @@ def _open(path: Path, hdu: int | str | None) -> Iterator[tuple[fits.HDUList, Any
                 _refuse_truncated(path, caught)
                 yield hdus, _find_image(path, hdus, hdu)
             _refuse_truncated(path, caught)
+    except ReadError:
+        raise
     except FileNotFoundError:
         raise ReadError(f"{path}: no such file") from None
-    except (OSError, EOFError, zlib.error, TypeError, ValueError, KeyError, IndexError, fits.VerifyError) as error:
+    except Exception as error:  # what astropy and cfitsio raise on a damaged file is no short list
         raise ReadError(f"{path}: {_why_unreadable(path, error)}") from error
 
 
@@ -210,7 +212,7 @@ def _unit(header: fits.Header) -> u.UnitBase:
             try:
                 return u.Unit(text.strip())
             except ValueError:
-                break  # words: "Arbitrary intensity units"
+                continue  # words: "Arbitrary intensity units"
     return u.Unit(instrument.unit)
 
 
@@ -288,7 +290,7 @@ def _why_unwritable(path: Path, error: Exception) -> str:
     if not path.parent.is_dir():
         return f"the folder {path.parent} does not exist"
     number = getattr(error, "errno", None)
-    if number == errno.ENOSPC:
+    if number == errno.ENOSPC or "Not enough space" in str(error):
         return "the disk is full"
     if number in (errno.EACCES, errno.EPERM, errno.EROFS):
         return f"the folder {path.parent} may not be written to"
@@ -306,6 +308,8 @@ def _hdus(ccd: CCDData, compression: Compression | None) -> fits.HDUList:
         if not np.array_equal(mask, np.isnan(data)):
             planes.append(("MASK", mask.astype(np.uint8), fits.Header()))
     if ccd.uncertainty is not None:
+        if np.shape(ccd.uncertainty.array) != data.shape:
+            raise WriteError(f"the uncertainty has shape {np.shape(ccd.uncertainty.array)}, the image {data.shape}")
         kind = fits.Header({"UTYPE": type(ccd.uncertainty).__name__})
         planes.append(("UNCERT", np.asarray(ccd.uncertainty.array, dtype=np.float32), kind))
     if compression is None:

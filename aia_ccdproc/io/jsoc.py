@@ -209,7 +209,8 @@ def _persistently(query: Callable[[], T], asked: str, whom: str, timeout: float)
                 raise _failure(asked, came) from error
             if left <= pause:
                 times = "once" if tries == 1 else f"{tries} times"
-                raise _failure(asked, f"{came}; tried {times} in {timeout:g} s") from error
+                spent = clock.monotonic() - begun
+                raise _failure(asked, f"{came}; tried {times} in {spent:.3g} s (of {timeout:g} s)") from error
             _log.warning("%s: %s; trying again in %g s (%.0f s left)", whom, came, pause, left)
             clock.sleep(pause)
             pause *= 2

@@ -96,7 +96,10 @@ class PointingCache:
     """
 
     def __init__(self, server: str = "JSOC", folder: Path | None = None) -> None:
-        top = folder or Path(get_cache_dir()) / "aia_ccdproc" / "pointing"
+        try:
+            top = folder or Path(get_cache_dir()) / "aia_ccdproc" / "pointing"
+        except OSError as error:
+            raise PointingError(f"astropy's cache folder cannot be used: {error}") from error
         self.folder = top / "".join(c if c.isalnum() or c in ".-" else "_" for c in server)
 
     def path(self, month: Month) -> Path:
@@ -122,7 +125,7 @@ class PointingCache:
         list of `Month`
             In order.
         """
-        return sorted(Month(path.stem) for path in self.folder.glob("[0-9]*-[0-9]*.ecsv"))
+        return sorted(Month(path.stem) for path in self.folder.glob("[0-9][0-9][0-9][0-9]-[0-9][0-9].ecsv"))
 
     def load(self, month: Month) -> PointingTable | None:
         """Read a month.
@@ -154,7 +157,9 @@ class PointingCache:
     @staticmethod
     def _discard(path: Path, why: str) -> None:
         warnings.warn(
-            f"the pointing cache file {path.name} is damaged and is fetched anew: {why}", PointingWarning, stacklevel=3
+            f"the pointing cache file {path.name} is damaged, and is removed to be fetched anew: {why}",
+            PointingWarning,
+            stacklevel=3,
         )
         path.unlink(missing_ok=True)
 
@@ -170,19 +175,13 @@ class PointingCache:
         fetched : `~astropy.time.Time`
             When they were fetched.
         """
-        if not len(records):
-            return
-        whole = PointingTable(records)
         self.folder.mkdir(parents=True, exist_ok=True)
         for month in months:
-            rows = np.flatnonzero((whole.stop > month.start) & (whole.start < month.end))
-            if not rows.size:
-                continue
-            # The record after the month is kept too: it shows that the one before is no longer provisional.
-            held = records[rows[0] : rows[-1] + 2]
-            held.meta = {"fetched": fetched.utc.isot, "digest": PointingTable(held).digest}
-            with replacing(self.path(month)) as temporary:
-                ascii_tables.write(held, temporary, format="ecsv")
+            held = records_of(month, records)
+            if len(held):
+                held.meta = {"fetched": fetched.utc.isot, "digest": PointingTable(held).digest}
+                with replacing(self.path(month)) as temporary:
+                    ascii_tables.write(held, temporary, format="ecsv")
 
     def clear(self) -> int:
         """Remove all months, and what a killed process may have left.
@@ -192,10 +191,32 @@ class PointingCache:
         int
             How many files were removed.
         """
-        files = [*self.folder.glob("*.ecsv"), *self.folder.glob(".*.tmp.*")]
+        files = [*self.folder.glob("*.ecsv"), *self.folder.glob(".*.tmp*")]
         for path in files:
             path.unlink(missing_ok=True)
         return len(files)
+
+
+def records_of(month: Month, records: Table) -> Table:
+    """Take the records out of a table that hold in a month.
+
+    Parameters
+    ----------
+    month : `Month`
+        The month.
+    records : `~astropy.table.Table`
+        Records, sorted by T_START.
+
+    Returns
+    -------
+    `~astropy.table.Table`
+        Those, and the one that follows: it shows that the one before is no longer provisional.
+    """
+    if not len(records):
+        return records
+    whole = PointingTable(records)
+    rows = np.flatnonzero((whole.stop > month.start) & (whole.start < month.end))
+    return records[rows[0] : rows[-1] + 2] if rows.size else records[:0]
 
 
 def is_final(table: PointingTable, time: Time) -> bool:

@@ -15,7 +15,7 @@ from astropy.time import Time
 
 from aia_ccdproc.errors import PointingError
 from aia_ccdproc.io.jsoc import download_table, fetch_records, server_name
-from aia_ccdproc.io.pointing_cache import Month, PointingCache, is_final
+from aia_ccdproc.io.pointing_cache import Month, PointingCache, is_final, records_of
 from aia_ccdproc.io.pointing_table import SERIES, PointingRecord, PointingTable, read_pointing_table
 from aia_ccdproc.keywords import any_year
 from aia_ccdproc.settings import PointingSettings
@@ -131,7 +131,7 @@ class CacheSource:
             if self._final_only:
                 raise PointingError(f"what the local pointing cache holds of {time.isot} is provisional")
             _log.warning("the pointing record of %s in the local cache may have changed since", time.isot[:19])
-        return Found(table.record(time, channel), f"{self._server_name}, cached", table.digest)
+        return Found(table.record(time, channel), self._server_name, table.digest)
 
 
 class JsocSource:
@@ -147,7 +147,7 @@ class JsocSource:
 
     _lock = threading.Lock()
     _fetched: ClassVar[dict[tuple[str, Month], tuple[float, PointingTable | None]]] = {}
-    _down: ClassVar[dict[str, tuple[float, str]]] = {}
+    _down: ClassVar[dict[str, tuple[float, float, str]]] = {}
 
     def __init__(self, server: Any, timeout: float) -> None:
         self._server, self._timeout = server, timeout
@@ -188,25 +188,30 @@ class JsocSource:
             What is wanted.
         """
         now = clock.monotonic()
-        since, why = self._down.get(self._name, (-_DOWN, ""))
+        since, patience, why = self._down.get(self._name, (-_DOWN, 0.0, ""))
         wanted = [m for m in sorted(set(months)) if now - self._fetched.get((self._name, m), (-_FRESH, 0))[0] >= _FRESH]
         for run in _runs(wanted):
-            if now - since < _DOWN:
-                raise PointingError(f"{why} (that was {now - since:.0f} s ago; it is asked again after {_DOWN} s)")
+            if now - since < _DOWN and self._timeout <= patience:
+                raise PointingError(
+                    f"{why} (that was {now - since:.0f} s ago; "
+                    f"it is asked again after {_DOWN} s, or with a longer timeout)"
+                )
             try:
                 records = fetch_records(run[0].start, run[-1].end, server=self._server, timeout=self._timeout)
             except PointingError as error:
-                self._down[self._name] = (clock.monotonic(), str(error))
+                self._down[self._name] = (clock.monotonic(), self._timeout, str(error))
                 raise
             self._keep(run, records)
 
     def _keep(self, months: list[Month], records: Table) -> None:
         try:
             PointingCache(self._name).store(months, records, Time.now())
-        except OSError as error:
+        except (OSError, PointingError) as error:
             _log.warning("the pointing records cannot be kept in the local cache: %s", error)
-        table = PointingTable(records, self._name) if len(records) else None
         for month in months:
+            held = records_of(month, records)
+            # The same slice that the cache holds, so that the digest does not depend on what else was fetched.
+            table = PointingTable(held, self._name) if len(held) else None
             self._fetched[self._name, month] = (clock.monotonic(), table)
 
     @classmethod

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
+from itertools import pairwise
 from pathlib import Path
 
+import numpy as np
 from astropy.io import ascii as ascii_tables
+from astropy.table import Table, unique, vstack
 from astropy.time import Time
 
 from aia_ccdproc.errors import HeaderError, PointingError, WriteError
@@ -15,6 +18,9 @@ from aia_ccdproc.io.pointing_cache import Month, PointingCache
 from aia_ccdproc.io.pointing_sources import JsocSource
 from aia_ccdproc.io.pointing_table import SERIES, PointingTable
 from aia_ccdproc.keywords import parse_time
+
+#: Days that one query asks for at most.
+_LONGEST_QUERY = 366
 
 __all__ = ["clear_cache", "describe_cache", "fill_cache", "time_span", "write_table"]
 
@@ -38,6 +44,8 @@ def time_span(start: str, end: str) -> tuple[Time, Time]:
         If one is no time, or the end is not after the start.
     """
     times = parse_time(start), parse_time(end)
+    if times[1].jyear > 2100:
+        raise HeaderError(f"END ({end}) lies too far ahead")
     if times[1] <= times[0]:
         raise HeaderError(f"END ({end}) is not after START ({start})")
     return times
@@ -63,7 +71,7 @@ def write_table(
     server : str, optional
         Base URL of another DRMS server than JSOC.
     timeout : float
-        Seconds after which to give up.
+        Seconds after which to give up on a query; a year is asked for by one.
     overwrite : bool
         Whether a file that is there may be replaced.
 
@@ -82,7 +90,10 @@ def write_table(
     path = Path(path)
     if path.exists() and not overwrite:
         raise WriteError(f"{path}: is there already; --overwrite replaces it")
-    records = fetch_records(start, end, server=server, timeout=timeout)
+    edges = [*Time(np.arange(start.jd, end.jd, _LONGEST_QUERY), format="jd", scale="utc"), end]
+    parts = [fetch_records(*span, server=server, timeout=timeout) for span in pairwise(edges)]
+    parts = [part for part in parts if len(part)]
+    records = unique(vstack(parts, metadata_conflicts="silent"), keys="T_START") if parts else Table()
     if len(records):
         whole = PointingTable(records)
         records = records[(whole.stop > start) & (whole.start < end)]
@@ -126,6 +137,8 @@ def fill_cache(start: Time, end: Time, *, server: str | None = None, timeout: fl
         months.append(months[-1].next)
     JsocSource(server, timeout).fetch(months)
     held = set(PointingCache(server_name(server)).months()) & set(months)
+    if not held:
+        raise PointingError(f"{server_name(server)} has no {SERIES} record from {months[0]} to {months[-1]}")
     return f"the local cache holds {len(held)} of the {len(months)} months from {months[0]} to {months[-1]}"
 
 
@@ -143,12 +156,13 @@ def describe_cache(server: str | None = None) -> list[str]:
         Lines: the folder, and a line for each month.
     """
     cache = PointingCache(server_name(server))
-    lines = [f"{cache.folder}: {len(cache.months())} months"]
-    for month in cache.months():
-        table = cache.load(month)
-        if table is not None:
-            lines.append(f"{month}  {len(table.table)} records, fetched {table.table.meta['fetched'][:19]}")
-    return lines
+    tables = {month: cache.load(month) for month in cache.months()}
+    lines = [
+        f"{month}  {len(table.table)} records, fetched {table.table.meta['fetched'][:19]}"
+        for month, table in tables.items()
+        if table is not None
+    ]
+    return [f"{cache.folder}: {len(lines)} months", *lines]
 
 
 def clear_cache(server: str | None = None) -> list[str]:

@@ -99,8 +99,12 @@ class PointingTable:  # numpydoc ignore=PR02
         str
             The digest.
         """
-        lines = [",".join(self.table.colnames), *(",".join(map(str, row)) for row in self.table.iterrows())]
-        return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:16]
+        sha = hashlib.sha256()
+        for name in self.table.colnames:
+            column = self.table[name]
+            cells = column.isot if isinstance(column, Time) else getattr(column, "value", column)
+            sha.update("\n".join([name, *map(str, cells.tolist())]).encode())
+        return sha.hexdigest()[:16]
 
     def record(self, time: Time, channel: int) -> PointingRecord:
         """Choose the record that holds at a time: T_START <= time < T_STOP.
@@ -139,7 +143,7 @@ class PointingTable:  # numpydoc ignore=PR02
         index = int(rows[np.argmax(self.start[rows].mjd)])
         row = self.table[index]
         start = self.start[index].isot
-        values = {key: _value(row[columns.get(key, key)], unit) for key, unit in _VALUES.items()}
+        values = {key: self._cell(row, columns.get(key, key), unit) for key, unit in _VALUES.items()}
         absent = [key for key, value in values.items() if not math.isfinite(value)]
         if absent:
             raise PointingError(
@@ -176,6 +180,16 @@ class PointingTable:  # numpydoc ignore=PR02
         wanted = ", ".join(spelled[0] + key for key in _VALUES)
         raise PointingError(f"{self.name}: no columns for {channel} Å; looked for {wanted}")
 
+    def _cell(self, row: Any, column: str, unit: u.UnitBase) -> float:
+        """Read a value, in the unit of JSOC's table whatever the column's."""
+        value, given = _value(row[column], unit), getattr(self.table[column], "unit", None)
+        if given is None or isinstance(row[column], u.Quantity):
+            return value
+        try:
+            return float(u.Quantity(value, given).to_value(unit))
+        except u.UnitConversionError as error:
+            raise PointingError(f"{self.name}: column {column} is in {given}, which is no {unit}") from error
+
     def _number(self, row: Any) -> str:
         for column in _RECORD_NUMBERS:
             number = _value(row[column], u.one) if column in self.table.colnames else math.nan
@@ -199,7 +213,10 @@ def _value(cell: Any, unit: u.UnitBase) -> float:
     if cell is None or np.ma.is_masked(cell):
         return math.nan
     if isinstance(cell, u.Quantity):
-        return float(cell.to_value(unit))
+        try:
+            return float(cell.to_value(unit))
+        except u.UnitConversionError as error:
+            raise PointingError(f"a value in {cell.unit} of a pointing table is no {unit}") from error
     try:
         return float(cell)
     except (TypeError, ValueError):  # JSOC writes MISSING
@@ -239,9 +256,11 @@ def read_pointing_table(source: str | os.PathLike[str] | Table) -> PointingTable
 def _read_file(path: Path, _modified: int, _size: int) -> PointingTable:
     try:
         text = path.read_text(encoding="utf-8")
+        if not text.strip():
+            raise ValueError("it is empty")
         is_ecsv = text.startswith("# %ECSV")
         table = ascii_tables.read(
-            text,
+            text.splitlines(),
             format="ecsv" if is_ecsv else "csv",
             **({} if is_ecsv else {"comment": r"\s*#"}),
         )

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 import importlib
 import math
 import os
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -15,9 +17,9 @@ from astropy.wcs.utils import pixel_to_pixel
 from scipy import ndimage
 
 from aia_ccdproc.errors import HeaderError
-from aia_ccdproc.header import complete_header, observer_cards, plate_scale, wcs_from_header
+from aia_ccdproc.header import complete_header, observer_cards, plate_scale, position_cards, wcs_from_header
 from aia_ccdproc.instrument import LEVEL15_SCALE, LEVEL15_SHAPE, Instrument
-from aia_ccdproc.io.fits import read
+from aia_ccdproc.io.fits import read_header
 
 __all__ = ["Grid", "level15_grid", "pixel_area_ratio", "target_grid", "wcs_pair"]
 
@@ -30,8 +32,8 @@ class Grid(NamedTuple):
 
     wcs: WCS
     shape: tuple[int, int]
-    observer: fits.Header = fits.Header()
-    """Cards of the observer the grid belongs to; empty where it is the image's own."""
+    observer: fits.Header | None = None
+    """Position of the observer the grid is seen by; None where that is the image's own."""
 
 
 def level15_grid(header: fits.Header, instrument: Instrument) -> Grid:
@@ -55,6 +57,13 @@ def level15_grid(header: fits.Header, instrument: Instrument) -> Grid:
         If the plate scale is no whole multiple of the instrument's.
     """
     scale = plate_scale(header)
+    wcs = wcs_from_header(header)
+    sides = np.hypot(*wcs.pixel_scale_matrix)
+    if abs(sides[0] / sides[1] - 1) > 0.01:
+        raise HeaderError(
+            f"the pixels are not square ({sides[0] * 3600:.4g} x {sides[1] * 3600:.4g} arcsec); "
+            "give the grid to register onto: target="
+        )
     binning = instrument.binning(scale)
     if not binning:
         raise HeaderError(
@@ -68,12 +77,14 @@ def level15_grid(header: fits.Header, instrument: Instrument) -> Grid:
         return Grid(_north_up_wcs(header, crpix, binning), full_shape)
     full = _north_up_wcs(header, crpix, binning)
     corners = np.array([(x, y) for x in (-0.5, shape[1] - 0.5) for y in (-0.5, shape[0] - 0.5)])
-    x, y = pixel_to_pixel(*wcs_pair(wcs_from_header(header), full), corners[:, 0], corners[:, 1])
+    x, y = pixel_to_pixel(*wcs_pair(wcs, full), corners[:, 0], corners[:, 1])
     if not (np.isfinite(x).all() and np.isfinite(y).all()):
         raise HeaderError("a corner of the image does not lie on the sky; give the grid to register onto: target=")
     # Half a millionth of a pixel keeps a cutout that lies on the lattice from growing by rounding.
     left, bottom = (math.floor(v.min() + 0.5 + 5e-7) for v in (x, y))
     right, top = (math.ceil(v.max() + 0.5 - 5e-7) for v in (x, y))
+    if not (0 < right - left < 4 * max(shape) and 0 < top - bottom < 4 * max(shape)):
+        raise HeaderError(f"CRPIX ({wcs.wcs.crpix[0]:g}, {wcs.wcs.crpix[1]:g}) makes no sense")
     return Grid(_north_up_wcs(header, [crpix[0] - left, crpix[1] - bottom], binning), (top - bottom, right - left))
 
 
@@ -88,14 +99,16 @@ def _north_up_wcs(header: fits.Header, crpix: list[float], binning: int) -> WCS:
     return wcs_from_header(cards)
 
 
-def target_grid(target: Any) -> Grid:
+def target_grid(target: Any, source: WCS) -> Grid:
     """Understand the grid that a user names.
 
     Parameters
     ----------
     target : `~astropy.wcs.WCS`, `~astropy.io.fits.Header`, image, or path
         A WCS with ``array_shape``, a header with NAXIS1 and NAXIS2, a CCDData, a sunpy Map or any other
-        image with ``wcs`` and ``data``, or the path of a FITS image.
+        image with ``wcs`` and ``data``, or the path of a FITS image, of whatever instrument.
+    source : `~astropy.wcs.WCS`
+        WCS of the image that is to be registered.
 
     Returns
     -------
@@ -108,7 +121,11 @@ def target_grid(target: Any) -> Grid:
         If it is none of these or has no shape.
     """
     if isinstance(target, str | os.PathLike):
-        target = read(target)
+        path = Path(target)
+        try:
+            target = _header_of_file(path, path.stat().st_mtime_ns)
+        except OSError as error:
+            raise HeaderError(f"target {path}: cannot be read ({error.strerror})") from None
     if isinstance(target, CCDData):
         target = complete_header(target)
     if isinstance(target, fits.Header):
@@ -123,7 +140,13 @@ def target_grid(target: Any) -> Grid:
     if target.array_shape is None:
         raise HeaderError("target has no shape; set array_shape of the WCS, or NAXIS1 and NAXIS2 of the header")
     rows, columns = target.array_shape
-    return Grid(target, (int(rows), int(columns)), observer_cards(target.to_header()))
+    observer = None if _same_observer(source, target) else position_cards(target)
+    return Grid(target, (int(rows), int(columns)), observer)
+
+
+@functools.lru_cache(maxsize=8)
+def _header_of_file(path: Path, _modified: int) -> fits.Header:
+    return read_header(path)
 
 
 def wcs_pair(source: WCS, target: WCS) -> tuple[WCS, WCS]:

@@ -77,6 +77,8 @@ def update_pointing(
         If no record covers T_OBS, or it lacks a value for the channel.
     StateError
         If the image is at level 1.5, or resampled: a record describes native level-1 pixels.
+    SettingsError
+        If a setting has a wrong value.
     HeaderError
         If T_OBS, X0_MP, Y0_MP, CRPIX or SAT_ROT is missing.
     InstrumentError
@@ -92,7 +94,7 @@ def update_pointing(
     instrument = get_plugin_manager().identify(header)
     if instrument.pointing_series is None:
         raise InstrumentError(f"there is no master pointing table for {instrument.name}")
-    settings = PointingSettings(source=source, on_missing=on_missing, server=server, timeout=timeout)
+    settings = PointingSettings.of(source=source, on_missing=on_missing, server=server, timeout=timeout)
     result = with_header(ccd, correct_pointing(header, instrument, settings)).copy()
     record(result, "update_pointing", settings, add_keyword)
     return result
@@ -139,11 +141,13 @@ def correct_pointing(header: fits.Header, instrument: Instrument, settings: Poin
         raise StateError("the image is at level 1.5 already; pointing is corrected before registration")
     try:
         _refuse_resampled(header, instrument)
-        return _corrected(header, settings)
+        return _corrected(header, instrument, settings)
     except (PointingError, StateError) as error:
         if settings.on_missing == "error":
             raise type(error)(f'{error}, or set on_missing = "keep"') from error
         kept = header.copy()
+        for keyword in ("MPO_HASH", "MPO_TBEG"):  # of an earlier correction
+            kept.remove(keyword, ignore_missing=True)
         kept["MPO_SRC"] = "header"
         add_history(kept, f"update_pointing: pointing of the header kept: {error}")
         warnings.warn(f"pointing of the header kept: {error}", PointingWarning, stacklevel=3)
@@ -159,8 +163,14 @@ def _refuse_resampled(header: fits.Header, instrument: Instrument) -> None:
         )
 
 
-def _corrected(header: fits.Header, settings: PointingSettings) -> fits.Header:
+def _corrected(header: fits.Header, instrument: Instrument, settings: PointingSettings) -> fits.Header:
     found = find_record(settings, observation_time(header), round(number(header, "WAVELNTH")))
+    scale = found.record.image_scale
+    if instrument.binning(scale) != 1:
+        raise PointingError(
+            f"the record {found.record.name} of {found.provider} has an IMSCALE of {scale:g}; "
+            f"{instrument.name}'s is about {instrument.plate_scale:g} arcsec per pixel. Give another table"
+        )
     corrected = _with_record(header, found.record)
     corrected["MPO_SRC"] = printable(found.provider)
     corrected["MPO_HASH"] = (found.digest, "SHA-256 of the pointing table (first 16)")

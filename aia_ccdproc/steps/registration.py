@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from typing import Any, Literal
 
 import numpy as np
@@ -21,6 +22,7 @@ from aia_ccdproc.header import (
 from aia_ccdproc.hookspecs import Resampled, hookimpl
 from aia_ccdproc.instrument import Instrument
 from aia_ccdproc.io.statistics import without_statistics
+from aia_ccdproc.keywords import number
 from aia_ccdproc.plugins import get_plugin_manager
 from aia_ccdproc.settings import RegistrationSettings
 from aia_ccdproc.steps._grids import Grid, level15_grid, pixel_area_ratio, target_grid, wcs_pair
@@ -30,6 +32,10 @@ __all__ = ["register"]
 
 #: Flags of a pixel, as `prep_resample` takes them.
 _MASKED, _INVALID = 1, 2
+#: Where the observer was, in all frames from which sunpy would read it, and how fast.
+_OTHER_POSITIONS = re.compile(r"(HAE|GAE|HEE|HEQ|HCIEC_|GCIEC_)[XYZ](_OBS)?$|OBS_V[RWN]$|(HG|CR)L[NT]_OBS$|CAR_ROT$")
+#: Radius of the Sun in AIA headers, m.
+_RSUN = 696000000.0
 
 
 def register(
@@ -86,6 +92,8 @@ def register(
         If no plugin knows the instrument.
     PluginError
         If no engine knows the method.
+    SettingsError
+        If a setting has a wrong value.
 
     Notes
     -----
@@ -93,7 +101,7 @@ def register(
     their pixels is affine, and the engine is handed linear WCSs in place of celestial ones: the result is the same
     within 1e-9 pixel, at a third of the time.
     """
-    settings = RegistrationSettings(method=method, conserve=conserve, fill=fill, target=target, force=force)
+    settings = RegistrationSettings.of(method=method, conserve=conserve, fill=fill, target=target, force=force)
     result = _register(ccd, get_plugin_manager().identify(complete_header(ccd)), settings)
     record(result, "register", settings, add_keyword)
     return result
@@ -110,7 +118,7 @@ def _register(ccd: CCDData, instrument: Instrument, settings: RegistrationSettin
     if not settings.force and is_registered(header):
         raise StateError("the image is at level 1.5 already; force = True registers it all the same")
     input_wcs = wcs_from_header(header)
-    grid = level15_grid(header, instrument) if settings.target is None else target_grid(settings.target)
+    grid = level15_grid(header, instrument) if settings.target is None else target_grid(settings.target, input_wcs)
     data, variance, flags = _planes(ccd)
     pair = wcs_pair(input_wcs, grid.wcs)
     resampled: Resampled | None = get_plugin_manager().hook.prep_resample(
@@ -138,6 +146,9 @@ def _planes(ccd: CCDData) -> tuple[np.ndarray, np.ndarray | None, np.ndarray | N
     data = np.asarray(ccd.data, dtype=np.float32)
     variance = None
     flags = np.zeros(data.shape, dtype=np.uint8)
+    for name, plane in (("mask", ccd.mask), ("uncertainty", getattr(ccd.uncertainty, "array", None))):
+        if plane is not None and np.shape(plane) not in (data.shape, ()):
+            raise StateError(f"the {name} has shape {np.shape(plane)}, the image {data.shape}")
     if ccd.mask is not None:
         flags[np.broadcast_to(ccd.mask, data.shape)] = _MASKED
     if ccd.uncertainty is not None:
@@ -186,17 +197,27 @@ def _level15_header(header: fits.Header, grid: Grid) -> fits.Header:
     registered = without_statistics(without_wcs(header))
     registered["NAXIS2"], registered["NAXIS1"] = grid.shape
     registered.extend(_north_up(geometry_cards(grid.wcs)), update=True)
-    registered.update(grid.observer)
-    scale, centre = [registered["CDELT1"], registered["CDELT2"]], []
-    for i in (1, 2):
-        offset = (registered[f"NAXIS{i}"] + 1) / 2 - registered[f"CRPIX{i}"]
-        centre.append(round(registered[f"CRVAL{i}"] + scale[i - 1] * offset, 9))
-    registered["XCEN"] = (centre[0], "[arcsec] Centre of the image, x")
-    registered["YCEN"] = (centre[1], "[arcsec] Centre of the image, y")
+    if grid.observer is not None:
+        registered = _seen_by(grid.observer, registered)
+    matrix = grid.wcs.pixel_scale_matrix * 3600
+    middle = (np.array(grid.shape[::-1]) + 1) / 2
+    centre = grid.wcs.wcs.crval * 3600 + matrix @ (middle - grid.wcs.wcs.crpix)
+    registered["XCEN"] = (round(float(centre[0]), 9), "[arcsec] Centre of the image, x")
+    registered["YCEN"] = (round(float(centre[1]), 9), "[arcsec] Centre of the image, y")
     if isinstance(registered.get("RSUN_OBS"), int | float):
-        registered["R_SUN"] = registered["RSUN_OBS"] / scale[0]
+        registered["R_SUN"] = registered["RSUN_OBS"] / registered["CDELT1"]
     registered["LVL_NUM"] = 1.5
     return registered
+
+
+def _seen_by(observer: fits.Header, header: fits.Header) -> fits.Header:
+    """Take over the position of another observer, whom the pixels are now as seen by; the times stay."""
+    moved = fits.Header([card for card in header.cards if not _OTHER_POSITIONS.match(card.keyword)], copy=True)
+    moved.update(observer)
+    if "RSUN_OBS" in moved and "DSUN_OBS" in observer:
+        radius = number(moved, "RSUN_REF") if "RSUN_REF" in moved else _RSUN
+        moved["RSUN_OBS"] = math.degrees(math.asin(radius / number(observer, "DSUN_OBS"))) * 3600
+    return moved
 
 
 def _north_up(cards: fits.Header) -> fits.Header:

@@ -63,7 +63,9 @@ FINAL = {
 def test_what_may_pass_is_tried_again_and_given_up_in_time(jsoc, mode, caplog):
     jsoc.fail(mode)
     begun = time.monotonic()
-    with pytest.raises(PointingError, match=rf"was asked for aia\.master_pointing3h\[.*{TRANSIENT[mode]}.*in 1\.5 s"):
+    with pytest.raises(
+        PointingError, match=rf"was asked for aia\.master_pointing3h\[.*{TRANSIENT[mode]}.*\(of 1\.5 s\)"
+    ):
         fetch_records(*SPAN, server=jsoc.url, timeout=1.5)
     assert time.monotonic() - begun < 2.5
 
@@ -92,7 +94,9 @@ def test_a_redirect_is_followed(jsoc):
 
 
 def test_a_server_that_is_not_there_is_an_error(jsoc):
-    with pytest.raises(PointingError, match=r"could not be reached \(Connection refused\).*tried once in 0\.5 s"):
+    with pytest.raises(
+        PointingError, match=r"could not be reached \(Connection refused\).*tried once in .* \(of 0\.5 s\)"
+    ):
         fetch_records(*SPAN, server="http://127.0.0.1:9/", timeout=0.5)
 
 
