@@ -162,6 +162,15 @@ def test_total_is_kept(conserve, options):
     assert after * area == pytest.approx(before, rel=1e-5)
 
 
+@pytest.mark.parametrize("conserve", ["brightness", "counts"])
+def test_total_of_a_binned_image_is_kept(conserve):
+    sources = tuple(Source(x, y, 800, 40.0) for x, y in [(-300, -200), (0, 500), (700, -100)])
+    level1 = Exposure(binning=16).image(Sun(disk=0, corona=0, sources=sources))
+    level15 = register(level1, conserve=conserve, fill=0)
+    area = (9.6 / level1.header["CDELT1"]) ** 2 if conserve == "brightness" else 1
+    assert level15.data.sum(dtype=float) * area == pytest.approx(level1.data.sum(dtype=float), rel=1e-5)
+
+
 def test_counts_are_kept_where_the_projections_differ():
     """The area of a pixel is not the same everywhere then."""
     level1 = small_exposure().image(BLOBS)
