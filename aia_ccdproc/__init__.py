@@ -70,39 +70,7 @@ _HOMES = {
 }
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
 
-__all__ = [
-    "FileResult",
-    "HeaderError",
-    "Instrument",
-    "InstrumentError",
-    "Pipeline",
-    "PluginError",
-    "PluginWarning",
-    "PointingError",
-    "PointingWarning",
-    "PrepError",
-    "PrepWarning",
-    "ReadError",
-    "Recipe",
-    "RecipeError",
-    "SettingsError",
-    "StateError",
-    "StepSettings",
-    "WriteError",
-    "__version__",
-    "get_plugin_manager",
-    "hookimpl",
-    "hookspec",
-    "load_recipe",
-    "normalize_exposure",
-    "prep",
-    "read",
-    "register",
-    "run",
-    "step",
-    "update_pointing",
-    "write",
-]
+__all__ = ["__version__", *sorted(_HOME_OF)]
 
 
 def __getattr__(name: str) -> Any:

@@ -7,11 +7,11 @@ that brings a step of its own declares it just so, in a class or module that it 
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, NamedTuple
 
 import pluggy
 
+from aia_ccdproc.chain import step
 from aia_ccdproc.settings import ExposureSettings, PointingSettings, RegistrationSettings, StepSettings
 
 if TYPE_CHECKING:
@@ -22,51 +22,13 @@ if TYPE_CHECKING:
 
     from aia_ccdproc.instrument import Instrument
 
-__all__ = ["PROJECT", "Place", "Resampled", "hookimpl", "hookspec", "step"]
+__all__ = ["PROJECT", "Resampled", "hookimpl", "hookspec", "step"]
 
 PROJECT = "aia_ccdproc"
 #: Marks a function as the declaration of a hook.
 hookspec = pluggy.HookspecMarker(PROJECT)
 #: Marks a function as the implementation of a hook.
 hookimpl = pluggy.HookimplMarker(PROJECT)
-
-F = TypeVar("F", bound=Callable[..., object])
-
-
-class Place(NamedTuple):
-    """Where a step may stand in a recipe."""
-
-    before: tuple[str, ...]
-    after: tuple[str, ...]
-    repeatable: bool
-
-
-def step(*, before: tuple[str, ...] = (), after: tuple[str, ...] = (), repeatable: bool = False) -> Callable[[F], F]:
-    """Declare a hook ``prep_<name>`` to be the step ``<name>`` of a chain.
-
-    The hook must be a ``hookspec(firstresult=True)`` and take ``header`` or ``ccd`` first, then ``instrument`` and
-    ``settings``; the annotation of ``settings`` is the pydantic model of the step's table in a recipe.
-
-    Parameters
-    ----------
-    before : tuple of str
-        Steps that it has to precede, where they are in the recipe.
-    after : tuple of str
-        Steps that it has to follow, where they are in the recipe.
-    repeatable : bool
-        Whether a recipe may hold it twice.
-
-    Returns
-    -------
-    callable
-        A decorator; it stands above ``@hookspec``.
-    """
-
-    def place(function: F) -> F:
-        function.prep_step = Place(before, after, repeatable)  # type: ignore[attr-defined]
-        return function
-
-    return place
 
 
 class Resampled(NamedTuple):

@@ -9,10 +9,11 @@ import numpy as np
 from astropy.io import fits
 from astropy.nddata import CCDData
 
+from aia_ccdproc.chain import Step
 from aia_ccdproc.errors import PluginError, choices
 from aia_ccdproc.header import complete_header, with_header
 from aia_ccdproc.keywords import add_step_history
-from aia_ccdproc.plugins import Plugin, PrepPluginManager, Step, get_plugin_manager
+from aia_ccdproc.plugins import Plugin, PrepPluginManager, get_plugin_manager
 from aia_ccdproc.settings import StepSettings
 
 __all__ = ["Pipeline", "RecipeStep"]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import inspect
 import logging
 import os
 import threading
@@ -20,8 +19,9 @@ from typing import Any
 import pluggy
 
 from aia_ccdproc import hookspecs
+from aia_ccdproc.chain import Step, declared_step
 from aia_ccdproc.errors import InstrumentError, PluginError, PluginWarning, choices
-from aia_ccdproc.hookspecs import PROJECT, Place
+from aia_ccdproc.hookspecs import PROJECT
 from aia_ccdproc.settings import StepSettings
 
 if typing.TYPE_CHECKING:
@@ -29,7 +29,7 @@ if typing.TYPE_CHECKING:
 
     from aia_ccdproc.instrument import Instrument
 
-__all__ = ["BrokenPlugin", "Plugin", "PrepPluginManager", "Step", "get_plugin_manager"]
+__all__ = ["BrokenPlugin", "Plugin", "PrepPluginManager", "get_plugin_manager"]
 
 #: Entry-point group by which plugins are found.
 ENTRY_POINTS = "aia_ccdproc"
@@ -65,18 +65,6 @@ class BrokenPlugin:
         return f"{self.distribution} ({self.name}): {self.reason}"
 
 
-@dataclass(frozen=True)
-class Step:
-    """A step of the chain, as its hook declares it."""
-
-    name: str
-    hook: str
-    takes_header: bool
-    settings: type[StepSettings]
-    place: Place
-    summary: str
-
-
 class PrepPluginManager(pluggy.PluginManager):
     """Holds the hooks and their implementations.
 
@@ -110,7 +98,7 @@ class PrepPluginManager(pluggy.PluginManager):
         for name in dir(module_or_class):
             function = getattr(module_or_class, name)
             if hasattr(function, "prep_step"):
-                _step(name, function)
+                declared_step(name, function)
         super().add_hookspecs(module_or_class)
 
     # -- loading ---------------------------------------------------------------------------------
@@ -223,7 +211,7 @@ class PrepPluginManager(pluggy.PluginManager):
                 spec.function.__code__.co_firstlineno,
             )
         )
-        declared = [_step(spec.name, spec.function) for spec in specs if hasattr(spec.function, "prep_step")]
+        declared = [declared_step(spec.name, spec.function) for spec in specs if hasattr(spec.function, "prep_step")]
         ordered: list[Step] = []
         for step in declared:
             follows = [i for i, other in enumerate(ordered) if other.name in step.place.before]
@@ -414,23 +402,6 @@ class PrepPluginManager(pluggy.PluginManager):
 
 def _distribution(point: EntryPoint) -> tuple[str, str]:
     return (point.dist.name, point.dist.version) if point.dist else ("unknown", "")
-
-
-def _step(hook: str, function: Callable[..., Any]) -> Step:
-    parameters = inspect.signature(function).parameters
-    if not {"instrument", "settings"} <= set(parameters) or not {"header", "ccd"} & set(parameters):
-        raise PluginError(f"{hook} is no step: it takes header or ccd, instrument and settings")
-    schema = parameters["settings"].annotation
-    if isinstance(schema, str):  # the other annotations may name what is imported for type checking only
-        schema = eval(schema, function.__globals__)
-    return Step(
-        name=hook.removeprefix("prep_"),
-        hook=hook,
-        takes_header="header" in parameters,
-        settings=schema,
-        place=function.prep_step,  # type: ignore[attr-defined]
-        summary=(inspect.getdoc(function) or "").partition("\n")[0],
-    )
 
 
 def get_plugin_manager() -> PrepPluginManager:

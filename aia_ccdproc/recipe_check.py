@@ -8,9 +8,10 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from aia_ccdproc.chain import Step
 from aia_ccdproc.errors import Fault, PluginError, choices
 from aia_ccdproc.pipeline import RecipeStep
-from aia_ccdproc.plugins import PrepPluginManager, Step
+from aia_ccdproc.plugins import PrepPluginManager
 
 __all__ = ["RecipeCheck"]
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import logging
 import threading
 import time as clock
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, ClassVar, NamedTuple, Protocol
+from typing import Any, ClassVar, NamedTuple, TypeAlias
 
 from astropy.table import Table
 from astropy.time import Time
@@ -38,100 +39,30 @@ class Found(NamedTuple):
     digest: str
 
 
-class Source(Protocol):
-    """Something that has pointing records."""
-
-    def find(self, time: Time, channel: int) -> Found:
-        """Give the record that holds at a time, or raise `PointingError`.
-
-        Parameters
-        ----------
-        time : `~astropy.time.Time`
-            T_OBS.
-        channel : int
-            Wavelength, angstrom.
-
-        Returns
-        -------
-        Found
-            The record.
-        """
+#: Gives the record that holds at a time for a channel, or raises `PointingError`.
+Source: TypeAlias = Callable[[Time, int], Found]
 
 
-class TableSource:
-    """A table: given, in a file, or at a URL.
-
-    Parameters
-    ----------
-    table : str, path-like or `~astropy.table.Table`
-        The table.
-    timeout : float
-        Seconds within which a URL has to answer.
-    """
-
-    def __init__(self, table: Any, timeout: float) -> None:
-        self._table, self._timeout = table, timeout
-
-    def find(self, time: Time, channel: int) -> Found:
-        """Look into the table.
-
-        Parameters
-        ----------
-        time : `~astropy.time.Time`
-            T_OBS.
-        channel : int
-            Wavelength, angstrom.
-
-        Returns
-        -------
-        Found
-            The record.
-        """
-        if isinstance(self._table, str) and "://" in self._table:
-            table = PointingTable(read_pointing_table(_downloaded(self._table, self._timeout)).table, self._table)
-        else:
-            table = read_pointing_table(self._table)
-        return Found(table.record(time, channel), f"table {table.name.rpartition('/')[2]}", table.digest)
+def _from_table(table: Any, timeout: float, time: Time, channel: int) -> Found:
+    """Look into a table: given, in a file, or at a URL."""
+    if isinstance(table, str) and "://" in table:
+        found = PointingTable(read_pointing_table(_downloaded(table, timeout)).table, table)
+    else:
+        found = read_pointing_table(table)
+    return Found(found.record(time, channel), f"table {found.name.rpartition('/')[2]}", found.digest)
 
 
-class CacheSource:
-    """The local cache.
-
-    Parameters
-    ----------
-    server : str or `drms.Client`, optional
-        Whose records.
-    final_only : bool
-        Whether what may have changed since is left to another source.
-    """
-
-    def __init__(self, server: Any, *, final_only: bool) -> None:
-        self._server_name, self._final_only = server_name(server), final_only
-        self._cache = PointingCache(self._server_name)
-
-    def find(self, time: Time, channel: int) -> Found:
-        """Look into the month.
-
-        Parameters
-        ----------
-        time : `~astropy.time.Time`
-            T_OBS.
-        channel : int
-            Wavelength, angstrom.
-
-        Returns
-        -------
-        Found
-            The record.
-        """
-        table = self._cache.load(Month.of(time))
-        if table is None:
-            raise PointingError(f"the local pointing cache does not hold {Month.of(time)}")
-        if not is_final(table, time):
-            if self._final_only:
-                raise PointingError(f"what the local pointing cache holds of {time.isot} is provisional")
-            _log.warning("the pointing record of %s in the local cache may have changed since", time.isot[:19])
-        return Found(table.record(time, channel), self._server_name, table.digest)
+def _from_cache(server: Any, final_only: bool, time: Time, channel: int) -> Found:
+    """Look into the local cache; what may have changed since can be left to another source."""
+    month = Month.of(time)
+    table = PointingCache(server_name(server)).load(month)
+    if table is None:
+        raise PointingError(f"the local pointing cache does not hold {month}")
+    if not is_final(table, time):
+        if final_only:
+            raise PointingError(f"what the local pointing cache holds of {time.isot} is provisional")
+        _log.warning("the pointing record of %s in the local cache may have changed since", time.isot[:19])
+    return Found(table.record(time, channel), server_name(server), table.digest)
 
 
 class JsocSource:
@@ -243,20 +174,18 @@ def _downloaded(url: str, timeout: float) -> Path:
 
 def _chain(settings: PointingSettings) -> list[Source]:
     """Make the sources that a recipe names, in the order in which they are asked."""
+    jsoc = JsocSource(settings.server, settings.timeout).find
+    any_record = partial(_from_cache, settings.server, False)
+    named: dict[str, list[Source]] = {
+        # What is provisional is better than nothing.
+        "auto": [partial(_from_cache, settings.server, True), jsoc, any_record],
+        "cache": [any_record],
+        "jsoc": [jsoc],
+    }
     chain: list[Source] = []
-    for name in settings.sources:
-        jsoc = JsocSource(settings.server, settings.timeout)
-        if not isinstance(name, str) or name not in ("auto", "cache", "jsoc"):
-            chain.append(TableSource(name, settings.timeout))
-        elif name == "auto":
-            # What is provisional is better than nothing.
-            chain += [
-                CacheSource(settings.server, final_only=True),
-                jsoc,
-                CacheSource(settings.server, final_only=False),
-            ]
-        else:
-            chain.append(jsoc if name == "jsoc" else CacheSource(settings.server, final_only=False))
+    for source in settings.sources:
+        is_word = isinstance(source, str) and source in named
+        chain += named[source] if is_word else [partial(_from_table, source, settings.timeout)]
     return chain
 
 
@@ -286,7 +215,7 @@ def find_record(settings: PointingSettings, time: Time, channel: int) -> Found:
     for source in _chain(settings):
         try:
             with any_year():
-                return source.find(time, channel)
+                return source(time, channel)
         except PointingError as error:
             said.setdefault(str(error), error)
     raise PointingError(". ".join(text.removesuffix(".") for text in said)) from next(reversed(said.values()))

@@ -24,5 +24,5 @@ AIA = Instrument(
 @hookimpl(trylast=True)
 def prep_identify(header: fits.Header) -> Instrument | None:
     """Know an AIA image by INSTRUME (``AIA_1`` to ``AIA_4``, ``AIA_ATA1``) and one of the ten channels."""
-    name = str(header.get("INSTRUME") or header.get("TELESCOP", "")).strip().upper()
-    return AIA if name.startswith(("AIA", "SDO/AIA")) and header.get("WAVELNTH") in CHANNELS else None
+    is_aia = str(header.get("INSTRUME", "")).strip().upper().startswith("AIA")
+    return AIA if is_aia and header.get("WAVELNTH") in CHANNELS else None
