@@ -225,6 +225,8 @@ def fits_header(ccd: CCDData) -> fits.Header:
     `~astropy.io.fits.Header`
         The copy.
     """
+    if not isinstance(ccd, CCDData):
+        raise TypeError(f"a CCDData is needed, not a {type(ccd).__name__}; aia_ccdproc.read makes one from a file")
     return ccd.header.copy() if isinstance(ccd.header, fits.Header) else fits.Header(dict(ccd.header))
 
 

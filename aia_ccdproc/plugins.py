@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import logging
 import os
+import re
 import threading
 import typing
 import warnings
@@ -106,13 +107,16 @@ class PrepPluginManager(pluggy.PluginManager):
     def _load(self, chosen: Collection[str] | None) -> None:
         found = sorted(entry_points(group=ENTRY_POINTS), key=lambda point: (_distribution(point)[0], point.name))
         if chosen is not None:
+            chosen = [_normal(name) for name in chosen]
             others = [point for point in found if _distribution(point)[0] != CORE]
-            known = {CORE} | {name for point in others for name in (_distribution(point)[0], point.name)}
+            known = {CORE} | {
+                name for point in others for name in (_normal(_distribution(point)[0]), _normal(point.name))
+            }
             for name in sorted(set(chosen) - known):
                 raise PluginError(f"no plugin {name!r} is installed; {choices(name, sorted(known - {CORE}))}")
         for point in found:
             distribution, version = _distribution(point)
-            if chosen is None or distribution == CORE or distribution in chosen or point.name in chosen:
+            if chosen is None or distribution == CORE or {_normal(distribution), _normal(point.name)} & set(chosen):
                 self._load_entry_point(point, distribution, version)
         for impl in self._implementations("prep_addhooks"):
             try:
@@ -325,7 +329,11 @@ class PrepPluginManager(pluggy.PluginManager):
         PluginError
             If there is none, or it is broken.
         """
-        found = [key for key, plugin in self.plugins.items() if name in (plugin.distribution, plugin.name)]
+        found = [
+            key
+            for key, plugin in self.plugins.items()
+            if _normal(name) in (_normal(plugin.distribution), _normal(plugin.name))
+        ]
         if not found:
             for broken in self.broken:
                 if name in (broken.distribution, broken.name):
@@ -398,6 +406,11 @@ class PrepPluginManager(pluggy.PluginManager):
     @staticmethod
     def _names(plugins: Iterable[Plugin]) -> str:
         return ", ".join(dict.fromkeys(str(plugin) for plugin in plugins)) or "nobody"
+
+
+def _normal(name: str) -> str:
+    """Write a name as package indexes compare it (PEP 503)."""
+    return re.sub(r"[-_.]+", "-", str(name)).lower()
 
 
 def _distribution(point: EntryPoint) -> tuple[str, str]:

@@ -100,7 +100,7 @@ class RecipeCheck:
                 self._fault(f"{key} should be a string, not {content[key]!r}", None, key)
         tables = content.get("step")
         if not isinstance(tables, list) or not tables:
-            self._fault("there is no step; a recipe holds at least one [[step]] table", None)
+            self._fault("there is no step; a recipe holds at least one [[step]] table", None, "step")
             tables = []
         planned = [self._step(index, table) for index, table in enumerate(tables)]
         self._order([step.use if step else None for step in planned])
@@ -112,7 +112,10 @@ class RecipeCheck:
             return None
         use, plugin = table.get("use"), table.get("plugin")
         if not isinstance(use, str):
-            self._fault('says not which step to use: use = "..."', index, "use")
+            said = (
+                f"use should be a string, not {use!r}" if "use" in table else 'says not which step to use: use = "..."'
+            )
+            self._fault(said, index, "use")
             return None
         if use not in self._known:
             broken = "; ".join(map(str, self._manager.broken))

@@ -170,8 +170,16 @@ def test_the_cache_is_shown_filled_and_cleared(jsoc, capsys):
     assert "holds 1 of the 2 months from 2020-01 to 2020-02" in capsys.readouterr().out
     assert main(["pointing", "--cache", "show", *server]) == 0
     assert "2020-01  2 records, fetched" in capsys.readouterr().out
+    assert main(["pointing", "--cache", "show"]) == 0  # of all servers
+    assert "2020-01  2 records, fetched" in capsys.readouterr().out
     assert main(["pointing", "--cache", "clear", *server]) == 0
     assert "1 files removed" in capsys.readouterr().out
+
+
+def test_a_table_has_the_ending_of_a_table(jsoc, tmp_path, capsys):
+    assert main(["pointing", "2020-01-01", "2020-01-02", "-o", str(tmp_path / "t.fits"), "--server", jsoc.url]) == 2
+    assert "ends in .ecsv or .csv" in capsys.readouterr().err
+    assert not jsoc.queries
 
 
 def test_a_jsoc_that_fails_is_exit_code_1(jsoc, tmp_path, capsys):

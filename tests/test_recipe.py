@@ -70,7 +70,7 @@ def test_six_different_faults_are_listed_as_six_in_the_order_of_the_file() -> No
         ("name = 3\n" + step('use = "register"'), "line 1: name should be a string, not 3"),
         ("naame = 'x'\n" + step('use = "register"'), "line 1: unknown key 'naame'; did you mean 'name'?"),
         (step("method = 'exact'"), 'line 1, step 1: says not which step to use: use = "..."'),
-        (step("use = 7"), "line 2, step 1: says not which step"),
+        (step("use = 7"), "line 2, step 1: use should be a string, not 7"),
         (step('use = "regixter"'), "line 2, step 1: unknown step 'regixter'; did you mean 'register'?"),
         (step('use = "xyzzy"'), "unknown step 'xyzzy'; there are: update_pointing, register, normalize_exposure"),
         (step('use = "register"\nmethod = "bicubc"'), "method: unknown method 'bicubc'; did you mean 'bicubic'?"),

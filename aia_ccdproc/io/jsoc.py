@@ -207,11 +207,12 @@ def _persistently(query: Callable[[], T], asked: str, whom: str, timeout: float)
             left = timeout - (clock.monotonic() - begun)
             if not _is_transient(error):
                 raise _failure(asked, came) from error
-            if left <= pause:
+            if left < min(_FIRST_PAUSE / 4, timeout / 4):
                 times = "once" if tries == 1 else f"{tries} times"
                 spent = clock.monotonic() - begun
                 raise _failure(asked, f"{came}; tried {times} in {spent:.3g} s (of {timeout:g} s)") from error
-            _log.warning("%s: %s; trying again in %g s (%.0f s left)", whom, came, pause, left)
+            pause = min(pause, left / 2)  # a last try fits in
+            _log.warning("%s: %s; trying again in %.2g s (%.0f s left)", whom, came, pause, left)
             clock.sleep(pause)
             pause *= 2
 

@@ -8,13 +8,13 @@ other. Its metadata say when it was fetched, and a digest of the rows by which a
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
 from astropy.config import get_cache_dir
 from astropy.io import ascii as ascii_tables
-from astropy.table import Table
+from astropy.table import Table, vstack
 from astropy.time import Time, TimeDelta
 
 from aia_ccdproc.errors import PointingError, PointingWarning
@@ -161,27 +161,32 @@ class PointingCache:
             PointingWarning,
             stacklevel=3,
         )
-        path.unlink(missing_ok=True)
+        with suppress(OSError):
+            path.unlink(missing_ok=True)
 
-    def store(self, months: Iterable[Month], records: Table, fetched: Time) -> None:
-        """Keep what was fetched for some months.
+    def store(self, month: Month, records: Table, fetched: Time) -> None:
+        """Keep the records of a month, and with them those that were final before and are not among them now.
 
         Parameters
         ----------
-        months : iterable of `Month`
-            Months that ``records`` covers whole.
+        month : `Month`
+            The month.
         records : `~astropy.table.Table`
-            Their records.
+            What was fetched of it.
         fetched : `~astropy.time.Time`
-            When they were fetched.
+            When.
         """
+        before = self.load(month)
+        if before is not None:
+            old = Time(before.table.meta["fetched"], scale="utc") - before.stop > _SETTLED
+            lost = before.table[old & ~np.isin(before.table["T_START"], records["T_START"])]
+            if len(lost):
+                records = vstack([records, lost], metadata_conflicts="silent")
+                records.sort("T_START")
+        records.meta = {"fetched": fetched.utc.isot, "digest": PointingTable(records).digest}
         self.folder.mkdir(parents=True, exist_ok=True)
-        for month in months:
-            held = records_of(month, records)
-            if len(held):
-                held.meta = {"fetched": fetched.utc.isot, "digest": PointingTable(held).digest}
-                with replacing(self.path(month)) as temporary:
-                    ascii_tables.write(held, temporary, format="ecsv")
+        with replacing(self.path(month)) as temporary:
+            ascii_tables.write(records, temporary, format="ecsv")
 
     def clear(self) -> int:
         """Remove all months, and what a killed process may have left.
@@ -195,6 +200,18 @@ class PointingCache:
         for path in files:
             path.unlink(missing_ok=True)
         return len(files)
+
+    @classmethod
+    def all(cls) -> list[PointingCache]:
+        """List the caches of all servers.
+
+        Returns
+        -------
+        list of `PointingCache`
+            In the order of their folders; that of JSOC if there is none.
+        """
+        top = cls().folder.parent
+        return [cls(path.name) for path in sorted(top.glob("*/"))] or [cls()]
 
 
 def records_of(month: Month, records: Table) -> Table:

@@ -135,15 +135,17 @@ class JsocSource:
             self._keep(run, records)
 
     def _keep(self, months: list[Month], records: Table) -> None:
-        try:
-            PointingCache(self._name).store(months, records, Time.now())
-        except (OSError, PointingError) as error:
-            _log.warning("the pointing records cannot be kept in the local cache: %s", error)
+        cache, now = PointingCache(self._name), Time.now()
         for month in months:
+            # The same slice whatever else was fetched with it, so that its digest does not depend on that.
             held = records_of(month, records)
-            # The same slice that the cache holds, so that the digest does not depend on what else was fetched.
             table = PointingTable(held, self._name) if len(held) else None
             self._fetched[self._name, month] = (clock.monotonic(), table)
+            if table is not None:
+                try:
+                    cache.store(month, held, now)
+                except OSError as error:
+                    _log.warning("the pointing records cannot be kept in the local cache: %s", error)
 
     @classmethod
     def forget(cls) -> None:
@@ -238,10 +240,14 @@ def prefetch(settings: PointingSettings, times: Iterable[Time]) -> None:
     """
     if not {"auto", "jsoc"} & {name for name in settings.sources if isinstance(name, str)}:
         return
+    with any_year():
+        _prefetch(settings, times)
+
+
+def _prefetch(settings: PointingSettings, times: Iterable[Time]) -> None:
     wanted: dict[Month, list[Time]] = {}
     for time in times:
-        with any_year():
-            wanted.setdefault(Month.of(time), []).append(time)
+        wanted.setdefault(Month.of(time), []).append(time)
     if "jsoc" not in settings.sources:
         cache = PointingCache(server_name(settings.server))
         wanted = {month: some for month, some in wanted.items() if not _holds(cache.load(month), some)}

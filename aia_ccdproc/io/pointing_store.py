@@ -85,9 +85,11 @@ def write_table(
     PointingError
         If the server does not answer, or has no record of that time.
     WriteError
-        If the file is there already, or cannot be written.
+        If the file is there already, cannot be written, or is neither ECSV nor CSV by its name.
     """
     path = Path(path)
+    if path.suffix.lower() not in (".ecsv", ".csv"):
+        raise WriteError(f"{path}: the name of a pointing table ends in .ecsv or .csv")
     if path.exists() and not overwrite:
         raise WriteError(f"{path}: is there already; --overwrite replaces it")
     edges = [*Time(np.arange(start.jd, end.jd, _LONGEST_QUERY), format="jd", scale="utc"), end]
@@ -148,21 +150,27 @@ def describe_cache(server: str | None = None) -> list[str]:
     Parameters
     ----------
     server : str, optional
-        Base URL of another DRMS server than JSOC.
+        Base URL of a DRMS server; by default all that there are.
 
     Returns
     -------
     list of str
         Lines: the folder, and a line for each month.
     """
-    cache = PointingCache(server_name(server))
-    tables = {month: cache.load(month) for month in cache.months()}
-    lines = [
-        f"{month}  {len(table.table)} records, fetched {table.table.meta['fetched'][:19]}"
-        for month, table in tables.items()
-        if table is not None
-    ]
-    return [f"{cache.folder}: {len(lines)} months", *lines]
+    lines = []
+    for cache in _caches(server):
+        tables = {month: cache.load(month) for month in cache.months()}
+        held = [
+            f"{month}  {len(table.table)} records, fetched {table.table.meta['fetched'][:19]}"
+            for month, table in tables.items()
+            if table is not None
+        ]
+        lines += [f"{cache.folder}: {len(held)} months", *held]
+    return lines
+
+
+def _caches(server: str | None) -> list[PointingCache]:
+    return PointingCache.all() if server is None else [PointingCache(server_name(server))]
 
 
 def clear_cache(server: str | None = None) -> list[str]:
@@ -171,12 +179,11 @@ def clear_cache(server: str | None = None) -> list[str]:
     Parameters
     ----------
     server : str, optional
-        Base URL of another DRMS server than JSOC.
+        Base URL of a DRMS server; by default all that there are.
 
     Returns
     -------
     list of str
         What was removed, in words.
     """
-    cache = PointingCache(server_name(server))
-    return [f"{cache.folder}: {cache.clear()} files removed"]
+    return [f"{cache.folder}: {cache.clear()} files removed" for cache in _caches(server)]

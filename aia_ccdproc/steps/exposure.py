@@ -47,15 +47,16 @@ def normalize_exposure(ccd: CCDData, *, add_keyword: AddKeyword = True) -> CCDDa
     -----
     SSW's ``aia_prep`` does the same with ``/normalize`` (there EXPTIME becomes 1; here it stays what it was).
     """
+    header = fits_header(ccd)
     if u.s in ccd.unit.bases and ccd.unit.powers[ccd.unit.bases.index(u.s)] < 0:
         raise StateError(f"the image is in {ccd.unit}: it is divided by the exposure time already")
-    exposure = number(ccd.header, "EXPTIME")
+    exposure = number(header, "EXPTIME")
     if exposure <= 0:
         raise HeaderError(f"EXPTIME is {exposure:g} s; an exposure time is positive")
     # A gain of the image's own precision keeps float32 what it is.
     gain = u.Quantity(1 / exposure, 1 / u.s, dtype=np.result_type(ccd.data.dtype, np.float32))
     result = ccdproc.gain_correct(ccd, gain, add_keyword=None)
-    result.header = without_statistics(fits_header(result))
+    result.header = without_statistics(header)
     for keyword in ("BUNIT", "PIXLUNIT"):
         if keyword in result.header:
             result.header[keyword] = result.unit.to_string()

@@ -177,6 +177,21 @@ def test_a_damaged_file_is_never_trusted(jsoc, settings, cache, damage):
     assert find_record(settings, T_OBS, 94).provider == server_name(jsoc.url)
 
 
+def test_what_is_final_is_not_forgotten_when_the_server_loses_it(jsoc, settings):
+    true = find_record(settings, T_OBS, 94).record
+    JsocSource.forget()
+    jsoc.rows = jsoc.rows[1:]
+    find_record(settings.model_copy(update={"source": "jsoc"}), T_OBS + 3 * HOUR, 94)
+    JsocSource.forget()
+    assert find_record(settings, T_OBS, 94).record == true
+
+
+def test_a_folder_in_the_place_of_a_file_is_no_traceback(jsoc, settings, cache):
+    cache.path(Month("2020-01")).mkdir(parents=True)
+    with pytest.warns(PointingWarning, match="is damaged"):
+        assert find_record(settings, T_OBS, 94).record.x0 == 2069.808594
+
+
 def test_the_cache_is_an_open_format(jsoc, settings, cache):
     find_record(settings, T_OBS, 94)
     table = ascii_tables.read(cache.path(Month("2020-01")), format="ecsv")
