@@ -6,6 +6,7 @@ import functools
 import itertools
 import math
 import os
+import warnings
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -127,7 +128,9 @@ def resample(
     """
     task = _Task(data, variance, flags, input_wcs, output_wcs, METHODS[method], output_shape)
     rows, columns = (range(0, n, step) for n, step in zip(output_shape, _BLOCK, strict=True))
-    with ThreadPoolExecutor(_threads()) as pool:
+    with warnings.catch_warnings(), ThreadPoolExecutor(_threads()) as pool:
+        # sunpy's, of positions off the disk as another observer sees them: they are masked.
+        warnings.filterwarnings("ignore", "The conversion of these 2D helioprojective")
         list(pool.map(lambda corner: task.resample_block(*corner), itertools.product(rows, columns)))
     return Resampled(task.data_out, task.variance_out, task.flags_out)
 
@@ -192,12 +195,12 @@ class _Task:
 
     def _window(self, x: np.ndarray, y: np.ndarray) -> tuple[tuple[slice, slice] | None, bool]:
         """Find the input pixels that a block can reach, and whether all of it lies inside the image."""
-        known = np.isfinite(x) & np.isfinite(y)
-        if not known.any():
-            return None, False
+        if not (np.isfinite(x).all() and np.isfinite(y).all()):
+            # Another observer sees no position off the disk, though there may be some of the disk within the block.
+            return (slice(0, self.data.shape[0]), slice(0, self.data.shape[1])), False
         limits = []
-        inside = bool(known.all())
-        for position, size in ((y[known], self.data.shape[0]), (x[known], self.data.shape[1])):
+        inside = True
+        for position, size in ((y, self.data.shape[0]), (x, self.data.shape[1])):
             first, last = position.min(), position.max()
             if last < -0.5 or first > size - 0.5:
                 return None, False

@@ -14,6 +14,7 @@ from aia_ccdproc import HeaderError, register
 from aia_ccdproc.header import wcs_from_header
 from aia_ccdproc.steps._grids import wcs_pair
 from aia_ccdproc.steps.resampling import resample
+from aia_ccdproc.synthetic import Exposure, Sun
 
 
 def header(**changes: object):
@@ -114,3 +115,28 @@ def test_another_observer_sees_the_sun_turned():
     x = ((float(x) + 180) % 360 - 180) * 3600
     shift = 976.0 * np.sin(np.radians(1.0))
     assert min(np.hypot(x - px + shift, float(y) * 3600 - py) for px, py in peaks) < 2.5
+
+
+def test_the_whole_disk_is_seen_by_another_observer():
+    """The outline of the image lies off the disk, where another observer knows no position."""
+    pytest.importorskip("sunpy")
+    level1 = Exposure(binning=32).image(Sun(disk=100, corona=0, sources=()))
+    target = register(level1).header.copy()
+    target["HGLN_OBS"] = 10.0
+    turned = register(level1, target=target)
+    radius = np.hypot(*(np.indices(turned.shape) - 63.5)) * 19.2
+    assert np.isfinite(turned.data[radius < 800]).mean() > 0.9
+    np.testing.assert_allclose(turned.data[radius < 600], 100, rtol=0.02)
+    assert turned.header["HGLN_OBS"] == 10.0
+    assert "HAEX_OBS" not in turned.header
+    assert turned.header["DATE-OBS"] == level1.header["DATE-OBS"]
+    assert "CRLN_OBS" not in turned.header or turned.header["CRLN_OBS"] == target["CRLN_OBS"]
+
+
+def test_a_target_of_another_time_leaves_the_exposures_own_times():
+    level1 = small_exposure().image(small_sun())
+    target = register(level1).header.copy()
+    target["DATE-OBS"] = "2019-05-05T00:00:00"
+    registered = register(level1, target=target)
+    assert registered.header["DATE-OBS"] == level1.header["DATE-OBS"]
+    assert registered.wcs.wcs.dateobs.startswith("2020-01-01")
