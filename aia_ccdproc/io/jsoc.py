@@ -98,8 +98,8 @@ def fetch_records(
 ) -> Table:
     """Fetch the pointing records that hold between two times, by one query.
 
-    All columns of all channels are asked for: a record is 0.6 kB, so a month is 150 kB, and one answer then serves
-    every channel.
+    All columns of all channels are asked for: a month is 166 kB then, against 27 kB for one channel, and is fetched
+    and parsed in 53 ms instead of 39 (from a server on this machine); and one answer serves every channel.
 
     Parameters
     ----------
