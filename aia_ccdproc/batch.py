@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import re
 import warnings
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from astropy.io import fits
 
@@ -96,7 +97,8 @@ def run(
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise WriteError(f"{folder}: the output folder cannot be made ({error.strerror})") from error
-    pipeline.before_batch(_headers(paths, outputs, overwrite))
+    todo = [path for path, output in zip(paths, outputs, strict=True) if overwrite or not output.exists()]
+    pipeline.before_batch(_Headers(todo))
     results = []
     for path, output in zip(paths, outputs, strict=True):
         results.append(_prep_file(path, output, pipeline, overwrite, compression))
@@ -119,14 +121,25 @@ def _outputs(paths: list[Path], folder: Path) -> list[Path]:
     return list(taken)
 
 
-def _headers(paths: list[Path], outputs: list[Path], overwrite: bool) -> list[fits.Header]:
-    """Read the headers of the files that will be prepped; those that cannot be read fail later, by themselves."""
-    headers = []
-    for path, output in zip(paths, outputs, strict=True):
-        with contextlib.suppress(PrepError):
-            if overwrite or not output.exists():
+class _Headers(Sequence[fits.Header]):
+    """The headers of files, read when a step asks for them; files that cannot be read fail later, by themselves."""
+
+    def __init__(self, paths: list[Path]) -> None:
+        self._paths = paths
+
+    @functools.cached_property
+    def _read(self) -> list[fits.Header]:
+        headers = []
+        for path in self._paths:
+            with contextlib.suppress(PrepError):
                 headers.append(read_header(path))
-    return headers
+        return headers
+
+    def __getitem__(self, index: Any) -> Any:
+        return self._read[index]
+
+    def __len__(self) -> int:
+        return len(self._read)
 
 
 def _prep_file(

@@ -314,6 +314,7 @@ def pointing(
 ) -> None:
     """Fetch a pointing table for work without a network, or see to the local cache."""
     from aia_ccdproc.io import pointing_store
+    from aia_ccdproc.settings import PointingSettings
 
     console = _console()
     if cache in (CacheAction.SHOW, CacheAction.CLEAR):
@@ -326,8 +327,7 @@ def pointing(
         return
     if start is None or end is None or (output is None) == (cache is None):
         raise typer.BadParameter("give START and END, and either --output TABLE or --cache fill")
-    if server is not None and not server.startswith(("http://", "https://")):
-        raise typer.BadParameter(f"--server should be a URL that starts with http:// or https://, not {server}")
+    PointingSettings.of(server=server, timeout=timeout)
     span = pointing_store.time_span(start, end)
     try:
         if output is not None:

@@ -98,8 +98,7 @@ def wcs_from_header(header: fits.Header) -> WCS:
         if "CD1_1" not in header and number(header, key) == 0:
             raise HeaderError(f"no WCS: {key} is 0")
     cards = fits.Header([card for card in header.cards if _GEOMETRY.match(card.keyword)])
-    if "CROTA2" in cards and ("PC1_1" in cards or "CD1_1" in cards):
-        del cards["CROTA2"]  # a matrix and an angle must not stand side by side; the matrix is newer
+    _remove_superseded(cards)
     cards.extend(observer_cards(header), unique=True)
     with quiet_wcs():
         try:
@@ -114,6 +113,17 @@ def wcs_from_header(header: fits.Header) -> WCS:
     if all(isinstance(header.get(key), int) for key in ("NAXIS1", "NAXIS2")):
         wcs.array_shape = (header["NAXIS2"], header["NAXIS1"])
     return wcs
+
+
+def _remove_superseded(header: fits.Header) -> None:
+    """Remove what a matrix stands for: beside one, an angle or a scale is older than it."""
+    superseded = []
+    if "CD1_1" in header:
+        superseded = ["CROTA1", "CROTA2", "CDELT1", "CDELT2"]
+    elif "PC1_1" in header:
+        superseded = ["CROTA1", "CROTA2"]
+    for keyword in superseded:
+        header.remove(keyword, ignore_missing=True)
 
 
 def without_wcs(header: fits.Header) -> fits.Header:
@@ -250,12 +260,7 @@ def complete_header(ccd: CCDData) -> fits.Header:
         WCS of what it makes).
     """
     header = fits_header(ccd)
-    if "CD1_1" in header:
-        stale = ["CROTA1", "CROTA2", "CDELT1", "CDELT2"]  # what a matrix stands for is older than the matrix
-    else:
-        stale = ["CROTA1", "CROTA2"] if "PC1_1" in header else []
-    for key in stale:
-        header.remove(key, ignore_missing=True)
+    _remove_superseded(header)
     ny, nx = ccd.shape
     if ccd.wcs is None:
         declared = (header.get("NAXIS2", ny), header.get("NAXIS1", nx))

@@ -15,6 +15,8 @@ from aia_ccdproc.chain import step
 from aia_ccdproc.settings import ExposureSettings, PointingSettings, RegistrationSettings, StepSettings
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import numpy as np
     from astropy.io import fits
     from astropy.nddata import CCDData
@@ -74,7 +76,7 @@ def prep_identify(header: fits.Header) -> Instrument | None:
 
 
 @hookspec
-def prep_before_batch(step: str, headers: list[fits.Header], settings: StepSettings) -> None:
+def prep_before_batch(step: str, headers: Sequence[fits.Header], settings: StepSettings) -> None:
     """Fetch at once what a step will need for a whole batch of files.
 
     Called once for every step of the recipe, before the first file is prepped. All implementations are called. What
@@ -84,8 +86,8 @@ def prep_before_batch(step: str, headers: list[fits.Header], settings: StepSetti
     ----------
     step : str
         Name of the step.
-    headers : list of `~astropy.io.fits.Header`
-        Complete headers of the files; those that cannot be read are not among them.
+    headers : sequence of `~astropy.io.fits.Header`
+        Complete headers of the files, read when they are first asked for; those that cannot be read are not among them.
     settings : `~aia_ccdproc.settings.StepSettings`
         The step's table in the recipe.
     """

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -53,12 +53,12 @@ class Pipeline:
             self.steps.append((known[planned.use], planned))
         self._cards = dict(getattr(steps, "cards", {}))
 
-    def before_batch(self, headers: list[fits.Header]) -> None:
+    def before_batch(self, headers: Sequence[fits.Header]) -> None:
         """Have plugins fetch at once what the steps will need for a batch of files.
 
         Parameters
         ----------
-        headers : list of `~astropy.io.fits.Header`
+        headers : sequence of `~astropy.io.fits.Header`
             Complete headers of the files.
         """
         for step, planned in self.steps:

@@ -9,7 +9,7 @@ import re
 import threading
 import typing
 import warnings
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -294,14 +294,14 @@ class PrepPluginManager(pluggy.PluginManager):
             )
         return instrument
 
-    def before_batch(self, step: str, headers: list[fits.Header], settings: StepSettings) -> None:
+    def before_batch(self, step: str, headers: Sequence[fits.Header], settings: StepSettings) -> None:
         """Have plugins fetch at once what a step will need for a batch.
 
         Parameters
         ----------
         step : str
             Name of the step.
-        headers : list of `~astropy.io.fits.Header`
+        headers : sequence of `~astropy.io.fits.Header`
             Complete headers of the files.
         settings : `~aia_ccdproc.settings.StepSettings`
             The step's settings.

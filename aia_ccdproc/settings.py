@@ -181,7 +181,6 @@ class PointingSettings(StepSettings):
         default="error",
         description="When no record can be had: fail, or keep the pointing of the header and say so.",
     )
-
     server: Any = Field(
         default=None,
         description="Another DRMS server than JSOC: the base URL of its CGIs, under which jsoc_info lies; from Python "

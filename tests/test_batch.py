@@ -15,6 +15,7 @@ from aia_ccdproc import RecipeError, WriteError, get_plugin_manager, hookimpl, p
 from aia_ccdproc.batch import output_name
 from aia_ccdproc.plugins import Plugin
 from aia_ccdproc.recipe import Recipe
+from aia_ccdproc.synthetic import builtin_pointing_path
 
 EXPOSURE = small_exposure(shape=(40, 50), corner=(2040, 1980))
 
@@ -185,3 +186,17 @@ def test_outputs_are_compressed_where_that_is_asked_for(tmp_path: Path, files, r
     output = run(files[:1], recipe, tmp_path / "out", compression="rice")[0].output
     with fits.open(output, disable_image_compression=True) as hdus:
         assert hdus[1].header["ZCMPTYPE"] == "RICE_1"
+
+
+def test_no_header_is_read_ahead_where_no_step_asks_for_it(tmp_path: Path, monkeypatch) -> None:
+    def refuse(path: Path) -> None:
+        raise AssertionError(f"the header of {path} is read for nothing")
+
+    monkeypatch.setattr("aia_ccdproc.batch.read_header", refuse)
+    exposure = small_exposure(shape=(40, 50))
+    path = exposure.write_level1(exposure.image(small_sun()), tmp_path / "a.fits")
+    recipe = Recipe.from_toml(
+        f'[[step]]\nuse = "update_pointing"\nsource = "{builtin_pointing_path().as_posix()}"\n'
+        '[[step]]\nuse = "register"\n'
+    )
+    assert [result.status for result in run(path, recipe, tmp_path / "out")] == ["done"]

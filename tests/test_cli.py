@@ -12,23 +12,12 @@ import time
 from pathlib import Path
 
 import pytest
+from faulty import SIX_FAULTS
 from scenes import small_exposure, small_sun
 
 from aia_ccdproc import __version__, read
 from aia_ccdproc.cli import main
 
-SIX_FAULTS = """\
-colour = "red"
-[[step]]
-use = "register"
-xmethod = "bicubic"
-conserve = "flux"
-force = "yes"
-[[step]]
-use = "update_pointing"
-[[step]]
-use = "normalise_exposure"
-"""
 EXPOSURE = small_exposure(shape=(40, 50), corner=(2040, 1980))
 
 

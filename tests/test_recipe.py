@@ -6,28 +6,12 @@ import json
 from pathlib import Path
 
 import pytest
+from faulty import SIX_FAULTS
 from hypothesis import given
 from hypothesis import strategies as st
 
 from aia_ccdproc import Recipe, RecipeError, get_plugin_manager, load_recipe
 from aia_ccdproc.recipe import builtin_recipes, recipe_template
-
-SIX_FAULTS = """\
-name = "wrong"
-colour = "red"
-
-[[step]]
-use = "register"
-xmethod = "bicubic"
-conserve = "flux"
-force = "yes"
-
-[[step]]
-use = "update_pointing"
-
-[[step]]
-use = "normalise_exposure"
-"""
 
 
 def faults(toml: str) -> list[str]:

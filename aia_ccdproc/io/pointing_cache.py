@@ -20,7 +20,6 @@ from astropy.time import Time, TimeDelta
 from aia_ccdproc.errors import PointingError, PointingWarning
 from aia_ccdproc.io.atomic import replacing
 from aia_ccdproc.io.pointing_table import PointingTable, read_pointing_table
-from aia_ccdproc.keywords import any_year
 
 __all__ = ["Month", "PointingCache"]
 
@@ -252,11 +251,6 @@ def is_final(table: PointingTable, time: Time) -> bool:
         True if the record that holds then was a week old when it was fetched, and either another follows it or it has
         been cut to its usual 3 h. For a gap, if a record follows it.
     """
-    with any_year():
-        return _is_final(table, time)
-
-
-def _is_final(table: PointingTable, time: Time) -> bool:
     fetched = Time(table.table.meta["fetched"], scale="utc")
     follows = bool(np.any(table.start > time))
     rows = np.flatnonzero((table.start <= time) & (time < table.stop))

@@ -6,9 +6,8 @@ import logging
 import threading
 import time as clock
 from collections.abc import Callable, Iterable
-from functools import partial
+from functools import lru_cache, partial
 from itertools import pairwise
-from pathlib import Path
 from typing import Any, ClassVar, NamedTuple, TypeAlias
 
 from astropy.table import Table
@@ -45,10 +44,8 @@ Source: TypeAlias = Callable[[Time, int], Found]
 
 def _from_table(table: Any, timeout: float, time: Time, channel: int) -> Found:
     """Look into a table: given, in a file, or at a URL."""
-    if isinstance(table, str) and "://" in table:
-        found = PointingTable(read_pointing_table(_downloaded(table, timeout)).table, table)
-    else:
-        found = read_pointing_table(table)
+    at_url = isinstance(table, str) and "://" in table
+    found = _table_at(table, timeout) if at_url else read_pointing_table(table)
     return Found(found.record(time, channel), f"table {found.name.rpartition('/')[2]}", found.digest)
 
 
@@ -165,13 +162,10 @@ def _runs(months: list[Month]) -> list[list[Month]]:
     return runs
 
 
-_downloads: dict[str, Path] = {}
-
-
-def _downloaded(url: str, timeout: float) -> Path:
-    if url not in _downloads:
-        _downloads[url] = Path(download_table(url, timeout))
-    return _downloads[url]
+@lru_cache(maxsize=8)
+def _table_at(url: str, timeout: float) -> PointingTable:
+    """Download and parse a table, once in a process."""
+    return PointingTable(read_pointing_table(download_table(url, timeout)).table, url)
 
 
 def _chain(settings: PointingSettings) -> list[Source]:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Literal
 
 from astropy.io import fits
 from astropy.nddata import CCDData
 from astropy.table import Table
+from astropy.time import Time
 
 from aia_ccdproc.errors import HeaderError, InstrumentError, PointingError, PointingWarning, PrepError, StateError
 from aia_ccdproc.header import (
@@ -107,17 +108,20 @@ def prep_update_pointing(header: fits.Header, instrument: Instrument, settings: 
 
 
 @hookimpl
-def prep_before_batch(step: str, headers: list[fits.Header], settings: StepSettings) -> None:
+def prep_before_batch(step: str, headers: Sequence[fits.Header], settings: StepSettings) -> None:
     """Ask for the pointing records of all files at once."""
     if step == "update_pointing" and isinstance(settings, PointingSettings):
-        times = []
-        for header in headers:
-            try:
-                if get_plugin_manager().identify(header).pointing_series and not is_registered(header):
-                    times.append(observation_time(header))
-            except PrepError:  # this file will say so itself
-                continue
-        prefetch(settings, times)
+        prefetch(settings, _times(headers))
+
+
+def _times(headers: Sequence[fits.Header]) -> Iterator[Time]:
+    """Give T_OBS of the images that a record will be asked for."""
+    for header in headers:
+        try:
+            if get_plugin_manager().identify(header).pointing_series and not is_registered(header):
+                yield observation_time(header)
+        except PrepError:  # this file will say so itself
+            continue
 
 
 def correct_pointing(header: fits.Header, instrument: Instrument, settings: PointingSettings) -> fits.Header:

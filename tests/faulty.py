@@ -1,0 +1,18 @@
+"""A recipe that is wrong in many ways."""
+
+SIX_FAULTS = """\
+name = "wrong"
+colour = "red"
+
+[[step]]
+use = "register"
+xmethod = "bicubic"
+conserve = "flux"
+force = "yes"
+
+[[step]]
+use = "update_pointing"
+
+[[step]]
+use = "normalise_exposure"
+"""
