@@ -7,25 +7,45 @@ import re
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Protocol
 
 from astropy.io import fits
 from astropy.time import Time
 from erfa import ErfaWarning
 
 from aia_ccdproc.errors import HeaderError
-from aia_ccdproc.settings import StepSettings
 
 __all__ = [
+    "KEYWORD",
     "add_history",
     "add_step_history",
     "any_year",
+    "as_number",
+    "as_text",
     "is_empty",
     "number",
     "observation_time",
     "parse_time",
     "printable",
 ]
+
+#: How the keyword of a header is written: upper case, with digits, hyphens and underscores.
+KEYWORD = re.compile(r"[A-Z][A-Z0-9_-]*$", re.ASCII)
+_INTEGER = re.compile(r"[+-]?(\d{1,64}|0[xX][0-9a-fA-F]{1,64})$", re.ASCII)
+_DECIMAL = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$", re.ASCII)
+
+
+class Described(Protocol):
+    """What can be said on one line: the settings of a step."""
+
+    def describe(self) -> str:
+        """Say it.
+
+        Returns
+        -------
+        str
+            The line.
+        """
 
 
 def number(header: fits.Header, keyword: str) -> float:
@@ -58,6 +78,53 @@ def number(header: fits.Header, keyword: str) -> float:
     else:
         said = f"is {value!r}"
     raise HeaderError(f"{keyword} {said}; a finite number is needed")
+
+
+def as_number(value: object) -> int | float | None:
+    """Take the value of a card as a number, also where the header holds it as a text.
+
+    Parameters
+    ----------
+    value : object
+        What the header gives: ``171``, ``171.0``, ``"171"``, ``"0x40000000"``.
+
+    Returns
+    -------
+    int, float or None
+        The number, an integer where it is whole; None for what is no finite number.
+    """
+    if isinstance(value, str):
+        text = value.strip()
+        if _INTEGER.match(text):
+            return int(text, 16 if "x" in text.lower() else 10)
+        value = float(text) if _DECIMAL.match(text) else None
+    if isinstance(value, int):
+        return None if isinstance(value, bool) else value
+    if not isinstance(value, float) or not math.isfinite(value):
+        return None
+    return int(value) if value.is_integer() else value
+
+
+def as_text(value: object) -> str:
+    """Take the value of a card as a text.
+
+    Parameters
+    ----------
+    value : object
+        What the header gives.
+
+    Returns
+    -------
+    str
+        Texts without the blanks around them, whole numbers without a decimal point, T and F for the logical values;
+        nothing for a card without a value.
+    """
+    if is_empty(value):
+        return ""
+    if isinstance(value, bool):
+        return "T" if value else "F"
+    whole = None if isinstance(value, str) else as_number(value)
+    return str(value if whole is None else whole).strip()
 
 
 def is_empty(value: object) -> bool:
@@ -105,7 +172,7 @@ def printable(text: str) -> str:
     return "".join(c if " " <= c <= "~" else " " if c.isspace() else "?" for c in text)
 
 
-def add_step_history(header: fits.Header, step: str, plugin: str, settings: StepSettings) -> None:
+def add_step_history(header: fits.Header, step: str, plugin: str, settings: Described) -> None:
     """Add the HISTORY line of a step: what was done, by whom, with which settings.
 
     Parameters

@@ -22,8 +22,16 @@ from pydantic import (
 )
 
 from aia_ccdproc.errors import SettingsError, choices
+from aia_ccdproc.naming import NamePattern
 
-__all__ = ["ExposureSettings", "PointingSettings", "RecipeFile", "RegistrationSettings", "StepSettings"]
+__all__ = [
+    "ExposureSettings",
+    "OutputSettings",
+    "PointingSettings",
+    "RecipeFile",
+    "RegistrationSettings",
+    "StepSettings",
+]
 
 #: Words that name a source of pointing records and not a table's path.
 POINTING_SOURCES = ("auto", "cache", "jsoc")
@@ -280,3 +288,34 @@ class RegistrationSettings(StepSettings):
 
 class ExposureSettings(StepSettings):
     """Settings of ``normalize_exposure``: there are none."""
+
+
+class OutputSettings(StepSettings):
+    """A recipe's ``[output]``: how the files that it makes are named and written."""
+
+    name: str = Field(
+        default="{stem}_lev1p5.fits",
+        description="Name of an output below the output folder: {stem} is the input's name, {WAVELNTH:04d} and "
+        "{T_OBS:%Y%m%dT%H%M%S} are keywords of its header; / makes folders.",
+    )
+    compression: Literal["none", "rice", "lossless"] = Field(
+        default="none",
+        description="Tile compression: none, rice (values are rounded to a 16th of the noise), or lossless.",
+    )
+    overwrite: bool = Field(default=False, description="Replace outputs that are there already.")
+
+    @field_validator("name")
+    @classmethod
+    def _a_pattern(cls, value: str) -> str:
+        return NamePattern(value).pattern
+
+    @property
+    def pattern(self) -> NamePattern:
+        """The name, as what can be filled in.
+
+        Returns
+        -------
+        `~aia_ccdproc.naming.NamePattern`
+            The pattern.
+        """
+        return NamePattern(self.name)
