@@ -21,7 +21,7 @@ from astropy.io import fits
 from aia_ccdproc.errors import HeaderError, SettingsError, WriteError, choices
 from aia_ccdproc.keywords import KEYWORD, any_year, as_number, as_text, is_empty, parse_time
 
-__all__ = ["NamePattern", "stem"]
+__all__ = ["NamePattern", "is_fits_name", "stem"]
 
 _FITS_NAME = re.compile(r"\.(fits?|fts)(\.(gz|fz))?$", re.IGNORECASE)
 #: The endings that `aia_ccdproc.write` knows.
@@ -168,6 +168,22 @@ def stem(path: str | os.PathLike[str]) -> str:
         ``aia_94``.
     """
     return _FITS_NAME.sub("", Path(path).name)
+
+
+def is_fits_name(path: str | os.PathLike[str]) -> bool:
+    """Tell whether a file is a FITS file by its name.
+
+    Parameters
+    ----------
+    path : str or path-like
+        The file.
+
+    Returns
+    -------
+    bool
+        Whether it ends as FITS files do, packed ones too.
+    """
+    return _FITS_NAME.search(Path(path).name) is not None
 
 
 def _example(part: str | _Field) -> str:

@@ -72,15 +72,20 @@ def test_one_bad_file_among_good_ones_returns_1_and_the_others_are_written(
 def test_run_refuses_to_overwrite_unless_told(tmp_path: Path, level1: Path, recipe: Path, capsys) -> None:
     command = ["run", str(level1), "-r", str(recipe), "-o", str(tmp_path / "out")]
     assert main(command) == 0
-    assert main(command) == 1
-    assert "is there already" in capsys.readouterr().out
-    assert main([*command, "--overwrite", "--compression", "lossless"]) == 0
+    assert main(command) == 0
+    assert "0 done, 1 unchanged, 0 failed" in capsys.readouterr().out
+    assert main([*command, "--compression", "lossless"]) == 1
+    assert "is there already, made from another recipe" in capsys.readouterr().out
+    assert main([*command, "--compression", "lossless", "--overwrite"]) == 0
 
 
 def test_colliding_names_return_2_before_anything_is_written(
     tmp_path: Path, level1: Path, recipe: Path, capsys
 ) -> None:
-    assert main(["run", str(level1), str(level1), "-r", str(recipe), "-o", str(tmp_path / "out")]) == 2
+    other = tmp_path / "other" / level1.name
+    other.parent.mkdir()
+    other.write_bytes(level1.read_bytes())
+    assert main(["run", str(level1), str(other), "-r", str(recipe), "-o", str(tmp_path / "out")]) == 2
     assert "WriteError" in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
 

@@ -6,12 +6,12 @@ import importlib
 import os
 import subprocess
 import sys
-import textwrap
 import warnings
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from distributions import put_distribution
 from scenes import small_exposure
 
 from aia_ccdproc import PluginError, PluginWarning, hookspecs
@@ -23,16 +23,11 @@ HOOKS = [name for name in vars(hookspecs) if name.startswith("prep_")]
 
 @pytest.fixture
 def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Path]:
-    """Put a distribution on the path that was never built: a module, and metadata with its entry point."""
+    """Put a distribution on the path that was never built."""
     monkeypatch.syspath_prepend(str(tmp_path))
 
-    def put(distribution: str, code: str, *, entry: str = "it", version: str = "1.2") -> Path:
-        module = distribution.replace("-", "_")
-        (tmp_path / f"{module}.py").write_text(textwrap.dedent(code))
-        info = tmp_path / f"{module}-{version}.dist-info"
-        info.mkdir()
-        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {distribution}\nVersion: {version}\n")
-        (info / "entry_points.txt").write_text(f"[aia_ccdproc]\n{entry} = {module}\n")
+    def put(distribution: str, code: str, **options: str) -> Path:
+        module = put_distribution(tmp_path, distribution, code, **options)
         importlib.invalidate_caches()
         monkeypatch.delitem(sys.modules, module, raising=False)
         return tmp_path

@@ -185,7 +185,7 @@ class PointingCache:
         records.meta = {"fetched": fetched.utc.isot, "digest": PointingTable(records).digest}
         self.folder.mkdir(parents=True, exist_ok=True)
         with replacing(self.path(month)) as temporary:
-            ascii_tables.write(records, temporary, format="ecsv")
+            ascii_tables.write(records, temporary, format="ecsv", overwrite=True)
 
     def clear(self) -> int:
         """Remove all months, and what a killed process may have left.

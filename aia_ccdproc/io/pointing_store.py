@@ -106,7 +106,7 @@ def write_table(
         records.meta = {"series": SERIES, "server": server_name(server), "fetched": Time.now().utc.isot}
     try:
         with replacing(path) as temporary:
-            ascii_tables.write(records, temporary, format="csv" if is_csv else "ecsv")
+            ascii_tables.write(records, temporary, format="csv" if is_csv else "ecsv", overwrite=True)
     except OSError as error:
         raise WriteError(f"{path}: cannot be written ({error.strerror})") from error
     return f"wrote {len(records)} records of {SERIES} to {path}"

@@ -1,0 +1,200 @@
+"""Who takes jobs: worker processes of this machine, or a dask.distributed cluster. Both are asked in the same words."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import pickle
+import signal
+import threading
+from collections.abc import Iterator
+from concurrent.futures import BrokenExecutor, Executor, Future, ProcessPoolExecutor
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+from multiprocessing import connection
+from types import ModuleType
+from typing import Any, Protocol
+
+from aia_ccdproc.batch.plan import Job
+from aia_ccdproc.batch.work import Orders, prep_job
+from aia_ccdproc.errors import PrepError
+from aia_ccdproc.plugins import get_plugin_manager
+from aia_ccdproc.result import FileResult
+from aia_ccdproc.threads import cores
+
+__all__ = ["Crew", "cluster", "worker_processes"]
+
+
+class Crew(Protocol):
+    """Those who take jobs."""
+
+    @property
+    def size(self) -> int:
+        """How many jobs they shall have in hand."""
+
+    def submit(self, job: Job) -> Future[FileResult]:
+        """Hand a job to whoever has time; `~concurrent.futures.BrokenExecutor` if somebody died."""
+
+    def renew(self) -> None:
+        """Replace those who died."""
+
+
+# -- processes -----------------------------------------------------------------------------------
+
+
+@contextmanager
+def worker_processes(count: int, orders: Orders) -> Iterator[Crew]:
+    """Have processes of this machine take jobs.
+
+    Parameters
+    ----------
+    count : int
+        How many. They share the cores there are.
+    orders : `~aia_ccdproc.batch.work.Orders`
+        What holds for all files.
+
+    Yields
+    ------
+    `Crew`
+        The processes. They end with the block, and if this process is killed.
+
+    Raises
+    ------
+    PrepError
+        If the recipe cannot be sent to another process, or none can be started.
+    """
+    others = multiprocessing.active_children()
+    crew = _Processes(count, replace(orders, threads=max(1, cores() // count)))
+    try:
+        yield crew
+    except BaseException:  # nobody waits for the files in hand any more
+        for child in multiprocessing.active_children():
+            if child not in others:
+                child.kill()
+        raise
+    finally:
+        crew.close()
+
+
+class _Processes:
+    def __init__(self, count: int, orders: Orders) -> None:
+        self.size = count
+        self._orders = _pickled(orders)
+        self._context: Any = multiprocessing.get_context(_start_method())
+        if _start_method() == "forkserver":
+            # What all need is imported once, by the server that they are forked from.
+            self._context.set_forkserver_preload(["aia_ccdproc.batch.work", *_plugin_modules()])
+        self._executor = self._start()
+
+    def _start(self) -> Executor:
+        return ProcessPoolExecutor(
+            self.size, mp_context=self._context, initializer=_enter_service, initargs=(dict(os.environ),)
+        )
+
+    def submit(self, job: Job) -> Future[FileResult]:
+        return self._executor.submit(prep_job, job, self._orders)
+
+    def renew(self) -> None:
+        self.close()
+        self._executor = self._start()
+        try:
+            self._executor.submit(os.getpid).result()
+        except BrokenExecutor as error:
+            raise PrepError(
+                "worker processes do not start, or are killed at once. A script that calls run(jobs=...) needs "
+                'if __name__ == "__main__": around the call; jobs=1 works without'
+            ) from error
+
+    def close(self) -> None:
+        self._executor.shutdown(cancel_futures=True)
+
+
+def _start_method() -> str:
+    """Not fork: this process may have threads."""
+    return "forkserver" if "forkserver" in multiprocessing.get_all_start_methods() else "spawn"
+
+
+def _plugin_modules() -> list[str]:
+    return [plugin.__name__ for plugin in get_plugin_manager().get_plugins() if isinstance(plugin, ModuleType)]
+
+
+def _enter_service(environment: dict[str, str]) -> None:
+    """Begin a worker process: whoever started it sees to interrupts, and it ends when that one does."""
+    os.environ.clear()
+    os.environ.update(environment)  # as it is now, not as it was when the server was started
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    threading.Thread(target=_end_with, args=(parent.sentinel,), daemon=True).start()
+
+
+def _end_with(sentinel: int) -> None:
+    connection.wait([sentinel])
+    os._exit(1)
+
+
+# -- a cluster -----------------------------------------------------------------------------------
+
+
+@contextmanager
+def cluster(address: str, orders: Orders) -> Iterator[Crew]:
+    """Have the workers of a dask.distributed cluster take jobs.
+
+    Parameters
+    ----------
+    address : str
+        Address of its scheduler, ``tcp://host:8786``. The workers need this package, and the files under
+        the same paths.
+    orders : `~aia_ccdproc.batch.work.Orders`
+        What holds for all files.
+
+    Yields
+    ------
+    `Crew`
+        The workers. They stay when the block ends.
+
+    Raises
+    ------
+    PrepError
+        If dask.distributed is not installed, no scheduler answers, or the recipe cannot be sent.
+    """
+    try:
+        import distributed
+    except ImportError as error:
+        raise PrepError(
+            'a scheduler needs dask.distributed, which is not installed: pip install "aia-ccdproc[distributed]"'
+        ) from error
+    try:
+        client = distributed.Client(address, set_as_default=False)
+    except (OSError, ValueError, TypeError) as error:
+        raise PrepError(f"no dask scheduler answers at {address!r} ({error})") from error
+    with client:
+        yield _Cluster(client, orders)
+
+
+class _Cluster:
+    def __init__(self, client: Any, orders: Orders) -> None:
+        self._client = client
+        # A process does one file at a time, so all threads of its worker are for that file.
+        self._orders = _pickled(replace(orders, threads=min(client.nthreads().values(), default=1)))
+        self._executor = client.get_executor(pure=False)
+
+    @property
+    def size(self) -> int:
+        return 2 * max(1, len(self._client.nthreads()))  # so that none has to wait for its next file
+
+    def submit(self, job: Job) -> Future[FileResult]:
+        return self._executor.submit(prep_job, job, self._orders)
+
+    def renew(self) -> None:
+        """Leave it to the scheduler, which replaces its workers and tries their jobs elsewhere."""
+
+
+def _pickled(orders: Orders) -> bytes:
+    try:
+        return pickle.dumps(orders)
+    except Exception as error:  # whatever an object in the settings raises
+        raise PrepError(
+            f"the recipe holds something that cannot be sent to another process ({error}); without workers: jobs=1"
+        ) from error

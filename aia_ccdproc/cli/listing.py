@@ -1,0 +1,90 @@
+"""``aia-prep steps`` and ``aia-prep plugins``: what there is."""
+
+from __future__ import annotations
+
+import json
+import warnings
+from typing import Annotated, Any
+
+import typer
+
+from aia_ccdproc.cli.console import console
+
+__all__ = ["plugins", "steps"]
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+def steps(as_json: AsJson = False) -> None:
+    """List the steps, their settings, and who does them."""
+    from aia_ccdproc.plugins import get_plugin_manager
+
+    manager = get_plugin_manager()
+    listed: list[dict[str, Any]] = [
+        {
+            "step": step.name,
+            "summary": step.summary,
+            "takes": "header" if step.takes_header else "image",
+            "before": list(step.place.before),
+            "after": list(step.place.after),
+            "plugins": [str(plugin) for plugin in manager.who_implements(step.hook)],
+            "settings": {
+                name: {"required": s.required, "default": _plain(s.default), "description": s.description}
+                for name, s in step.settings.document().items()
+            },
+        }
+        for step in manager.steps().values()
+    ]
+    if as_json:
+        print(json.dumps({"steps": listed, "resampling_methods": manager.resampling_methods()}, indent=2))
+        return
+    from rich.markup import escape
+
+    out = console()
+    for step in listed:
+        by = escape(", ".join(step["plugins"])) or "nobody"
+        out.print(f"[bold]{step['step']}[/]  {escape(step['summary'])}  [dim]{by}[/]")
+        for name, setting in step["settings"].items():
+            value = "required" if setting["required"] else f"= {json.dumps(setting['default'])}"
+            out.print(f"    [cyan]{name}[/] {escape(value)}  {escape(setting['description'])}")
+
+
+def _plain(value: Any) -> Any:
+    """Make a default fit for JSON, which has no nan."""
+    return "nan" if isinstance(value, float) and value != value else value
+
+
+def plugins(as_json: AsJson = False) -> None:
+    """List the plugins, what they do, and those that could not be loaded."""
+    from rich.markup import escape
+    from rich.table import Table
+
+    from aia_ccdproc.errors import PluginWarning
+    from aia_ccdproc.plugins import get_plugin_manager
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", PluginWarning)  # they are in the list
+        manager = get_plugin_manager()
+    loaded: list[dict[str, Any]] = [
+        {
+            "plugin": plugin.name,
+            "distribution": plugin.distribution,
+            "version": plugin.version,
+            "hooks": manager.hooks_of(plugin),
+        }
+        for plugin in manager.plugins.values()
+    ]
+    broken = [
+        {"plugin": b.name, "distribution": b.distribution, "version": b.version, "reason": b.reason}
+        for b in manager.broken
+    ]
+    if as_json:
+        print(json.dumps({"plugins": loaded, "broken": broken}, indent=2))
+        return
+    table = Table("distribution", "version", "plugin", "hooks")
+    for row in loaded:
+        table.add_row(*map(escape, (row["distribution"], row["version"], row["plugin"], ", ".join(row["hooks"]))))
+    for row in broken:
+        reason = f"not loaded: {row['reason']}"
+        table.add_row(*map(escape, (row["distribution"], row["version"], row["plugin"], reason)), style="red")
+    console().print(table)

@@ -1,0 +1,168 @@
+"""Worker processes: the same results, warnings told, one death costs one file."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from astropy.io import fits
+from distributions import put_distribution
+
+from aia_ccdproc import PrepError, SettingsError, read, run
+from aia_ccdproc.batch import Observer
+from aia_ccdproc.recipe import Recipe
+
+DEADLY = """
+    import os, signal
+    from aia_ccdproc import hookimpl
+
+    @hookimpl
+    def prep_normalize_exposure(ccd, instrument, settings):
+        mark = ccd.header["DATAMARK"]
+        if mark == "deadly" or (mark == "once" and not os.path.exists(ccd.header["WITNESS"])):
+            open(ccd.header.get("WITNESS", os.devnull), "w").close()
+            os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def mark(path: Path, **cards: str) -> None:
+    with fits.open(path, mode="update") as hdus:
+        hdus[1].header.update(cards)
+
+
+@pytest.fixture
+def deadly(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, toml: str) -> Recipe:
+    """A recipe with a step that kills the process at some files; only workers know the plugin that does."""
+    folder = tmp_path / "plugins"
+    folder.mkdir()
+    put_distribution(folder, "deadly", DEADLY)
+    monkeypatch.syspath_prepend(str(folder))
+    importlib.invalidate_caches()
+    return Recipe.from_toml(toml + '[[step]]\nuse = "normalize_exposure"\n')
+
+
+class Watching(Observer):
+    def __init__(self) -> None:
+        self.told: list[object] = []
+
+    def planned(self, files: int) -> None:
+        self.told.append(files)
+
+    def started(self, path: Path) -> None:
+        self.told.append(path)
+
+
+def test_workers_make_what_one_process_makes(tmp_path: Path, files, recipe: Recipe) -> None:
+    alone, together = (run(files, recipe, tmp_path / str(jobs), jobs=jobs) for jobs in (1, 2))
+    assert [result.path for result in together] == files
+    assert [result.status for result in together] == ["done"] * 6
+    for one, other in zip(alone, together, strict=True):
+        assert np.array_equal(read(one.output).data, read(other.output).data, equal_nan=True)
+        assert one.input_hash == other.input_hash
+        assert list(one.seconds) == list(other.seconds) == ["read", "update_pointing", "register", "write"]
+    assert {result.worker for result in alone} == {f"{os.uname().nodename}:{os.getpid()}"}
+    assert len({result.worker for result in together} - {result.worker for result in alone}) in (1, 2)
+    assert all(result.peak_memory > 1e7 for result in together)
+
+
+def test_an_observer_is_told_of_all(tmp_path: Path, files, recipe: Recipe) -> None:
+    for jobs in (1, 2):
+        watch = Watching()
+        run(files, recipe, tmp_path / str(jobs), jobs=jobs, observer=watch)
+        assert watch.told == [6, *files]
+
+
+def test_warnings_of_workers_are_told_with_their_file(tmp_path: Path, files) -> None:
+    (tmp_path / "none.csv").write_text("T_START,T_STOP,A_094_X0\n1999-01-01T00:00:00Z,1999-01-01T03:00:00Z,1\n")
+    keep = '[[step]]\nuse = "update_pointing"\nsource = "none.csv"\non_missing = "keep"'
+    results = run(files[:2], Recipe.from_toml(keep, folder=tmp_path), tmp_path / "out", jobs=2)
+    assert ["pointing of the header kept" in result.warnings[0] for result in results] == [True, True]
+
+
+def test_a_file_at_which_a_worker_dies_twice_fails_and_the_others_are_done(
+    tmp_path: Path, files, deadly: Recipe
+) -> None:
+    for path in files:
+        mark(path, DATAMARK="deadly" if path is files[2] else "good")
+    results = run(files, deadly, tmp_path / "out", jobs=2)
+    assert [result.status for result in results] == ["done"] * 2 + ["failed"] + ["done"] * 3
+    assert results[2].error == "the worker process died at this file, twice: killed, or out of memory"
+    assert len(list((tmp_path / "out").iterdir())) == 5
+
+
+def test_a_file_at_which_a_worker_dies_once_is_done(tmp_path: Path, files, deadly: Recipe) -> None:
+    witness = tmp_path / "witness"
+    for path in files:
+        mark(path, DATAMARK="once" if path is files[2] else "good", WITNESS=str(witness))
+    assert [result.status for result in run(files, deadly, tmp_path / "out", jobs=2)] == ["done"] * 6
+    assert witness.exists()
+
+
+def test_a_recipe_that_cannot_be_sent_is_refused(tmp_path: Path, files) -> None:
+    class Local:
+        colnames = ()
+
+    recipe = Recipe.from_toml('[[step]]\nuse = "update_pointing"\nsource = "cache"')
+    settings = recipe.steps[0].settings.model_copy(update={"source": Local()})
+    broken = Recipe("local", (recipe.steps[0]._replace(settings=settings),))
+    with pytest.raises(PrepError, match=r"cannot be sent to another process .*jobs=1"):
+        run(files, broken, tmp_path / "out", jobs=2)
+
+
+def test_less_than_one_job_is_refused(tmp_path: Path, files, recipe: Recipe) -> None:
+    with pytest.raises(SettingsError, match="jobs = 0"):
+        run(files, recipe, tmp_path / "out", jobs=0)
+
+
+def test_a_script_without_a_guard_is_told_what_it_lacks(tmp_path: Path, files) -> None:
+    script = tmp_path / "script.py"
+    recipe = tmp_path / "recipe.toml"
+    recipe.write_text('[[step]]\nuse = "register"\n')
+    script.write_text(f"import aia_ccdproc\naia_ccdproc.run({str(files[0].parent)!r}, {str(recipe)!r}, 'out', jobs=2)\n")
+    done = subprocess.run([sys.executable, script], capture_output=True, text=True, cwd=tmp_path, check=False)
+    assert done.returncode == 1
+    assert 'if __name__ == "__main__": around the call' in done.stderr
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no SIGKILL")
+def test_workers_end_with_the_process_that_started_them(tmp_path: Path, files, recipe: Recipe, toml: str) -> None:
+    (tmp_path / "recipe.toml").write_text(toml)
+    code = f"""
+        import multiprocessing, sys, time
+        import aia_ccdproc
+        from aia_ccdproc.batch import Observer
+
+        class Waiting(Observer):
+            def finished(self, result):
+                print(*(child.pid for child in multiprocessing.active_children()), flush=True)
+                time.sleep(60)
+
+        if __name__ == "__main__":
+            aia_ccdproc.run({str(files[0].parent)!r}, {str(tmp_path / "recipe.toml")!r}, "out", jobs=2, observer=Waiting())
+    """
+    (tmp_path / "script.py").write_text(textwrap.dedent(code))
+    process = subprocess.Popen([sys.executable, "script.py"], stdout=subprocess.PIPE, text=True, cwd=tmp_path)
+    assert process.stdout is not None
+    workers = [int(pid) for pid in process.stdout.readline().split()]
+    assert workers
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    patience = time.monotonic() + 20
+    while any(_is_alive(pid) for pid in workers) and time.monotonic() < patience:
+        time.sleep(0.05)
+    assert not any(_is_alive(pid) for pid in workers)
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
