@@ -123,8 +123,6 @@ def run(
     started, clock = datetime.now(UTC), time.perf_counter()
     watch = observer or Observer()
     reports = [Path(report)] if isinstance(report, str | os.PathLike) else [Path(one) for one in report]
-    for path in reports:
-        check_report_path(path)
     if quicklook:
         check_quicklook()
     loaded, folder = _with_output(load_recipe(recipe), overwrite, compression), Path(output_dir)
@@ -134,6 +132,8 @@ def run(
     plan = make_plan(find_inputs(files), loaded, folder)
     todo = [each for each in plan if isinstance(each, Job)]
     _prepare_folders(folder, todo)
+    for path in reports:
+        check_report_path(path)
     watch.planned(len(plan))
     results = {each.path: each for each in plan if isinstance(each, FileResult)}
     for result in results.values():
