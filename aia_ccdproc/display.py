@@ -19,15 +19,15 @@ NO_DATA = (32, 48, 64)
 _PERCENTILES = (0.5, 99.8)
 #: Samples of a block along each axis, at least: they average the noise out, and the rest need not be read.
 _SAMPLES = 6
-#: How far a channel's stretch is from linear: asinh of the brightness times this. SSW's aia_intscale shows the corona by
-#: its square root (94, 171) or logarithm, and the photosphere as it is.
+#: How far a channel's stretch is from linear: asinh of the brightness times this. SSW's aia_intscale shows the
+#: corona by its square root (94, 171) or logarithm, and the photosphere as it is.
 _SOFTENING = {94: 20.0, 171: 20.0, 1600: 3.0, 1700: 0.0, 4500: 0.0, 6173: 0.0}
 _CORONA = 40.0
 #: Units of quantities that have a sign: magnetic field and velocity.
 _SIGNED = frozenset(["gauss", "g", "mx/cm^2", "m/s", "m / s", "cm/s", "km/s"])
 
-# SSW's aia_lct (P. Boerner) makes AIA's colours of ramps: a square root, a line, a square, a mean of these, and the red,
-# green and blue of IDL's colour table 3, "red temperature", which rise one after the other.
+# SSW's aia_lct (P. Boerner) makes AIA's colours of ramps: a square root, a line, a square, a mean of these, and the
+# red, green and blue of IDL's colour table 3, "red temperature", which rise one after the other.
 _LEVELS = np.linspace(0, 1, 256)
 _ROOT, _LINE, _SQUARE = np.sqrt(_LEVELS), _LEVELS, _LEVELS**2
 _MEAN = (_ROOT + _SQUARE / 2) / 1.5
@@ -103,10 +103,11 @@ def block_mean(ccd: CCDData, size: int) -> np.ndarray:
     """
     longest = max(ccd.shape)
     step = max(1, longest // (_SAMPLES * size))
-    values = ccd.data[::step, ::step].astype(np.float32)
+    lattice = (slice(step // 2, None, step),) * 2
+    values = ccd.data[lattice].astype(np.float32)
     valid = np.isfinite(values)
     if ccd.mask is not None:
-        valid &= ~np.broadcast_to(np.asarray(ccd.mask, dtype=bool), ccd.shape)[::step, ::step]
+        valid &= ~np.broadcast_to(np.asarray(ccd.mask, dtype=bool), ccd.shape)[lattice]
     if not valid.all():
         values[~valid] = 0
     else:

@@ -83,7 +83,7 @@ def check_quicklook() -> None:
         If matplotlib is not installed.
     """
     try:
-        import matplotlib.figure
+        import matplotlib.figure  # noqa: F401  and have it find its fonts once, not in every worker
     except ImportError:
         raise PrepError(
             "quick-look pictures are drawn by matplotlib, which is not installed: pip install aia-ccdproc[plot]"
@@ -180,8 +180,8 @@ def limb_pixels(wcs: WCS, radius: float) -> tuple[np.ndarray, np.ndarray]:
 
     Returns
     -------
-    columns, rows : `~numpy.ndarray`
-        Pixels from 0, all the way round.
+    tuple of `~numpy.ndarray`
+        Columns and rows, pixels from 0, all the way round.
     """
     angle, position = math.radians(radius / 3600), np.linspace(0, 2 * np.pi, 721)
     longitude = np.arctan2(math.sin(angle) * np.cos(position), math.cos(angle))

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Sequence
 from pathlib import Path
 
 from aia_ccdproc.errors import SettingsError, WriteError
 from aia_ccdproc.io.atomic import replacing
-from aia_ccdproc.report.data import render_json
+from aia_ccdproc.report.data import report_data
 from aia_ccdproc.report.page import render_page
 from aia_ccdproc.result import BatchInfo, FileResult
 
 __all__ = ["check_report_path", "write_report"]
 
-_RENDER = {".json": render_json, ".html": render_page, ".htm": render_page}
+
+def _render_json(info: BatchInfo, results: Sequence[FileResult]) -> str:
+    return json.dumps(report_data(info, results), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+_RENDER = {".json": _render_json, ".html": render_page, ".htm": render_page}
 
 
 def check_report_path(path: str | os.PathLike[str]) -> Path:
@@ -39,7 +45,9 @@ def check_report_path(path: str | os.PathLike[str]) -> Path:
     """
     target = Path(path)
     if target.suffix.lower() not in _RENDER:
-        raise SettingsError(f"report {target}: the ending {target.suffix!r} is not known; there are: .json, .html, .htm")
+        raise SettingsError(
+            f"report {target}: the ending {target.suffix!r} is not known; there are: .json, .html, .htm"
+        )
     if target.is_dir():
         raise WriteError(f"report {target}: is a folder; name a file in it")
     if not target.parent.is_dir():

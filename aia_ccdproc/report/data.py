@@ -1,9 +1,8 @@
-"""A batch in numbers, and as JSON."""
+"""A batch in numbers, and for JSON."""
 
 from __future__ import annotations
 
 import datetime
-import json
 import math
 import statistics
 from collections import Counter
@@ -12,7 +11,7 @@ from typing import Any, get_args
 
 from aia_ccdproc.result import BatchInfo, FileResult, Status
 
-__all__ = ["SCHEMA", "STATUSES", "median_seconds", "render_json", "report_data", "status_totals", "utc_text"]
+__all__ = ["SCHEMA", "STATUSES", "median_seconds", "report_data", "status_totals", "utc_text"]
 
 #: Number of the schema; it changes when a key is taken away or comes to mean something else.
 SCHEMA = 1
@@ -127,21 +126,3 @@ def utc_text(time: datetime.datetime) -> str:
 
 def _finite(value: float) -> float | None:
     return value if math.isfinite(value) else None
-
-
-def render_json(info: BatchInfo, results: Sequence[FileResult]) -> str:
-    """Write a batch as JSON.
-
-    Parameters
-    ----------
-    info : `~aia_ccdproc.result.BatchInfo`
-        What is true of the batch.
-    results : sequence of `~aia_ccdproc.result.FileResult`
-        What became of each file.
-
-    Returns
-    -------
-    str
-        The text.
-    """
-    return json.dumps(report_data(info, results), indent=1, ensure_ascii=False, allow_nan=False) + "\n"

@@ -92,7 +92,9 @@ def _files(count: int) -> str:
 def _figures(info: BatchInfo, totals: Mapping[str, int], medians: Mapping[str, float]) -> str:
     """Lay out the numbers that are looked for first."""
     rate = totals["done"] / info.seconds if info.seconds > 0 else 0.0
-    shown = [(status, str(totals[status]), status if totals[status] else "none") for status in STATUSES]
+    shown: list[tuple[str, str, str]] = [
+        (status, str(totals[status]), status if totals[status] else "none") for status in STATUSES
+    ]
     shown += [("in all", _duration(info.seconds), ""), ("files per second", f"{rate:.3g}", "")]
     if medians:
         slowest = max(medians, key=lambda part: medians[part])
@@ -130,7 +132,8 @@ def _bar(values: Mapping[str, float], whole: float, colours: Mapping[str, str], 
             pieces.append(f'<rect class="{colours[name]}" {place}><title>{escape(text)}</title></rect>')
             start += value * scale
     said = escape(", ".join(f"{name} {value:.3g} {unit}" for name, value in values.items()))
-    return f'<svg class="bar" viewBox="0 0 100 10" preserveAspectRatio="none" role="img" aria-label="{said}">{"".join(pieces)}</svg>'
+    frame = 'class="bar" viewBox="0 0 100 10" preserveAspectRatio="none" role="img"'
+    return f'<svg {frame} aria-label="{said}">{"".join(pieces)}</svg>'
 
 
 def _step(step: tuple[str, str, str | None]) -> str:
