@@ -32,6 +32,7 @@ __all__ = [
     "plate_scale",
     "position_cards",
     "roll_angle",
+    "set_unit",
     "wcs_from_header",
     "with_header",
     "without_wcs",
@@ -306,6 +307,21 @@ def with_header(ccd: CCDData, header: fits.Header) -> CCDData:
         header=header,
         wcs=wcs_from_header(header),
     )
+
+
+def set_unit(header: fits.Header, unit: u.UnitBase) -> None:
+    """Have a header say the unit of its pixels, where it says one.
+
+    Parameters
+    ----------
+    header : `~astropy.io.fits.Header`
+        The header; changed in place.
+    unit : `~astropy.units.UnitBase`
+        Unit of the pixels.
+    """
+    for keyword in ("BUNIT", "PIXLUNIT"):
+        if keyword in header:
+            header[keyword] = unit.to_string()
 
 
 def plate_scale(header: fits.Header) -> float:

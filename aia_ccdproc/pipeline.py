@@ -2,29 +2,84 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import functools
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 from astropy.io import fits
 from astropy.nddata import CCDData
 
+from aia_ccdproc.ccdproc_steps import PREFIX, ccdproc_steps, run_ccdproc
 from aia_ccdproc.chain import Step
-from aia_ccdproc.errors import PluginError, choices
+from aia_ccdproc.errors import PluginError, PrepError, choices
 from aia_ccdproc.header import complete_header, with_header
+from aia_ccdproc.instrument import Instrument
 from aia_ccdproc.keywords import add_step_history
 from aia_ccdproc.plugins import Plugin, PrepPluginManager, get_plugin_manager
+from aia_ccdproc.selection import Selection
 from aia_ccdproc.settings import StepSettings
 
-__all__ = ["Pipeline", "RecipeStep"]
+__all__ = ["Pipeline", "RecipeStep", "Variant"]
+
+
+class Variant(NamedTuple):
+    """Other settings of a step, for some images."""
+
+    where: Selection
+    """The images."""
+    settings: StepSettings | None
+    """All of their settings; None: the step is left out."""
 
 
 class RecipeStep(NamedTuple):
-    """A step of a recipe: which, how, and by whom if that was said."""
+    """A step of a recipe: which, how, by whom if that was said, and for which images."""
 
     use: str
     settings: StepSettings
     plugin: str | None = None
+    only: Selection = Selection()
+    """The images that the step is run on."""
+    when: tuple[Variant, ...] = ()
+    """Where the settings are others: the first that fits counts."""
+
+    def settings_for(self, header: fits.Header, instrument: str) -> StepSettings | None:
+        """Give the settings for an image.
+
+        Parameters
+        ----------
+        header : `~astropy.io.fits.Header`
+            Complete header of the image before the first step.
+        instrument : str
+            Name of its instrument.
+
+        Returns
+        -------
+        `~aia_ccdproc.settings.StepSettings` or None
+            The settings; None if the step is left out for this image.
+        """
+        if self.only.why_not(header, instrument):
+            return None
+        for variant in self.when:
+            if not variant.where.why_not(header, instrument):
+                return variant.settings
+        return self.settings
+
+    def describe(self) -> list[Any]:
+        """Write what the step does, as the recipe's digest needs it.
+
+        Returns
+        -------
+        list
+            Of what JSON can hold.
+        """
+        said: list[Any] = [self.use, self.plugin, self.settings.describe()]
+        if self.only or self.when:
+            other = [(where.describe(), settings and settings.describe()) for where, settings in self.when]
+            said.append([self.only.describe(), other])
+        return said
 
 
 class Pipeline:
@@ -45,13 +100,15 @@ class Pipeline:
 
     def __init__(self, steps: Iterable[RecipeStep], manager: PrepPluginManager | None = None) -> None:
         self._manager = manager or get_plugin_manager()
-        known = self._manager.steps()
-        self.steps: list[tuple[Step, RecipeStep]] = []
-        for planned in steps:
-            if planned.use not in known:
-                raise PluginError(f"unknown step {planned.use!r}; {choices(planned.use, known)}")
-            self.steps.append((known[planned.use], planned))
         self._cards = dict(getattr(steps, "cards", {}))
+        self.steps = [(self._find(planned.use), planned) for planned in steps]
+        self._labels = _labels(step.name for step, _ in self.steps)
+
+    def _find(self, use: str) -> Step:
+        known = ccdproc_steps() if use.startswith(PREFIX) else self._manager.steps()
+        if use not in known:
+            raise PluginError(f"unknown step {use!r}; {choices(use, known)}")
+        return known[use]
 
     def before_batch(self, headers: Sequence[fits.Header]) -> None:
         """Have plugins fetch at once what the steps will need for a batch of files.
@@ -59,18 +116,37 @@ class Pipeline:
         Parameters
         ----------
         headers : sequence of `~astropy.io.fits.Header`
-            Complete headers of the files.
+            Complete headers of the files. They are read when a plugin asks for them: those of the images that a step
+            will be run on, with the settings that they have.
         """
         for step, planned in self.steps:
-            self._manager.before_batch(step.name, headers, planned.settings)
+            if step.name.startswith(PREFIX):
+                continue
+            if not planned.only and not planned.when:
+                self._manager.before_batch(step.name, headers, planned.settings)
+                continue
+            for settings in (planned.settings, *(variant.settings for variant in planned.when)):
+                if settings is not None:
+                    share = _Share(headers, functools.partial(self._is_for, planned, settings))
+                    self._manager.before_batch(step.name, share, settings)
 
-    def __call__(self, ccd: CCDData) -> CCDData:
+    def _is_for(self, planned: RecipeStep, settings: StepSettings, header: fits.Header) -> bool:
+        try:
+            instrument = self._manager.identify(header)
+        except PrepError:  # this file will say so itself
+            return False
+        return planned.settings_for(header, instrument.name) is settings
+
+    def __call__(self, ccd: CCDData, *, seconds: dict[str, float] | None = None) -> CCDData:
         """Run the steps on an image.
 
         Parameters
         ----------
         ccd : `~astropy.nddata.CCDData`
             The image, shape ``(ny, nx)``; not changed.
+        seconds : dict of str to float, optional
+            To what it holds, the wall seconds of every step that is run are added, under its name; of the same step
+            for the second time, under ``"name (2)"``.
 
         Returns
         -------
@@ -83,26 +159,67 @@ class Pipeline:
             Whatever a step raises.
         """
         with self._manager.in_use():
-            result = self._run(ccd)
+            result = self._run(ccd, {} if seconds is None else seconds)
         if np.may_share_memory(result.data, ccd.data):  # header hooks alone leave the pixels where they are
             result = result.copy()
         result.header.update(self._cards)
         return result
 
-    def _run(self, ccd: CCDData) -> CCDData:
-        instrument = self._manager.identify(complete_header(ccd))
+    def _run(self, ccd: CCDData, seconds: dict[str, float]) -> CCDData:
+        given = complete_header(ccd)
+        instrument = self._manager.identify(given)
         result = ccd
-        for step, planned in self.steps:
-            common: dict[str, Any] = {"instrument": instrument, "settings": planned.settings, "plugin": planned.plugin}
-            if step.takes_header:
-                header, answered = self._manager.call_step(step, header=complete_header(result), **common)
-                _refuse_other(header, fits.Header, step, answered)
-                result = with_header(result, header)
-            else:
-                result, answered = self._manager.call_step(step, ccd=result, **common)
-                _refuse_other(result, CCDData, step, answered)
-            result = _logged(result, ccd, step.name, answered, planned.settings)
+        for (step, planned), label in zip(self.steps, self._labels, strict=True):
+            settings = planned.settings_for(given, instrument.name)
+            if settings is None:
+                continue
+            start = time.perf_counter()
+            result, by = self._do(step, result, instrument, settings, planned.plugin)
+            result = _logged(result, ccd, step.name, by, settings)
+            seconds[label] = seconds.get(label, 0.0) + time.perf_counter() - start
         return result
+
+    def _do(
+        self, step: Step, ccd: CCDData, instrument: Instrument, settings: StepSettings, plugin: str | None
+    ) -> tuple[CCDData, str]:
+        """Run a step, and tell who did it."""
+        if step.name.startswith(PREFIX):
+            return run_ccdproc(step.name, ccd, settings)
+        common: dict[str, Any] = {"instrument": instrument, "settings": settings, "plugin": plugin}
+        if step.takes_header:
+            header, answered = self._manager.call_step(step, header=complete_header(ccd), **common)
+            _refuse_other(header, fits.Header, step, answered)
+            return with_header(ccd, header), str(answered)
+        result, answered = self._manager.call_step(step, ccd=ccd, **common)
+        _refuse_other(result, CCDData, step, answered)
+        return result, str(answered)
+
+
+class _Share(Sequence[fits.Header]):
+    """Those of a batch's headers that are meant, found when they are asked for."""
+
+    def __init__(self, headers: Sequence[fits.Header], meant: Callable[[fits.Header], bool]) -> None:
+        self._headers = headers
+        self._meant = meant
+
+    @functools.cached_property
+    def _found(self) -> list[fits.Header]:
+        return [header for header in self._headers if self._meant(header)]
+
+    def __getitem__(self, index: Any) -> Any:
+        return self._found[index]
+
+    def __len__(self) -> int:
+        return len(self._found)
+
+
+def _labels(names: Iterable[str]) -> list[str]:
+    count: Counter[str] = Counter()
+    labels = []
+    for name in names:
+        count[name] += 1
+        labels.append(name if count[name] == 1 else f"{name} ({count[name]})")
+    return labels
 
 
 def _refuse_other(result: object, wanted: type, step: Step, answered: Plugin) -> None:
@@ -110,8 +227,8 @@ def _refuse_other(result: object, wanted: type, step: Step, answered: Plugin) ->
         raise PluginError(f"{step.name} of {answered} returned a {type(result).__name__}, not a {wanted.__name__}")
 
 
-def _logged(result: CCDData, given: CCDData, step: str, answered: Plugin, settings: StepSettings) -> CCDData:
+def _logged(result: CCDData, given: CCDData, step: str, by: str, settings: StepSettings) -> CCDData:
     if result.header is given.header:  # a step that had nothing to do may hand its input through
         result = with_header(result, given.header.copy())
-    add_step_history(result.header, step, str(answered), settings)
+    add_step_history(result.header, step, by, settings)
     return result

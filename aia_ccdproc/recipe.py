@@ -11,15 +11,18 @@ import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from aia_ccdproc.errors import Fault, RecipeError, choices
+from aia_ccdproc.errors import Fault, InstrumentError, RecipeError, choices
 from aia_ccdproc.keywords import printable
 from aia_ccdproc.pipeline import Pipeline, RecipeStep
 from aia_ccdproc.plugins import PrepPluginManager, get_plugin_manager
 from aia_ccdproc.recipe_check import RecipeCheck
+from aia_ccdproc.selection import Selection
+from aia_ccdproc.settings import OutputSettings
 
 if TYPE_CHECKING:
+    from astropy.io import fits
     from astropy.nddata import CCDData
 
 __all__ = ["Recipe", "builtin_recipes", "load_recipe", "prep", "recipe_template"]
@@ -37,11 +40,17 @@ class Recipe:  # numpydoc ignore=PR02
         The steps, in order.
     description : str
         What it is for.
+    select : `~aia_ccdproc.selection.Selection`
+        The images that it is for, by their headers; by default all.
+    output : `~aia_ccdproc.settings.OutputSettings`
+        How the files that it makes are named and written.
     """
 
     name: str
     steps: tuple[RecipeStep, ...]
     description: str = ""
+    select: Selection = Selection()
+    output: OutputSettings = OutputSettings()
 
     def __iter__(self) -> Iterator[RecipeStep]:
         return iter(self.steps)
@@ -50,15 +59,37 @@ class Recipe:  # numpydoc ignore=PR02
     def digest(self) -> str:
         """The first 16 hexadecimal digits of the SHA-256 of what the recipe does.
 
-        Neither its name nor the folders of the files that it names count.
+        Neither its name, nor the folders of the files that it names, nor which images it is for count.
 
         Returns
         -------
         str
             The digest.
         """
-        content = [(step.use, step.plugin, step.settings.describe()) for step in self.steps]
+        content: list[Any] = [step.describe() for step in self.steps]
+        if self.output.compression != "none":
+            content.append(["output", self.output.compression])
         return hashlib.sha256(json.dumps(content).encode()).hexdigest()[:16]
+
+    def why_not(self, header: fits.Header) -> str:
+        """Say why the recipe is not for an image.
+
+        Parameters
+        ----------
+        header : `~astropy.io.fits.Header`
+            Complete header of the image.
+
+        Returns
+        -------
+        str
+            The condition of ``[select]`` that it does not meet; nothing if it meets all.
+        """
+        if not self.select.asks_instrument:
+            return self.select.why_not(header)
+        try:
+            return self.select.why_not(header, get_plugin_manager().identify(header).name)
+        except InstrumentError as error:
+            return str(error)
 
     @property
     def cards(self) -> dict[str, tuple[str, str]]:
@@ -101,11 +132,11 @@ class Recipe:  # numpydoc ignore=PR02
             content = tomllib.loads(text)
         except tomllib.TOMLDecodeError as error:
             raise RecipeError(name, [Fault("TOML", str(error))]) from error
-        check = RecipeCheck(text, get_plugin_manager(), folder)
-        steps = check.steps(content)
+        check = RecipeCheck(text, content, get_plugin_manager(), folder)
         if check.faults:
             raise RecipeError(name, check.faults)
-        return cls(content.get("name", Path(name).stem), steps, content.get("description", ""))
+        called, description = content.get("name", Path(name).stem), content.get("description", "")
+        return cls(called, check.steps, description, check.select, check.output)
 
 
 def builtin_recipes() -> dict[str, str]:
@@ -154,7 +185,7 @@ def load_recipe(name_or_path: str | os.PathLike[str] | Recipe) -> Recipe:
         ) from None
     except (OSError, UnicodeDecodeError) as error:
         raise RecipeError(name, [Fault("recipe", f"cannot be read ({error})")]) from error
-    return Recipe.from_toml(text, name=name, folder=path.parent)
+    return Recipe.from_toml(text, name=name, folder=path.absolute().parent)
 
 
 def prep(ccd: CCDData, recipe: str | os.PathLike[str] | Recipe = "level1.5") -> CCDData:

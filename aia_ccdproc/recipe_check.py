@@ -3,42 +3,20 @@
 from __future__ import annotations
 
 import os
-import re
 from typing import Any
 
-from pydantic import ValidationError
-
 from aia_ccdproc.chain import Step
-from aia_ccdproc.errors import Fault, PluginError, choices
+from aia_ccdproc.errors import Fault, choices
 from aia_ccdproc.pipeline import RecipeStep
 from aia_ccdproc.plugins import PrepPluginManager
+from aia_ccdproc.recipe_lines import RecipeFaults
+from aia_ccdproc.selection import Selection
+from aia_ccdproc.settings import OutputSettings
+from aia_ccdproc.step_check import StepCheck, checked_selection, checked_settings
 
 __all__ = ["RecipeCheck"]
 
-_TOP_LEVEL = ("name", "description", "step")
-_OF_EVERY_STEP = ("use", "plugin")
-
-
-class _Lines:
-    """Finds the line of a recipe on which a key stands. tomllib does not tell."""
-
-    def __init__(self, text: str) -> None:
-        self._lines = text.splitlines()
-        self._steps = [i for i, line in enumerate(self._lines) if re.match(r"\s*\[\[\s*step\s*\]\]", line)]
-
-    def of(self, step: int | None, key: str | None = None) -> int:
-        """Give the line of a step's key, or of a top-level key; 0 if it is not found."""
-        if step is None:
-            first, last = 0, self._steps[0] if self._steps else len(self._lines)
-        elif step < len(self._steps):
-            bounds = [*self._steps, len(self._lines)]
-            first, last = bounds[step], bounds[step + 1]
-        else:
-            return 0
-        for i in range(first, last):
-            if key is not None and re.match(rf"\s*[\"']?{re.escape(key)}[\"']?\s*[=.]", self._lines[i]):
-                return i + 1
-        return 0 if step is None else first + 1
+_TOP_LEVEL = ("name", "description", "select", "output", "step")
 
 
 class RecipeCheck:
@@ -48,18 +26,27 @@ class RecipeCheck:
     ----------
     text : str
         The recipe's TOML.
+    content : dict
+        The same, parsed.
     manager : `~aia_ccdproc.plugins.PrepPluginManager`
         Who knows the steps.
     folder : path-like, optional
         Folder that relative paths start from.
     """
 
-    def __init__(self, text: str, manager: PrepPluginManager, folder: str | os.PathLike[str] | None) -> None:
-        self._found: list[tuple[int, Fault]] = []
-        self._lines = _Lines(text)
-        self._manager = manager
-        self._known = manager.steps()
-        self._context = {"folder": folder, "methods": manager.resampling_methods()}
+    def __init__(
+        self,
+        text: str,
+        content: dict[str, Any],
+        manager: PrepPluginManager,
+        folder: str | os.PathLike[str] | None = None,
+    ) -> None:
+        self._faults = RecipeFaults(text)
+        self._check_top(content)
+        #: What the recipe holds; to be used only if there are no `faults`.
+        self.select = self._select(content)
+        self.output = self._output(content)
+        self.steps = self._steps(content, StepCheck(self._faults, manager, folder))
 
     @property
     def faults(self) -> list[Fault]:
@@ -70,104 +57,46 @@ class RecipeCheck:
         list of `~aia_ccdproc.errors.Fault`
             In the order of the file.
         """
-        return [fault for _, fault in sorted(self._found, key=lambda found: found[0])]
+        return self._faults.in_order()
 
-    def _fault(self, message: str, index: int | None, key: str | None = None, use: str | None = None) -> None:
-        line = self._lines.of(index, key)
-        place = [f"line {line}"] if line else []
-        if index is not None:
-            place.append(f"step {index + 1}" + (f" ({use})" if use else ""))
-        self._found.append((line, Fault(", ".join(place) or "recipe", message)))
-
-    def steps(self, content: dict[str, Any]) -> tuple[RecipeStep, ...]:
-        """Go through what a recipe holds.
-
-        Parameters
-        ----------
-        content : dict
-            The TOML, parsed.
-
-        Returns
-        -------
-        tuple of `~aia_ccdproc.pipeline.RecipeStep`
-            Its steps; to be used only if there are no `faults`.
-        """
+    def _check_top(self, content: dict[str, Any]) -> None:
         for key in content:
             if key not in _TOP_LEVEL:
-                self._fault(f"unknown key {key!r}; {choices(key, _TOP_LEVEL)}", None, key)
+                self._faults.add(f"unknown key {key!r}; {choices(key, _TOP_LEVEL)}", (key,))
         for key in ("name", "description"):
             if not isinstance(content.get(key, ""), str):
-                self._fault(f"{key} should be a string, not {content[key]!r}", None, key)
+                self._faults.add(f"{key} should be a string, not {content[key]!r}", (key,))
+
+    def _select(self, content: dict[str, Any]) -> Selection:
+        return checked_selection(self._faults, content.get("select", {}), ("select",))
+
+    def _output(self, content: dict[str, Any]) -> OutputSettings:
+        table = content.get("output", {})
+        if not isinstance(table, dict):
+            self._faults.add(f"output should be a table, not {table!r}", ("output",))
+            table = {}
+        return checked_settings(self._faults, OutputSettings, table, ("output",)) or OutputSettings()
+
+    def _steps(self, content: dict[str, Any], check: StepCheck) -> tuple[RecipeStep, ...]:
         tables = content.get("step")
         if not isinstance(tables, list) or not tables:
-            self._fault("there is no step; a recipe holds at least one [[step]] table", None, "step")
-            tables = []
-        planned = [self._step(index, table) for index, table in enumerate(tables)]
-        self._order([step.use if step else None for step in planned])
+            self._faults.add("there is no step; a recipe holds at least one [[step]] table", ("step",))
+            return ()
+        planned = [check.step(index, table) for index, table in enumerate(tables)]
+        self._check_order([check.find(step.use) if step else None for step in planned])
         return tuple(step for step in planned if step is not None)
 
-    def _step(self, index: int, table: Any) -> RecipeStep | None:
-        if not isinstance(table, dict):
-            self._fault(f"should be a table, not {table!r}", index)
-            return None
-        use, plugin = table.get("use"), table.get("plugin")
-        if not isinstance(use, str):
-            said = (
-                f"use should be a string, not {use!r}" if "use" in table else 'says not which step to use: use = "..."'
-            )
-            self._fault(said, index, "use")
-            return None
-        if use not in self._known:
-            broken = "; ".join(map(str, self._manager.broken))
-            left_out = f" (not loaded: {broken})" if broken else ""
-            self._fault(f"unknown step {use!r}; {choices(use, self._known)}{left_out}", index, "use")
-            return None
-        step = self._known[use]
-        if plugin is not None:
-            self._plugin(index, step, plugin)
-        values = {key: value for key, value in table.items() if key not in _OF_EVERY_STEP}
-        try:
-            settings = step.settings.model_validate(values, context=self._context)
-        except ValidationError as error:
-            for detail in error.errors():
-                self._setting(index, step, detail)
-            return RecipeStep(use, step.settings.model_construct(), None)
-        return RecipeStep(use, settings, plugin)
-
-    def _plugin(self, index: int, step: Step, plugin: Any) -> None:
-        try:
-            found = self._manager.find(plugin)
-        except PluginError as error:
-            self._fault(str(error), index, "plugin", step.name)
-            return
-        able = self._manager.who_implements(step.hook)
-        if not any(self._manager.plugins[name] in able for name in found):
-            names = list(dict.fromkeys(who.distribution for who in able))
-            self._fault(
-                f"plugin {plugin!r} does not do {step.name}; {choices(plugin, names)}",
-                index,
-                "plugin",
-                step.name,
-            )
-
-    def _setting(self, index: int, step: Step, detail: Any) -> None:
-        key = str(detail["loc"][0]) if detail["loc"] else ""
-        message = step.settings.explain(detail, further=_OF_EVERY_STEP)
-        self._fault(message, index, key, step.name)
-
-    def _order(self, uses: list[str | None]) -> None:
+    def _check_order(self, steps: list[Step | None]) -> None:
         """Refuse what makes no physical sense, a pair of steps at a time."""
-        for index, use in enumerate(uses):
-            if use is None:
+        seen: dict[str, tuple[int, Step]] = {}
+        for index, step in enumerate(steps):
+            if step is None:
                 continue
-            place = self._known[use].place
-            if use in uses[:index] and not place.repeatable:
-                self._fault(f"{use} may run only once; it is step {uses.index(use) + 1} already", index, "use", use)
-            for other in dict.fromkeys(uses[:index]):
-                if other is not None and (other in place.before or use in self._known[other].place.after):
-                    self._fault(
-                        f"{use} must come before {other}, which is step {uses.index(other) + 1}",
-                        index,
-                        "use",
-                        use,
-                    )
+            if step.name in seen and not step.place.repeatable:
+                said = f"{step.name} may run only once; it is step {seen[step.name][0] + 1} already"
+                self._faults.add(said, ("step", index, "use"), step.name)
+            for other, (earlier, before) in seen.items():
+                if other in step.place.before or step.name in before.place.after:
+                    said = f"{step.name} must come before {other}, which is step {earlier + 1}"
+                    self._faults.add(said, ("step", index, "use"), step.name)
+            seen.setdefault(step.name, (index, step))

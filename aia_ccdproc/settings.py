@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import os
 import re
+from collections.abc import Iterator
 from enum import Enum
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple, Self
@@ -137,8 +138,11 @@ class StepSettings(BaseModel):
             ``"method=bicubic, conserve=brightness"``; a path is given by its name alone, so that
             the line does not depend on where a file lies, and data by the name of its type.
         """
-        parts = [f"{name}={_describe(value)}" for name, value in self if value is not None]
-        return ", ".join(parts)
+        return ", ".join(f"{name}={_describe(value)}" for name, value in self._said())
+
+    def _said(self) -> Iterator[tuple[str, Any]]:
+        """Give the settings that are worth a word."""
+        return ((name, value) for name, value in self if value is not None)
 
 
 def _describe(value: Any) -> str:

@@ -8,7 +8,7 @@ from astropy import units as u
 from astropy.nddata import CCDData
 
 from aia_ccdproc.errors import HeaderError, StateError
-from aia_ccdproc.header import fits_header
+from aia_ccdproc.header import fits_header, set_unit
 from aia_ccdproc.hookspecs import hookimpl
 from aia_ccdproc.instrument import Instrument
 from aia_ccdproc.io.statistics import without_statistics
@@ -57,9 +57,7 @@ def normalize_exposure(ccd: CCDData, *, add_keyword: AddKeyword = True) -> CCDDa
     gain = u.Quantity(1 / exposure, 1 / u.s, dtype=np.result_type(ccd.data.dtype, np.float32))
     result = ccdproc.gain_correct(ccd, gain, add_keyword=None)
     result.header = without_statistics(header)
-    for keyword in ("BUNIT", "PIXLUNIT"):
-        if keyword in result.header:
-            result.header[keyword] = result.unit.to_string()
+    set_unit(result.header, result.unit)
     record(result, "normalize_exposure", ExposureSettings(), add_keyword)
     return result
 

@@ -1,0 +1,158 @@
+"""ccdproc's own steps in a recipe: ``use = "ccdproc.cosmicray_lacosmic"``.
+
+Functions of ccdproc that take a CCDData first and return one, with their arguments checked against the signature.
+Nothing else can be named in a recipe.
+"""
+
+from __future__ import annotations
+
+import functools
+from importlib.metadata import version
+from typing import Any
+
+import ccdproc
+import numpy as np
+from astropy.nddata import CCDData
+
+from aia_ccdproc.ccdproc_settings import UNUSABLE, CcdprocSettings, ccdproc_models, first_sentence
+from aia_ccdproc.chain import Place, Step
+from aia_ccdproc.errors import HeaderError, PluginError, PrepError, SettingsError, StateError
+from aia_ccdproc.header import complete_header, set_unit, with_header
+from aia_ccdproc.io.statistics import without_statistics
+from aia_ccdproc.settings import StepSettings
+
+__all__ = ["PREFIX", "ccdproc_steps", "run_ccdproc", "why_unusable"]
+
+#: What the name of every step of ccdproc starts with.
+PREFIX = "ccdproc."
+
+#: What lives on the pixels of the detector.
+_BEFORE_REGISTRATION = ["ccd_process", "cosmicray_lacosmic", "cosmicray_median", "create_deviation"] + [
+    "flat_correct",
+    "subtract_bias",
+    "subtract_dark",
+    "subtract_overscan",
+]
+#: What makes no sense twice.
+_ONCE = ("ccd_process", "create_deviation", "gain_correct", "subtract_bias", "subtract_dark", "subtract_overscan")
+
+
+@functools.cache
+def ccdproc_steps() -> dict[str, Step]:
+    """List the functions of ccdproc that can stand in a recipe.
+
+    Returns
+    -------
+    dict of str to `~aia_ccdproc.chain.Step`
+        By name, ``ccdproc.<function>``.
+    """
+    return {PREFIX + name: _step(name, settings) for name, settings in ccdproc_models().items()}
+
+
+def _step(name: str, settings: type[CcdprocSettings]) -> Step:
+    before = ("register",) if name in _BEFORE_REGISTRATION else ()
+    return Step(
+        name=PREFIX + name,
+        hook="",
+        takes_header=False,
+        settings=settings,
+        place=Place(before=before, after=(), repeatable=name not in _ONCE),
+        summary=first_sentence(getattr(ccdproc, name).__doc__ or ""),
+    )
+
+
+def why_unusable(use: str) -> str:
+    """Say why a function of ccdproc cannot be a step.
+
+    Parameters
+    ----------
+    use : str
+        ``ccdproc.<function>``.
+
+    Returns
+    -------
+    str
+        The reason, and what to use instead; nothing for what can be a step, or is no function of ccdproc.
+    """
+    return UNUSABLE.get(use.removeprefix(PREFIX), "") if use.startswith(PREFIX) else ""
+
+
+def run_ccdproc(use: str, ccd: CCDData, settings: StepSettings) -> tuple[CCDData, str]:
+    """Run a step of ccdproc.
+
+    Parameters
+    ----------
+    use : str
+        ``ccdproc.<function>``.
+    ccd : `~astropy.nddata.CCDData`
+        The image, shape ``(ny, nx)``; not changed.
+    settings : `~aia_ccdproc.settings.StepSettings`
+        Its settings.
+
+    Returns
+    -------
+    result : `~astropy.nddata.CCDData`
+        New image of the same type of pixels; its header is complete and says its unit.
+    by : str
+        ``"ccdproc 2.5.1"``.
+
+    Raises
+    ------
+    PrepError
+        Whatever ccdproc raises: HeaderError for a keyword that is missing, SettingsError for arguments that do not go
+        together, StateError for the rest, units or shapes that do not fit above all.
+    """
+    if not isinstance(settings, CcdprocSettings):
+        raise SettingsError(f"{use} takes a {ccdproc_steps()[use].settings.__name__}, not a {type(settings).__name__}")
+    arguments = settings.arguments()
+    try:
+        result = _call(use.removeprefix(PREFIX), ccd, arguments)
+    except (PrepError, MemoryError):
+        raise
+    except KeyError as error:
+        raise HeaderError(f"{use}: {error.args[0]}") from error
+    except TypeError as error:
+        raise SettingsError(f"{use}: {error}") from error
+    except Exception as error:  # ccdproc and what it calls raise what they like
+        raise StateError(f"{use}: {error}") from error
+    if not isinstance(result, CCDData):
+        raise PluginError(f"{use} returned a {type(result).__name__}, not a CCDData")
+    return _complete(use, ccd, result), f"ccdproc {version('ccdproc')}"
+
+
+def _call(name: str, ccd: CCDData, arguments: dict[str, Any]) -> Any:
+    if name == "cosmicray_lacosmic":
+        return _lacosmic(ccd, **arguments)
+    if name == "cosmicray_median" and ccd.uncertainty is None and "error_image" not in arguments:
+        raise StateError(
+            "ccdproc.cosmicray_median: the image has no uncertainty; give error_image, or create_deviation"
+        )
+    function = getattr(ccdproc, name)
+    # Those that log_to_metadata decorates write a card of their arguments; HISTORY has them already.
+    silent = {"add_keyword": None} if "_LOG_ARGUMENT" in function.__globals__ else {}
+    return function(ccd, **arguments, **silent)
+
+
+def _lacosmic(ccd: CCDData, gain_apply: bool = True, **arguments: Any) -> CCDData:
+    """Clean cosmic rays, and apply the gain by `ccdproc.gain_correct`.
+
+    ccdproc 2.5.1 multiplies the data by the gain and not their uncertainty, and gives data that it has not multiplied
+    the unit of data that it has.
+    """
+    cleaned = ccdproc.cosmicray_lacosmic(ccd, gain_apply=False, **arguments)
+    cleaned.unit = ccd.unit
+    gain = arguments.get("gain")
+    return ccdproc.gain_correct(cleaned, gain, add_keyword=None) if gain_apply and gain is not None else cleaned
+
+
+def _complete(use: str, given: CCDData, result: CCDData) -> CCDData:
+    """Give a result the precision of what it was made of, and a header that is right for its pixels."""
+    header = without_statistics(complete_header(result))
+    set_unit(header, result.unit)
+    if np.issubdtype(given.data.dtype, np.floating):
+        result.data = result.data.astype(given.data.dtype, copy=False)
+    if result.uncertainty is not None and given.uncertainty is not None:
+        result.uncertainty.array = result.uncertainty.array.astype(given.uncertainty.array.dtype, copy=False)
+    if not np.isfinite(result.data).any() and np.isfinite(given.data).any():
+        raise StateError(f"{use} left no pixel that is a number; is there a NaN in a frame that it took?")
+    return with_header(result, header)

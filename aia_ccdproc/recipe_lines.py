@@ -1,0 +1,114 @@
+"""Where the keys of a recipe stand, which tomllib does not tell, and the faults that are found there."""
+
+from __future__ import annotations
+
+import re
+from typing import TypeAlias
+
+from aia_ccdproc.errors import Fault
+
+__all__ = ["Place", "RecipeFaults", "RecipeLines"]
+
+#: Way to a value: names of tables and keys, and indexes (from 0) into arrays of tables.
+Place: TypeAlias = tuple[str | int, ...]
+
+_HEAD = re.compile(r"\s*(\[\[?)([^\[\]]+)\]")
+_KEY = re.compile(r"\s*([\"']?)([\w-]+)\1\s*[=.]")
+
+
+class RecipeLines:
+    """Lines of the tables and keys of a recipe.
+
+    Parameters
+    ----------
+    text : str
+        The recipe's TOML.
+    """
+
+    def __init__(self, text: str) -> None:
+        self._lines: dict[Place, int] = {}
+        self._last: dict[Place, int] = {}
+        place: Place = ()
+        in_text = False
+        for i, line in enumerate(text.splitlines()):
+            if not in_text:
+                head, key = _HEAD.match(line), _KEY.match(line)
+                if head:
+                    place = self._enter(head[2], is_array=head[1] == "[[")
+                    self._lines.setdefault(place, i + 1)
+                elif key:
+                    self._lines.setdefault((*place, key[2]), i + 1)
+            in_text ^= (line.count('"""') + line.count("'''")) % 2 == 1
+
+    def _enter(self, head: str, *, is_array: bool) -> Place:
+        place: Place = ()
+        names = [name.strip().strip("\"'") for name in head.split(".")]
+        for i, name in enumerate(names):
+            place += (name,)
+            if is_array and i == len(names) - 1:
+                self._last[place] = self._last.get(place, -1) + 1
+            if place in self._last:
+                place += (self._last[place],)
+        return place
+
+    def of(self, place: Place) -> int:
+        """Find the line of a value, or of the nearest table around it.
+
+        Parameters
+        ----------
+        place : tuple of str and int
+            ``("step", 0, "when", 1, "method")``.
+
+        Returns
+        -------
+        int
+            The line, from 1; 0 if it is not found.
+        """
+        while place and place not in self._lines:
+            place = place[:-1]
+        return self._lines.get(place, 0)
+
+
+class RecipeFaults:
+    """Collects the faults of a recipe, with their places.
+
+    Parameters
+    ----------
+    text : str
+        The recipe's TOML.
+    """
+
+    def __init__(self, text: str) -> None:
+        self._lines = RecipeLines(text)
+        self._found: list[tuple[int, Fault]] = []
+
+    def add(self, message: str, place: Place, use: str = "") -> None:
+        """Note a fault.
+
+        Parameters
+        ----------
+        message : str
+            What is wrong.
+        place : tuple of str and int
+            Where, as `RecipeLines.of` takes it.
+        use : str
+            Which step it is, where it is one.
+        """
+        line = self._lines.of(place)
+        said = [f"line {line}"] if line else []
+        if place[0] in ("select", "output"):
+            said.append(str(place[0]))
+        for name, index in zip(place, place[1:], strict=False):
+            if isinstance(index, int):
+                said.append(f"{name} {index + 1}" + (f" ({use})" if use and name == "step" else ""))
+        self._found.append((line, Fault(", ".join(said) or "recipe", message)))
+
+    def in_order(self) -> list[Fault]:
+        """List what was found.
+
+        Returns
+        -------
+        list of `~aia_ccdproc.errors.Fault`
+            In the order of the file.
+        """
+        return [fault for _, fault in sorted(self._found, key=lambda found: found[0])]
