@@ -17,7 +17,7 @@ lint: .venv/.test
 	$(BIN)/codespell
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/numpydoc lint $(filter-out aia_ccdproc/cli.py,$(wildcard aia_ccdproc/*.py aia_ccdproc/*/*.py plugins/*/src/*/*.py))
+	$(BIN)/numpydoc lint $(filter-out aia_ccdproc/cli/%,$(wildcard aia_ccdproc/*.py aia_ccdproc/*/*.py plugins/*/src/*/*.py))
 
 docs: .venv/.docs
 	$(BIN)/sphinx-build -W --keep-going -b html docs docs/_build/html

@@ -9,15 +9,17 @@ import signal
 import threading
 from collections.abc import Iterator
 from concurrent.futures import BrokenExecutor, Executor, Future, ProcessPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import replace
 from multiprocessing import connection
+from pathlib import Path
 from types import ModuleType
 from typing import Any, Protocol
 
 from aia_ccdproc.batch.plan import Job
 from aia_ccdproc.batch.work import Orders, prep_job
 from aia_ccdproc.errors import PrepError
+from aia_ccdproc.io.pointing_sources import JsocSource
 from aia_ccdproc.plugins import get_plugin_manager
 from aia_ccdproc.result import FileResult
 from aia_ccdproc.threads import cores
@@ -32,7 +34,7 @@ class Crew(Protocol):
     def size(self) -> int:
         """How many jobs they shall have in hand."""
 
-    def submit(self, job: Job) -> Future[FileResult]:
+    def submit(self, job: Job) -> Future[FileResult]:  # numpydoc ignore=PR01
         """Hand a job to whoever has time; `~concurrent.futures.BrokenExecutor` if somebody died."""
 
     def renew(self) -> None:
@@ -64,7 +66,7 @@ def worker_processes(count: int, orders: Orders) -> Iterator[Crew]:
         If the recipe cannot be sent to another process, or none can be started.
     """
     others = multiprocessing.active_children()
-    crew = _Processes(count, replace(orders, threads=max(1, cores() // count)))
+    crew = _Processes(count, _for_others(orders, max(1, cores() // count)))
     try:
         yield crew
     except BaseException:  # nobody waits for the files in hand any more
@@ -77,9 +79,9 @@ def worker_processes(count: int, orders: Orders) -> Iterator[Crew]:
 
 
 class _Processes:
-    def __init__(self, count: int, orders: Orders) -> None:
+    def __init__(self, count: int, orders: bytes) -> None:
         self.size = count
-        self._orders = _pickled(orders)
+        self._orders = orders
         self._context: Any = multiprocessing.get_context(_start_method())
         if _start_method() == "forkserver":
             # What all need is imported once, by the server that they are forked from.
@@ -177,7 +179,7 @@ class _Cluster:
     def __init__(self, client: Any, orders: Orders) -> None:
         self._client = client
         # A process does one file at a time, so all threads of its worker are for that file.
-        self._orders = _pickled(replace(orders, threads=min(client.nthreads().values(), default=1)))
+        self._orders = _for_others(orders, min(client.nthreads().values(), default=1))
         self._executor = client.get_executor(pure=False)
 
     @property
@@ -191,9 +193,10 @@ class _Cluster:
         """Leave it to the scheduler, which replaces its workers and tries their jobs elsewhere."""
 
 
-def _pickled(orders: Orders) -> bytes:
+def _for_others(orders: Orders, threads: int) -> bytes:
+    """Write orders for who is in another folder, and knows nothing yet."""
     try:
-        return pickle.dumps(orders)
+        return pickle.dumps(replace(orders, threads=threads, known=JsocSource.known(), folder=Path.cwd()))
     except Exception as error:  # whatever an object in the settings raises
         raise PrepError(
             f"the recipe holds something that cannot be sent to another process ({error}); without workers: jobs=1"

@@ -60,10 +60,12 @@ def find_inputs(files: Files) -> list[Input]:
 
 
 def _expand(path: Path) -> Iterator[Input]:
+    found: Iterator[Path]
     if path.is_dir():
-        found, where = path.iterdir(), "holds no FITS files"
+        found, where = iter(path.iterdir()), "holds no FITS files"
     elif glob.has_magic(str(path)) and not path.exists():
-        found, where = map(Path, glob.iglob(str(path), recursive=True)), "matches no FITS files"
+        # Not Path.glob, which takes relative patterns only.
+        found, where = map(Path, glob.iglob(str(path), recursive=True)), "matches no FITS files"  # noqa: PTH207
     else:
         yield Input(path, named=True)
         return

@@ -11,6 +11,7 @@ from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Future, wait
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
+from typing import Any
 
 from aia_ccdproc.batch.crew import Crew
 from aia_ccdproc.batch.plan import Job
@@ -38,7 +39,7 @@ def stop_on_signals() -> Iterator[threading.Event]:
         stop.set()
         _log.warning("stopping after the files in hand; once more stops at once")
 
-    defaults = {signal.SIGINT: signal.default_int_handler, signal.SIGTERM: signal.SIG_DFL}
+    defaults: dict[signal.Signals, Any] = {signal.SIGINT: signal.default_int_handler, signal.SIGTERM: signal.SIG_DFL}
     mine = [
         number
         for number, default in defaults.items()

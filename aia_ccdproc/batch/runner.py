@@ -42,13 +42,13 @@ _DEPENDENCIES = ("astropy", "ccdproc", "numpy", "reproject", "scipy")
 class Observer:
     """Is told how a batch goes on; does nothing with it."""
 
-    def planned(self, files: int) -> None:
+    def planned(self, files: int) -> None:  # numpydoc ignore=PR01
         """Be told how many files there are, before the first is begun."""
 
-    def started(self, path: Path) -> None:
+    def started(self, path: Path) -> None:  # numpydoc ignore=PR01
         """Be told that a file was handed to a worker."""
 
-    def finished(self, result: FileResult) -> None:
+    def finished(self, result: FileResult) -> None:  # numpydoc ignore=PR01
         """Be told what became of a file."""
 
 
@@ -139,7 +139,9 @@ def run(
     for result in results.values():
         watch.finished(result)
     with stop_on_signals() as stop:
-        pipeline.before_batch(_Headers([job.path for job in todo if loaded.output.overwrite or not job.output.exists()]))
+        pipeline.before_batch(
+            _Headers([job.path for job in todo if loaded.output.overwrite or not job.output.exists()])
+        )
         with contextlib.closing(_results(todo, orders, pipeline, jobs, scheduler, stop, watch)) as coming:
             for result in coming:
                 results[result.path] = result
@@ -166,7 +168,7 @@ def run(
 
 
 def _with_output(recipe: Recipe, overwrite: bool | None, compression: str | None) -> Recipe:
-    """Put what was asked for in this run in the place of what the recipe says, so that its digest is of what is done."""
+    """Put what this run asks for in the place of what the recipe says: its digest is of what is done."""
     asked = {"overwrite": overwrite, "compression": compression}
     settings = recipe.output.model_dump() | {name: value for name, value in asked.items() if value is not None}
     return replace(recipe, output=OutputSettings.of(**settings))

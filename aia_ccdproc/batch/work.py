@@ -15,7 +15,7 @@ import warnings
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,7 @@ from astropy.io import fits
 from aia_ccdproc.batch.plan import Job
 from aia_ccdproc.errors import PluginWarning, PrepError, PrepWarning, WriteError
 from aia_ccdproc.io.fits import read, read_header, write
+from aia_ccdproc.io.pointing_sources import JsocSource, Known
 from aia_ccdproc.naming import stem
 from aia_ccdproc.pictures import quicklook, thumbnail
 from aia_ccdproc.pipeline import Pipeline
@@ -50,8 +51,10 @@ class Orders:
     quicklook: bool = False
     #: Threads that the work on one file may take; None for as many as there are cores.
     threads: int | None = None
+    #: What is known of the servers of pointing records, so that each worker need not ask them again.
+    known: Known | None = None
     #: Folder that relative paths start from.
-    folder: Path = field(default_factory=Path.cwd)
+    folder: Path = Path()
 
 
 # Warnings are caught, and threads limited, for the whole of a process: one file at a time, whatever a cluster's
@@ -82,7 +85,10 @@ def prep_job(job: Job, orders: bytes) -> FileResult:
 def _worker(orders: bytes) -> Worker:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", PluginWarning)  # said where the batch was started
-        return Worker(pickle.loads(orders))
+        loaded: Orders = pickle.loads(orders)
+        if loaded.known is not None:
+            JsocSource.learn(loaded.known)
+        return Worker(loaded)
 
 
 class Worker:

@@ -31,11 +31,14 @@ def run(
         str, typer.Option("--recipe", "-r", help="A built-in recipe's name, or the path of a TOML file.")
     ] = "level1.5",
     jobs: Annotated[
-        int | None, typer.Option("--jobs", "-j", min=1, help="Processes side by side.", show_default="the cores there are")
+        int | None,
+        typer.Option("--jobs", "-j", min=1, help="Processes side by side.", show_default="the cores there are"),
     ] = None,
     scheduler: Annotated[
         str | None,
-        typer.Option("--scheduler", help="A dask.distributed scheduler, whose workers do the work.", show_default=False),
+        typer.Option(
+            "--scheduler", help="A dask.distributed scheduler, whose workers do the work.", show_default=False
+        ),
     ] = None,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace outputs that stem from another recipe or input.")

@@ -80,7 +80,11 @@ class Lines(Observer):
             self._out.print(f"[yellow]warning[/] {path}: {escape(text)}")
         if result.status not in self._shown:
             return
-        more = f": {escape(result.error or result.reason)}" if result.output is None else f" -> {escape(str(result.output))}"
+        more = (
+            f": {escape(result.error or result.reason)}"
+            if result.output is None
+            else f" -> {escape(str(result.output))}"
+        )
         self._out.print(f"[{_STYLES[result.status]}]{result.status:8}[/] {path}{more}")
         if self._shows_seconds and result.seconds:
             parts = ", ".join(f"{part} {seconds:.2f}" for part, seconds in result.seconds.items())
@@ -95,7 +99,11 @@ class Lines(Observer):
             ``"23 done, 1 failed in 14.2 s (1.7 files/s)"``.
         """
         seconds = time.monotonic() - self._begun
-        told = [f"{self.counts[status]} {status}" for status in _STYLES if self.counts[status] or status in ("done", "failed")]
+        told = [
+            f"{self.counts[status]} {status}"
+            for status in _STYLES
+            if self.counts[status] or status in ("done", "failed")
+        ]
         return f"{', '.join(told)} in {seconds:.1f} s ({self.counts.total() / seconds:.1f} files/s)"
 
 

@@ -62,6 +62,15 @@ def _from_cache(server: Any, final_only: bool, time: Time, channel: int) -> Foun
     return Found(table.record(time, channel), server_name(server), table.digest)
 
 
+class Known(NamedTuple):
+    """What a process knows of servers of pointing records."""
+
+    fetched: list[tuple[str, Month, float, bool]]
+    """Server, month, age, and whether the month is empty."""
+    down: list[tuple[str, float, float, str]]
+    """Server, age, seconds that it was given, and what went wrong."""
+
+
 class JsocSource:
     """JSOC or another DRMS server. What it gives is kept in the cache, and in this process for an hour.
 
@@ -143,6 +152,37 @@ class JsocSource:
                     cache.store(month, held, now)
                 except OSError as error:
                     _log.warning("the pointing records cannot be kept in the local cache: %s", error)
+
+    @classmethod
+    def known(cls) -> Known:
+        """Tell what this process knows, so that those it starts need not ask again.
+
+        Returns
+        -------
+        Known
+            Which months it has fetched, and who did not answer, each with its age in seconds: clocks differ.
+        """
+        now = clock.monotonic()
+        fetched = [(name, month, now - since, table is None) for (name, month), (since, table) in cls._fetched.items()]
+        down = [(name, now - since, patience, why) for name, (since, patience, why) in cls._down.items()]
+        return Known(fetched, down)
+
+    @classmethod
+    def learn(cls, known: Known) -> None:
+        """Take over what another process knows; the records themselves are in the local cache.
+
+        Parameters
+        ----------
+        known : Known
+            As `known` gives it.
+        """
+        now = clock.monotonic()
+        for name, month, age, is_empty in known.fetched:
+            table = None if is_empty else PointingCache(name).load(month)
+            if is_empty or table is not None:
+                cls._fetched[name, month] = (now - age, table)
+        for name, age, patience, why in known.down:
+            cls._down[name] = (now - age, patience, why)
 
     @classmethod
     def forget(cls) -> None:

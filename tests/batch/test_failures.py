@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -20,7 +21,7 @@ class Removing(Observer):
     """Removes a file when the one before it is begun."""
 
     def __init__(self, files: list[Path]) -> None:
-        self._next = dict(zip(files, files[1:], strict=False))
+        self._next = dict(pairwise(files))
         self.first = files[0]
 
     def started(self, path: Path) -> None:
@@ -80,9 +81,7 @@ def test_a_full_disk_is_told_of_each_file_and_leaves_nothing_half_written(tmp_pa
     (tmp_path / "recipe.toml").write_text(toml)
     out = tmp_path / "out"
     out.mkdir()
-    told = in_own_mounts(
-        f"mount -t tmpfs -o size=80k tmpfs {out}", tmp_path / "recipe.toml", files, out
-    )
+    told = in_own_mounts(f"mount -t tmpfs -o size=80k tmpfs {out}", tmp_path / "recipe.toml", files, out)
     failed = [each["error"] for each in told if each["status"] == "failed"]
     assert 0 < len(failed) < 6
     assert all("the disk is full" in error for error in failed)
@@ -103,7 +102,7 @@ def test_a_read_only_folder_is_told_of_each_file(tmp_path: Path, files, toml: st
 def test_a_report_that_could_not_be_written_is_refused_before_the_work(tmp_path: Path, files, recipe: Recipe) -> None:
     with pytest.raises(SettingsError, match=r"report .*report\.txt: the ending '\.txt' is not known"):
         run(files, recipe, tmp_path / "out", report=tmp_path / "report.txt")
-    with pytest.raises(WriteError, match="the folder .* is not there"):
+    with pytest.raises(WriteError, match=r"the folder .* is not there"):
         run(files, recipe, tmp_path / "out", report=tmp_path / "nowhere" / "report.html")
     assert not list((tmp_path / "out").iterdir())
 
