@@ -9,7 +9,7 @@ import os
 import textwrap
 import tomllib
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -49,8 +49,8 @@ class Recipe:  # numpydoc ignore=PR02
     name: str
     steps: tuple[RecipeStep, ...]
     description: str = ""
-    select: Selection = Selection()
-    output: OutputSettings = OutputSettings()
+    select: Selection = field(default_factory=Selection)
+    output: OutputSettings = field(default_factory=OutputSettings)
 
     def __iter__(self) -> Iterator[RecipeStep]:
         return iter(self.steps)
