@@ -106,8 +106,9 @@ def run_ccdproc(use: str, ccd: CCDData, settings: StepSettings) -> tuple[CCDData
         Whatever ccdproc raises: HeaderError for a keyword that is missing, SettingsError for arguments that do not go
         together, StateError for the rest, units or shapes that do not fit above all.
     """
-    if not isinstance(settings, CcdprocSettings):
-        raise SettingsError(f"{use} takes a {ccdproc_steps()[use].settings.__name__}, not a {type(settings).__name__}")
+    model = ccdproc_steps()[use].settings
+    if not (isinstance(settings, CcdprocSettings) and isinstance(settings, model)):
+        raise SettingsError(f"{use} takes a {model.__name__}, not a {type(settings).__name__}")
     arguments = settings.arguments()
     try:
         result = _call(use.removeprefix(PREFIX), ccd, arguments)
@@ -153,9 +154,9 @@ def _complete(use: str, given: CCDData, result: CCDData) -> CCDData:
     """
     precision = given.data.dtype if np.issubdtype(given.data.dtype, np.floating) else result.data.dtype
     data, noise = result.data.astype(precision, copy=False), result.uncertainty
-    if not np.isfinite(data).any() and np.isfinite(given.data).any():
+    if not _good(data, result.mask).any() and _good(given.data, given.mask).any():
         raise StateError(
-            f"{use} left no pixel that is a number of {given.shape[1]}x{given.shape[0]}: "
+            f"{use} left no good pixel of {given.shape[1]}x{given.shape[0]}: "
             "a section lies outside of the image, or a frame that it took holds a NaN"
         )
     if noise is not None:
@@ -166,3 +167,7 @@ def _complete(use: str, given: CCDData, result: CCDData) -> CCDData:
     header = without_statistics(complete_header(made))
     set_unit(header, made.unit)
     return with_header(made, header)
+
+
+def _good(data: np.ndarray, mask: np.ndarray | None) -> np.ndarray:
+    return np.isfinite(data) if mask is None else np.isfinite(data) & ~mask
