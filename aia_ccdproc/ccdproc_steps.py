@@ -1,4 +1,4 @@
-"""ccdproc's own steps in a recipe: ``use = "ccdproc.cosmicray_lacosmic"``.
+"""Steps of ccdproc in a recipe: ``use = "ccdproc.cosmicray_lacosmic"``.
 
 Functions of ccdproc that take a CCDData first and return one, with their arguments checked against the signature.
 Nothing else can be named in a recipe.
