@@ -204,9 +204,9 @@ def first_sentence(text: str) -> str:
     str
         The sentence, as plain text.
     """
-    text = re.sub(r"\A\w+\(.*?\)\n\s*\n", "", inspect.cleandoc(text), flags=re.DOTALL).partition("\n\n")[0]
-    sentence = re.split(r"(?<=\.)\s|\s*Default\b", re.sub(r"\s+", " ", text).strip())[0]
-    return re.sub(r"`~?([^`]*)`", r"\1", sentence.replace("``", "")).strip("*")
+    text = re.sub(r"\A\w+\(.*\)\n\s*", "", inspect.cleandoc(text)).partition("\n\n")[0]
+    sentence = re.split(r"(?<=[a-z)]\.)\s+(?=[A-Z])|\s*Default\b", re.sub(r"\s+", " ", text).strip())[0]
+    return re.sub(r"`~?([^`]*)`", r"\1", re.sub(r"``|\*\*", "", sentence))
 
 
 def _description(function: Callable[..., Any], argument: str) -> str:

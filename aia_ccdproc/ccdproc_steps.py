@@ -1,4 +1,4 @@
-"""ccdproc's own steps in a recipe: ``use = "ccdproc.cosmicray_lacosmic"``.
+"""Steps of ccdproc in a recipe: ``use = "ccdproc.cosmicray_lacosmic"``.
 
 Functions of ccdproc that take a CCDData first and return one, with their arguments checked against the signature.
 Nothing else can be named in a recipe.
@@ -17,7 +17,7 @@ from astropy.nddata import CCDData
 from aia_ccdproc.ccdproc_settings import UNUSABLE, CcdprocSettings, ccdproc_models, first_sentence
 from aia_ccdproc.chain import Place, Step
 from aia_ccdproc.errors import HeaderError, PluginError, PrepError, SettingsError, StateError
-from aia_ccdproc.header import complete_header, set_unit, with_header
+from aia_ccdproc.header import complete_header, fits_header, set_unit, with_header
 from aia_ccdproc.io.statistics import without_statistics
 from aia_ccdproc.settings import StepSettings
 
@@ -27,12 +27,16 @@ __all__ = ["PREFIX", "ccdproc_steps", "run_ccdproc", "why_unusable"]
 PREFIX = "ccdproc."
 
 #: What lives on the pixels of the detector.
-_BEFORE_REGISTRATION = ["ccd_process", "cosmicray_lacosmic", "cosmicray_median", "create_deviation"] + [
+_BEFORE_REGISTRATION = (
+    "ccd_process",
+    "cosmicray_lacosmic",
+    "cosmicray_median",
+    "create_deviation",
     "flat_correct",
     "subtract_bias",
     "subtract_dark",
     "subtract_overscan",
-]
+)
 #: What makes no sense twice.
 _ONCE = ("ccd_process", "create_deviation", "gain_correct", "subtract_bias", "subtract_dark", "subtract_overscan")
 
@@ -102,8 +106,9 @@ def run_ccdproc(use: str, ccd: CCDData, settings: StepSettings) -> tuple[CCDData
         Whatever ccdproc raises: HeaderError for a keyword that is missing, SettingsError for arguments that do not go
         together, StateError for the rest, units or shapes that do not fit above all.
     """
-    if not isinstance(settings, CcdprocSettings):
-        raise SettingsError(f"{use} takes a {ccdproc_steps()[use].settings.__name__}, not a {type(settings).__name__}")
+    model = ccdproc_steps()[use].settings
+    if not (isinstance(settings, CcdprocSettings) and isinstance(settings, model)):
+        raise SettingsError(f"{use} takes a {model.__name__}, not a {type(settings).__name__}")
     arguments = settings.arguments()
     try:
         result = _call(use.removeprefix(PREFIX), ccd, arguments)
@@ -127,10 +132,7 @@ def _call(name: str, ccd: CCDData, arguments: dict[str, Any]) -> Any:
         raise StateError(
             "ccdproc.cosmicray_median: the image has no uncertainty; give error_image, or create_deviation"
         )
-    function = getattr(ccdproc, name)
-    # Those that log_to_metadata decorates write a card of their arguments; HISTORY has them already.
-    silent = {"add_keyword": None} if "_LOG_ARGUMENT" in function.__globals__ else {}
-    return function(ccd, **arguments, **silent)
+    return getattr(ccdproc, name)(ccd, **arguments)
 
 
 def _lacosmic(ccd: CCDData, gain_apply: bool = True, **arguments: Any) -> CCDData:
@@ -146,13 +148,26 @@ def _lacosmic(ccd: CCDData, gain_apply: bool = True, **arguments: Any) -> CCDDat
 
 
 def _complete(use: str, given: CCDData, result: CCDData) -> CCDData:
-    """Give a result the precision of what it was made of, and a header that is right for its pixels."""
-    header = without_statistics(complete_header(result))
-    set_unit(header, result.unit)
-    if np.issubdtype(given.data.dtype, np.floating):
-        result.data = result.data.astype(given.data.dtype, copy=False)
-    if result.uncertainty is not None and given.uncertainty is not None:
-        result.uncertainty.array = result.uncertainty.array.astype(given.uncertainty.array.dtype, copy=False)
-    if not np.isfinite(result.data).any() and np.isfinite(given.data).any():
-        raise StateError(f"{use} left no pixel that is a number; is there a NaN in a frame that it took?")
-    return with_header(result, header)
+    """Give a result the precision of what it was made of, and a header that is right for its pixels.
+
+    The cards of the arguments that ccdproc writes are left out: HISTORY has them, where FITS can hold them.
+    """
+    precision = given.data.dtype if np.issubdtype(given.data.dtype, np.floating) else result.data.dtype
+    data, noise = result.data.astype(precision, copy=False), result.uncertainty
+    if not _good(data, result.mask).any() and _good(given.data, given.mask).any():
+        raise StateError(
+            f"{use} left no good pixel of {given.shape[1]}x{given.shape[0]}: "
+            "a section lies outside of the image, or a frame that it took holds a NaN"
+        )
+    if noise is not None:
+        noise = type(noise)(noise.array.astype(precision, copy=False), unit=noise.unit)
+    made = CCDData(
+        data, unit=result.unit, mask=result.mask, uncertainty=noise, header=fits_header(given), wcs=result.wcs
+    )
+    header = without_statistics(complete_header(made))
+    set_unit(header, made.unit)
+    return with_header(made, header)
+
+
+def _good(data: np.ndarray, mask: np.ndarray | None) -> np.ndarray:
+    return np.isfinite(data) if mask is None else np.isfinite(data) & ~mask

@@ -69,9 +69,8 @@ class _Field(NamedTuple):
     def _number(self, value: object) -> str:
         number = as_number(value)
         if self.format[-1] in _WHOLE and not isinstance(number, int):
-            raise HeaderError(
-                f"the output cannot be named: {self.name} is {value!r}, no whole number for {{{self.name}:{self.format}}}"
-            )
+            said = f"{self.name} is {value!r}, no whole number for {self.format!r}"
+            raise HeaderError(f"the output cannot be named: {said}")
         if number is None:
             raise HeaderError(f"the output cannot be named: {self.name} is {value!r}, no number")
         try:

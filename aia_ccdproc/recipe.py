@@ -9,7 +9,7 @@ import os
 import textwrap
 import tomllib
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +19,7 @@ from aia_ccdproc.pipeline import Pipeline, RecipeStep
 from aia_ccdproc.plugins import PrepPluginManager, get_plugin_manager
 from aia_ccdproc.recipe_check import RecipeCheck
 from aia_ccdproc.selection import Selection
-from aia_ccdproc.settings import OutputSettings
+from aia_ccdproc.settings import OutputSettings, StepSettings
 
 if TYPE_CHECKING:
     from astropy.io import fits
@@ -49,8 +49,8 @@ class Recipe:  # numpydoc ignore=PR02
     name: str
     steps: tuple[RecipeStep, ...]
     description: str = ""
-    select: Selection = Selection()
-    output: OutputSettings = OutputSettings()
+    select: Selection = field(default_factory=Selection)
+    output: OutputSettings = field(default_factory=OutputSettings)
 
     def __iter__(self) -> Iterator[RecipeStep]:
         return iter(self.steps)
@@ -231,14 +231,27 @@ def recipe_template(manager: PrepPluginManager) -> str:
         "# A recipe for aia-prep: the steps, in the order in which they are run.",
         "# Check it with: aia-prep check FILE; use it with: aia-prep run -r FILE",
         'name = "my-recipe"',
+        "",
+        "# Which images, by the keywords of their headers: a value, a list, or min, max, not, reject_bits.",
+        "# [select]",
+        "# WAVELNTH = [171, 193]",
+        "# QUALLEV0 = { reject_bits = 0x800100f0 }",
+        "",
+        "# How outputs are named and written.",
+        "# [output]",
+        *_settings_lines(OutputSettings, off="# "),
     ]
     for step in manager.steps().values():
         off = "" if step.name in usual else "# "
         lines += ["", f"# {step.summary}", f"{off}[[step]]", f'{off}use = "{step.name}"']
-        for name, setting in step.settings.document().items():
-            lines += textwrap.wrap(setting.description, 100, initial_indent="# ", subsequent_indent="# ")
-            lines.append(f"# {name} = ..." if setting.default is None else f"{off}{name} = {_toml(setting.default)}")
+        lines += _settings_lines(step.settings, off)
     return "\n".join(lines) + "\n"
+
+
+def _settings_lines(settings: type[StepSettings], off: str) -> Iterator[str]:
+    for name, setting in settings.document().items():
+        yield from textwrap.wrap(setting.description, 100, initial_indent="# ", subsequent_indent="# ")
+        yield f"# {name} = ..." if setting.default is None else f"{off}{name} = {_toml(setting.default)}"
 
 
 def _toml(value: object) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from itertools import pairwise
 from typing import TypeAlias
 
 from aia_ccdproc.errors import Fault
@@ -98,7 +99,7 @@ class RecipeFaults:
         said = [f"line {line}"] if line else []
         if place[0] in ("select", "output"):
             said.append(str(place[0]))
-        for name, index in zip(place, place[1:], strict=False):
+        for name, index in pairwise(place):
             if isinstance(index, int):
                 said.append(f"{name} {index + 1}" + (f" ({use})" if use and name == "step" else ""))
         self._found.append((line, Fault(", ".join(said) or "recipe", message)))

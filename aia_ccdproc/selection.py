@@ -25,7 +25,7 @@ from astropy.time import Time
 from aia_ccdproc.errors import HeaderError, SettingsError, choices
 from aia_ccdproc.keywords import KEYWORD, any_year, as_number, as_text, is_empty, parse_time
 
-__all__ = ["INSTRUMENT", "Selection", "check_selection"]
+__all__ = ["INSTRUMENT", "TESTS", "Selection", "check_selection"]
 
 #: Stands among the keywords for the name of the instrument, as `prep_identify` gives it.
 INSTRUMENT = "instrument"
@@ -34,7 +34,8 @@ Value: TypeAlias = str | int | float | bool
 #: A number, or a time in ISO form, UTC.
 Bound: TypeAlias = int | float | str
 
-_TESTS = ("min", "max", "not", "reject_bits")
+#: What can stand in the table of a keyword.
+TESTS = ("min", "max", "not", "reject_bits")
 _COMMENTARY = ("COMMENT", "HISTORY")
 _UINT32, _UINT64 = 2**32, 2**64
 
@@ -111,7 +112,7 @@ class Selection:  # numpydoc ignore=PR02
         conditions, faults = _read(table)
         if faults:
             raise SettingsError("; ".join(faults.values()))
-        return cls(tuple(sorted(conditions.items())))
+        return cls(tuple(conditions.items()))
 
     def __bool__(self) -> bool:
         return bool(self.conditions)
@@ -139,7 +140,7 @@ class Selection:  # numpydoc ignore=PR02
         return any(keyword == INSTRUMENT for keyword, _ in self.conditions)
 
     def why_not(self, header: fits.Header, instrument: str | None = None) -> str:
-        """Say why an image is not among those that are meant.
+        """Say why an image is not among those that are meant: the first condition that it does not meet.
 
         Parameters
         ----------
@@ -170,7 +171,10 @@ class Selection:  # numpydoc ignore=PR02
         str
             ``"QUALITY: reject_bits 0x1, WAVELNTH: 171, 193"``; nothing for the one that means all images.
         """
-        return ", ".join(f"{keyword}: {condition.describe()}" for keyword, condition in self.conditions)
+        return ", ".join(
+            f"{keyword}: {condition.describe()}"
+            for keyword, condition in sorted(self.conditions, key=lambda pair: pair[0])
+        )
 
 
 def check_selection(table: Mapping[str, Any]) -> dict[str, str]:
@@ -263,10 +267,10 @@ def _condition(keyword: str, said: Any) -> _Condition:
     if not isinstance(said, Mapping):
         return _Condition(any_of=_values(keyword, said))
     if not said:
-        raise ValueError(f"{keyword} = {{}} says nothing; {choices('', _TESTS)}")
+        raise ValueError(f"{keyword} = {{}} says nothing; {choices('', TESTS)}")
     for test in said:
-        if test not in _TESTS:
-            raise ValueError(f"{keyword}: unknown test {test!r}; {choices(test, _TESTS)}")
+        if test not in TESTS:
+            raise ValueError(f"{keyword}: unknown test {test!r}; {choices(test, TESTS)}")
     if keyword == INSTRUMENT and set(said) != {"not"}:
         raise ValueError(f"{INSTRUMENT} is a name: it can be given, or ruled out by not")
     bounds = {test: _bound(f"{keyword}: {test}", said[test]) for test in ("min", "max") if test in said}

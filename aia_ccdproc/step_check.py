@@ -190,9 +190,12 @@ class StepCheck:
     def _unknown(self, use: str) -> str:
         if why_unusable(use):
             return f"{use} cannot be a step: {why_unusable(use)}"
+        if use.startswith(PREFIX):
+            functions = [name.removeprefix(PREFIX) for name in ccdproc_steps()]
+            return f"unknown step {use!r}; of ccdproc's functions, {choices(use.removeprefix(PREFIX), functions)}"
         near = choices(use, [*self._known, *ccdproc_steps()])
         if not near.startswith("did"):
-            near = choices(use, ccdproc_steps() if use.startswith(PREFIX) else self._known)
+            near = choices(use, self._known)
         broken = "; ".join(map(str, self._manager.broken))
         return f"unknown step {use!r}; {near}" + (f" (not loaded: {broken})" if broken else "")
 

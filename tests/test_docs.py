@@ -23,9 +23,11 @@ import typer
 
 import aia_ccdproc
 from aia_ccdproc import hookspecs, plugins, recipe
+from aia_ccdproc.ccdproc_steps import PREFIX, ccdproc_steps
 from aia_ccdproc.cli import app, main
 from aia_ccdproc.demo import Demo
 from aia_ccdproc.errors import RecipeError
+from aia_ccdproc.selection import INSTRUMENT, TESTS
 from aia_ccdproc.synthetic import Exposure, Source, Sun, builtin_pointing_path
 
 ROOT = Path(__file__).parents[1]
@@ -243,11 +245,18 @@ def test_recipes_page_holds_every_setting_of_the_core() -> None:
         ("update_pointing", "PointingSettings"),
         ("register", "RegistrationSettings"),
         ("normalize_exposure", "ExposureSettings"),
+        ("Names of outputs", "OutputSettings"),
     ):
-        section = text.partition(f"\n{name}\n^")[2].partition("\n^^^")[0]
+        section = re.split(rf"\n{name}\n[\^-]", text)[1].partition("\n^^^")[0]
         fields = getattr(importlib.import_module("aia_ccdproc.settings"), settings).model_fields
         assert section
         assert [key for key in fields if f"\n``{key}``" not in section] == []
+
+
+def test_recipes_page_holds_every_step_of_ccdproc_and_every_test_of_a_selection() -> None:
+    text = (ROOT / "docs" / "recipes.rst").read_text(encoding="utf-8")
+    names = [*(name.removeprefix(PREFIX) for name in ccdproc_steps()), *TESTS, INSTRUMENT]
+    assert [name for name in names if f"``{name}``" not in text] == []
 
 
 @pytest.mark.parametrize("name", COMMANDS)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import copy
+import time
 import warnings
 from pathlib import Path
 
 import numpy as np
 import pytest
+from astropy.io import fits
 from astropy.nddata import CCDData, StdDevUncertainty
 from scenes import small_exposure, small_sun
 
@@ -18,14 +20,17 @@ from aia_ccdproc import (
     Recipe,
     StateError,
     __version__,
+    hookimpl,
     load_recipe,
     normalize_exposure,
     prep,
     register,
     update_pointing,
 )
-from aia_ccdproc.header import is_registered, plate_scale, roll_angle
-from aia_ccdproc.pipeline import RecipeStep
+from aia_ccdproc.header import complete_header, is_registered, plate_scale, roll_angle
+from aia_ccdproc.pipeline import RecipeStep, Variant
+from aia_ccdproc.plugins import Plugin, PrepPluginManager
+from aia_ccdproc.selection import Selection
 from aia_ccdproc.settings import ExposureSettings, RegistrationSettings
 
 EXPOSURE = small_exposure(shape=(60, 80), corner=(2040, 1980), pointing_error=(1.5, -0.8))
@@ -168,3 +173,135 @@ def test_the_chain_refuses_what_a_step_refuses(ccd: CCDData, pointing_path: Path
     once = prep(ccd, recipe_with(pointing_path))
     with pytest.raises(StateError, match=r"at level 1\.5 already"):
         prep(once, recipe_with(pointing_path))
+
+
+# -- steps that differ by image ------------------------------------------------------------------
+
+BY_CHANNEL = """
+[[step]]
+use = "register"
+method = "bilinear"
+[[step.when]]
+WAVELNTH = [1600, 1700]
+method = "nearest-neighbor"
+[[step.when]]
+WAVELNTH = 94
+fill = 0.0
+[[step.when]]
+instrument = "AIA"
+WAVELNTH = { max = 131 }
+skip = true
+[[step]]
+use = "normalize_exposure"
+only = { EXPTIME = { min = 1 }, instrument = "AIA" }
+"""
+
+
+def of_channel(ccd: CCDData, channel: int, exposure: float = 2.9) -> CCDData:
+    changed = ccd.copy()
+    changed.header["WAVELNTH"], changed.header["EXPTIME"] = channel, exposure
+    return changed
+
+
+@pytest.mark.parametrize(
+    ("channel", "said"),
+    [
+        (94, "method=bilinear, conserve=brightness, fill=0.0"),
+        (171, "method=bilinear, conserve=brightness, fill=nan"),
+        (1600, "method=nearest-neighbor, conserve=brightness, fill=nan"),
+    ],
+)
+def test_the_first_variant_that_fits_an_image_gives_its_settings(ccd: CCDData, channel: int, said: str) -> None:
+    result = prep(of_channel(ccd, channel), Recipe.from_toml(BY_CHANNEL))
+    assert f"register (aia-ccdproc {__version__}): {said}" in history(result)
+    assert result.unit == "DN / s"
+
+
+def test_a_step_that_is_left_out_leaves_no_history_and_changes_nothing(ccd: CCDData) -> None:
+    image = of_channel(ccd, 131, exposure=0.5)
+    result = prep(image, Recipe.from_toml(BY_CHANNEL))
+    assert "HISTORY" not in result.header
+    assert np.array_equal(result.data, image.data)
+    assert not np.may_share_memory(result.data, image.data)
+    assert result.unit == "DN"
+    assert "RECIPEID" in result.header
+
+
+def test_a_step_is_chosen_by_the_header_as_it_was_before_the_first_step(ccd: CCDData) -> None:
+    recipe = Recipe.from_toml(
+        '[[step]]\nuse = "register"\n[[step]]\nuse = "normalize_exposure"\nonly = { LVL_NUM = { max = 1 } }'
+    )
+    ccd.header["LVL_NUM"] = 1.0
+    result = prep(ccd, recipe)
+    assert result.header["LVL_NUM"] == 1.5
+    assert result.unit == "DN / s"
+
+
+def test_variants_can_be_made_without_toml(ccd: CCDData) -> None:
+    uv = Selection.from_table({"WAVELNTH": [1600, 1700]})
+    steps = [
+        RecipeStep("register", RegistrationSettings(), when=(Variant(uv, RegistrationSettings(method="bilinear")),)),
+        RecipeStep("normalize_exposure", ExposureSettings(), only=uv),
+    ]
+    assert "method=bicubic" in history(Pipeline(steps)(ccd))
+    result = Pipeline(steps)(of_channel(ccd, 1600))
+    assert "method=bilinear" in history(result)
+    assert result.unit == "DN / s"
+
+
+class Asked:
+    """A plugin that notes for what it is asked before a batch."""
+
+    def __init__(self) -> None:
+        self.channels: list[tuple[str, str, list[int]]] = []
+
+    @hookimpl
+    def prep_before_batch(self, step: str, headers: list[fits.Header], settings: RegistrationSettings) -> None:
+        said = settings.describe().partition(",")[0]
+        self.channels.append((step, said, [header["WAVELNTH"] for header in headers]))
+
+
+def test_before_a_batch_every_variant_is_asked_for_its_own_images(ccd: CCDData) -> None:
+    manager, asked = PrepPluginManager([]), Asked()
+    manager.add(asked, Plugin("asked", "test", "1"))
+    headers = [complete_header(of_channel(ccd, channel)) for channel in (94, 131, 171, 1600, 1700)]
+    unknown = headers[0].copy()
+    unknown["INSTRUME"] = "HMI_FRONT2"
+    Pipeline(Recipe.from_toml(BY_CHANNEL), manager).before_batch([*headers, unknown])
+    assert asked.channels == [
+        ("register", "method=bilinear", [171]),
+        ("register", "method=nearest-neighbor", [1600, 1700]),
+        ("register", "method=bilinear", [94]),
+        ("normalize_exposure", "", [94, 131, 171, 1600, 1700]),
+    ]
+
+
+def test_headers_of_a_batch_are_not_read_if_no_plugin_asks() -> None:
+    class Unread(list[fits.Header]):
+        def __iter__(self) -> None:  # type: ignore[override]
+            raise AssertionError("the headers were read")
+
+    Pipeline(Recipe.from_toml(BY_CHANNEL), PrepPluginManager([])).before_batch(Unread())
+
+
+# -- seconds -------------------------------------------------------------------------------------
+
+
+def test_the_seconds_of_every_step_are_added_to_what_is_there(ccd: CCDData) -> None:
+    trim = '[[step]]\nuse = "ccdproc.trim_image"\nfits_section = "[2:70, 2:50]"\n'
+    pipeline = Pipeline(Recipe.from_toml(trim + trim.replace("[2:", "[1:") + BY_CHANNEL))
+    seconds: dict[str, float] = {}
+    start = time.perf_counter()
+    pipeline(ccd, seconds=seconds)
+    once = dict(seconds)
+    assert list(once) == ["ccdproc.trim_image", "ccdproc.trim_image (2)", "register", "normalize_exposure"]
+    assert all(value > 0 for value in once.values())
+    assert sum(once.values()) < time.perf_counter() - start
+    pipeline(ccd, seconds=seconds)
+    assert all(seconds[name] > once[name] for name in once)
+
+
+def test_a_step_that_is_left_out_takes_no_time(ccd: CCDData) -> None:
+    seconds: dict[str, float] = {}
+    Pipeline(Recipe.from_toml(BY_CHANNEL))(of_channel(ccd, 131), seconds=seconds)
+    assert list(seconds) == ["normalize_exposure"]
