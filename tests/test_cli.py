@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import re
@@ -117,6 +118,71 @@ def test_an_interrupt_returns_130_and_leaves_no_half_written_file(tmp_path: Path
     assert 0 < len(written) < 60
     for path in written:
         assert read(path).header["LVL_NUM"] == 1.5
+
+
+def test_run_tells_more_or_less(tmp_path: Path, level1: Path, recipe: Path, capsys) -> None:
+    bad = tmp_path / "bad.fits"
+    bad.write_text("not FITS")
+    command = ["run", str(level1), str(bad), "-r", str(recipe), "-o", str(tmp_path / "out"), "--jobs", "1"]
+    assert main([*command, "-q"]) == 1
+    said = capsys.readouterr().out.splitlines()
+    assert len(said) == 1
+    assert said[0].startswith(f"failed   {bad}: ReadError: ")
+    assert main([*command, "-v"]) == 1
+    said = capsys.readouterr().out
+    assert f"unchanged {level1} -> " in said
+    (tmp_path / "out" / "a_lev1p5.fits").unlink()
+    assert main([*command, "-v"]) == 1
+    assert re.search(
+        r"read \d\.\d\d, update_pointing \d\.\d\d, register \d\.\d\d, write \d\.\d\d s", capsys.readouterr().out
+    )
+
+
+def test_run_takes_folders_and_patterns_and_writes_reports_and_pictures(
+    tmp_path: Path, level1: Path, recipe: Path, capsys
+) -> None:
+    out = tmp_path / "out"
+    command = ["run", str(tmp_path / "*.fits"), "-r", str(recipe), "-o", str(out), "--quicklook"]
+    assert main([*command, "--report", str(out / "r.json"), "--report", str(out / "r.html")]) == 0
+    assert {path.name for path in out.iterdir()} == {"a_lev1p5.fits", "a_lev1p5.png", "r.json", "r.html"}
+    told = json.loads((out / "r.json").read_text())["files"][0]
+    assert told["status"] == "done"
+    assert told["quicklook"] == str(out / "a_lev1p5.png")
+    assert told["output_hash"] == hashlib.sha256((out / "a_lev1p5.fits").read_bytes()).hexdigest()
+    (out / "a_lev1p5.png").unlink()
+    assert main(command) == 0
+    assert "0 done, 1 unchanged" in capsys.readouterr().out
+    assert (out / "a_lev1p5.png").exists()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no pseudo-terminals")
+def test_on_a_terminal_a_display_moves_and_leaves_failures_and_a_summary(
+    tmp_path: Path, level1: Path, recipe: Path
+) -> None:
+    import pty
+
+    for i in range(4):
+        (tmp_path / f"{i}.fits").write_bytes(level1.read_bytes())
+    (tmp_path / "bad.fits").write_text("not FITS")
+    ours, theirs = pty.openpty()
+    command = [sys.executable, "-m", "aia_ccdproc", "run", tmp_path, "-r", recipe, "-o", tmp_path / "out", "-j", "2"]
+    environment = {**os.environ, "TERM": "xterm-256color", "COLUMNS": "200"}
+    process = subprocess.Popen(command, stdout=theirs, stderr=theirs, stdin=theirs, env=environment)
+    os.close(theirs)
+    said = b""
+    while True:
+        try:
+            said += os.read(ours, 4096)
+        except OSError:  # the other end is closed
+            break
+    assert process.wait() == 1
+    text = said.decode()
+    assert "bad.fits: is not a FITS file" in text
+    assert "5 done, 1 failed in" in text
+    assert "6/6" in text
+    assert " -> " not in text  # what went well is not told one by one
+    assert "\x1b[?25h" in text  # the cursor is back
+    os.close(ours)
 
 
 # -- usage ---------------------------------------------------------------------------------------

@@ -9,10 +9,9 @@ from typing import NamedTuple
 from astropy.io import fits
 
 from aia_ccdproc.batch.inputs import Input
-from aia_ccdproc.errors import InstrumentError, PrepError, WriteError
+from aia_ccdproc.errors import PrepError, WriteError
 from aia_ccdproc.io.fits import read_header
 from aia_ccdproc.naming import NamePattern
-from aia_ccdproc.plugins import get_plugin_manager
 from aia_ccdproc.recipe import Recipe
 from aia_ccdproc.result import FileResult
 
@@ -75,7 +74,7 @@ def make_plan(inputs: Sequence[Input], recipe: Recipe, folder: Path) -> list[Job
 def _place(path: Path, recipe: Recipe, pattern: NamePattern, folder: Path) -> Job | FileResult:
     try:
         header = read_header(path) if recipe.select.keywords or pattern.keywords else fits.Header()
-        reason = recipe.select.why_not(header, _instrument(header)) if recipe.select.keywords else ""
+        reason = recipe.why_not(header)
         if reason:
             return FileResult(path, "skipped", reason=reason)
         return Job(path, folder / pattern.fill(path, header))
@@ -83,10 +82,3 @@ def _place(path: Path, recipe: Recipe, pattern: NamePattern, folder: Path) -> Jo
         raise WriteError(f"{path}: {error}") from None
     except PrepError as error:
         return FileResult(path, "failed", error=f"{type(error).__name__}: {error}")
-
-
-def _instrument(header: fits.Header) -> str | None:
-    try:
-        return get_plugin_manager().identify(header).name
-    except InstrumentError:
-        return None

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import json
 import warnings
-from typing import Annotated, Any
+from collections.abc import Iterable
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from aia_ccdproc.cli.console import console
+
+if TYPE_CHECKING:
+    from aia_ccdproc.chain import Step
 
 __all__ = ["plugins", "steps"]
 
@@ -17,26 +22,14 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 def steps(as_json: AsJson = False) -> None:
     """List the steps, their settings, and who does them."""
+    from aia_ccdproc.ccdproc_steps import ccdproc_steps
     from aia_ccdproc.plugins import get_plugin_manager
 
     manager = get_plugin_manager()
-    listed: list[dict[str, Any]] = [
-        {
-            "step": step.name,
-            "summary": step.summary,
-            "takes": "header" if step.takes_header else "image",
-            "before": list(step.place.before),
-            "after": list(step.place.after),
-            "plugins": [str(plugin) for plugin in manager.who_implements(step.hook)],
-            "settings": {
-                name: {"required": s.required, "default": _plain(s.default), "description": s.description}
-                for name, s in step.settings.document().items()
-            },
-        }
-        for step in manager.steps().values()
-    ]
+    listed = [_as_dict(step, map(str, manager.who_implements(step.hook))) for step in manager.steps().values()]
+    borrowed = [_as_dict(step, [f"ccdproc {version('ccdproc')}"]) for step in ccdproc_steps().values()]
     if as_json:
-        print(json.dumps({"steps": listed, "resampling_methods": manager.resampling_methods()}, indent=2))
+        print(json.dumps({"steps": listed + borrowed, "resampling_methods": manager.resampling_methods()}, indent=2))
         return
     from rich.markup import escape
 
@@ -47,6 +40,24 @@ def steps(as_json: AsJson = False) -> None:
         for name, setting in step["settings"].items():
             value = "required" if setting["required"] else f"= {json.dumps(setting['default'])}"
             out.print(f"    [cyan]{name}[/] {escape(value)}  {escape(setting['description'])}")
+    out.print("\nSteps of ccdproc; their settings are their arguments (--json lists them):")
+    for step in borrowed:
+        out.print(f"[bold]{step['step']}[/]  {escape(step['summary'])}")
+
+
+def _as_dict(step: Step, plugins: Iterable[str]) -> dict[str, Any]:
+    return {
+        "step": step.name,
+        "summary": step.summary,
+        "takes": "header" if step.takes_header else "image",
+        "before": list(step.place.before),
+        "after": list(step.place.after),
+        "plugins": list(plugins),
+        "settings": {
+            name: {"required": s.required, "default": _plain(s.default), "description": s.description}
+            for name, s in step.settings.document().items()
+        },
+    }
 
 
 def _plain(value: Any) -> Any:

@@ -1,0 +1,93 @@
+"""What is to be done is known, and refused, before any of it is done."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from astropy.io import fits
+
+from aia_ccdproc import ReadError, WriteError, run
+from aia_ccdproc.batch.inputs import find_inputs
+from aia_ccdproc.batch.plan import Job, make_plan
+from aia_ccdproc.recipe import Recipe
+
+
+def set_cards(path: Path, **cards: object) -> None:
+    with fits.open(path, mode="update") as hdus:
+        hdus[1].header.update(cards)
+
+
+def test_images_that_are_not_selected_are_skipped_with_the_reason(tmp_path: Path, files, toml: str) -> None:
+    for path, quality in zip(files, (0, 0x100, 0, -(2**31), 2**30, 0), strict=True):
+        set_cards(path, QUALLEV0=quality)
+    recipe = Recipe.from_toml("[select]\nQUALLEV0 = { reject_bits = 0x800100f0 }\nWAVELNTH = [94]\n" + toml)
+    results = run(files, recipe, tmp_path / "out")
+    assert [result.status for result in results] == ["done", "done", "done", "skipped", "done", "done"]
+    assert "QUALLEV0" in results[3].reason
+    assert len(list((tmp_path / "out").iterdir())) == 5
+
+
+def test_outputs_are_named_after_keywords_in_folders_of_their_own(tmp_path: Path, files, toml: str) -> None:
+    recipe = Recipe.from_toml('[output]\nname = "{WAVELNTH:04d}/{stem}_{T_OBS:%H%M%S}.fits"\n' + toml)
+    results = run(files[:2], recipe, tmp_path / "out")
+    assert [result.status for result in results] == ["done"] * 2
+    for path, result in zip(files, results, strict=False):
+        name = f"0094/{path.stem}_000011.fits"
+        assert result.output == tmp_path / "out" / name
+        assert result.output.is_file()
+    assert [result.status for result in run(files[:2], recipe, tmp_path / "out")] == ["unchanged"] * 2
+
+
+def test_two_files_of_one_name_by_keywords_are_refused_before_any_work(tmp_path: Path, files, toml: str) -> None:
+    recipe = Recipe.from_toml('[output]\nname = "{WAVELNTH}.fits"\n' + toml)
+    with pytest.raises(WriteError, match=re.escape(f"{files[0]} and {files[1]} would both be written to")):
+        run(files, recipe, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_name_that_would_leave_the_folder_is_refused_before_any_work(tmp_path: Path, files, toml: str) -> None:
+    set_cards(files[1], CAMPAIGN="..")
+    set_cards(files[0], CAMPAIGN="quiet")
+    recipe = Recipe.from_toml('[output]\nname = "{CAMPAIGN}/{stem}.fits"\n' + toml)
+    with pytest.raises(WriteError, match=re.escape(str(files[1]))):
+        run(files[:2], recipe, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_file_that_lacks_a_keyword_of_the_name_costs_only_itself(tmp_path: Path, files, toml: str) -> None:
+    set_cards(files[0], CAMPAIGN="quiet")
+    files[2].write_text("not FITS")
+    recipe = Recipe.from_toml('[output]\nname = "{CAMPAIGN}-{stem}.fits"\n' + toml)
+    results = run(files[:3], recipe, tmp_path / "out")
+    assert [result.status for result in results] == ["done", "failed", "failed"]
+    assert "there is no CAMPAIGN" in results[1].error
+    assert "is not a FITS file" in results[2].error
+
+
+def test_found_files_that_are_outputs_of_others_are_left_out(files, recipe: Recipe) -> None:
+    folder = files[0].parent
+    (folder / "0_lev1p5.fits").write_bytes(files[0].read_bytes())
+    plan = make_plan(find_inputs(folder), recipe, folder)
+    assert [job.path for job in plan if isinstance(job, Job)] == files
+
+
+def test_nothing_is_made_where_a_folder_holds_nothing(tmp_path: Path, recipe: Recipe) -> None:
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(ReadError, match="empty: holds no FITS files"):
+        run(tmp_path / "empty", recipe, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_the_recipe_says_how_outputs_are_stored_unless_the_call_does(tmp_path: Path, files, toml: str) -> None:
+    recipe = Recipe.from_toml('[output]\ncompression = "rice"\noverwrite = true\n' + toml)
+    first = run(files[:1], recipe, tmp_path / "out")[0].output
+    with fits.open(first, disable_image_compression=True) as hdus:
+        assert hdus[1].header["ZCMPTYPE"] == "RICE_1"
+    files[0].write_bytes(files[1].read_bytes())
+    assert run(files[:1], recipe, tmp_path / "out", overwrite=False)[0].status == "failed"
+    assert run(files[:1], recipe, tmp_path / "out")[0].status == "done"
+    plain = run(files[:1], recipe, tmp_path / "plain", compression="none")[0].output
+    with fits.open(plain) as hdus:
+        assert hdus[0].data.dtype == ">f4"
