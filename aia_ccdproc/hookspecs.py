@@ -79,15 +79,17 @@ def prep_identify(header: fits.Header) -> Instrument | None:
 def prep_before_batch(step: str, headers: Sequence[fits.Header], settings: StepSettings) -> None:
     """Fetch at once what a step will need for a whole batch of files.
 
-    Called once for every step of the recipe, before the first file is prepped. All implementations are called. What
-    fails here is logged; every file then fails, or not, by itself.
+    Called once for every step of the recipe, and where its settings differ by image once for each of them, before the
+    first file is prepped. All implementations are called. What fails here is logged; every file then fails, or not, by
+    itself.
 
     Parameters
     ----------
     step : str
         Name of the step.
     headers : sequence of `~astropy.io.fits.Header`
-        Complete headers of the files, read when they are first asked for; those that cannot be read are not among them.
+        Complete headers of the files that the step will be run on with these settings, read when they are first asked
+        for; those that cannot be read are not among them.
     settings : `~aia_ccdproc.settings.StepSettings`
         The step's table in the recipe.
     """

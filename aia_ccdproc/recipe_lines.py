@@ -8,10 +8,10 @@ from typing import TypeAlias
 
 from aia_ccdproc.errors import Fault
 
-__all__ = ["Place", "RecipeFaults", "RecipeLines"]
+__all__ = ["KeyPath", "RecipeFaults", "RecipeLines"]
 
 #: Way to a value: names of tables and keys, and indexes (from 0) into arrays of tables.
-Place: TypeAlias = tuple[str | int, ...]
+KeyPath: TypeAlias = tuple[str | int, ...]
 
 _HEAD = re.compile(r"\s*(\[\[?)([^\[\]]+)\]")
 _KEY = re.compile(r"\s*([\"']?)([\w-]+)\1\s*[=.]")
@@ -27,9 +27,9 @@ class RecipeLines:
     """
 
     def __init__(self, text: str) -> None:
-        self._lines: dict[Place, int] = {}
-        self._last: dict[Place, int] = {}
-        place: Place = ()
+        self._lines: dict[KeyPath, int] = {}
+        self._last: dict[KeyPath, int] = {}
+        place: KeyPath = ()
         in_text = False
         for i, line in enumerate(text.splitlines()):
             if not in_text:
@@ -41,8 +41,8 @@ class RecipeLines:
                     self._lines.setdefault((*place, key[2]), i + 1)
             in_text ^= (line.count('"""') + line.count("'''")) % 2 == 1
 
-    def _enter(self, head: str, *, is_array: bool) -> Place:
-        place: Place = ()
+    def _enter(self, head: str, *, is_array: bool) -> KeyPath:
+        place: KeyPath = ()
         names = [name.strip().strip("\"'") for name in head.split(".")]
         for i, name in enumerate(names):
             place += (name,)
@@ -52,7 +52,7 @@ class RecipeLines:
                 place += (self._last[place],)
         return place
 
-    def of(self, place: Place) -> int:
+    def of(self, place: KeyPath) -> int:
         """Find the line of a value, or of the nearest table around it.
 
         Parameters
@@ -83,7 +83,7 @@ class RecipeFaults:
         self._lines = RecipeLines(text)
         self._found: list[tuple[int, Fault]] = []
 
-    def add(self, message: str, place: Place, use: str = "") -> None:
+    def add(self, message: str, place: KeyPath, use: str = "") -> None:
         """Note a fault.
 
         Parameters

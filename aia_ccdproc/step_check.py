@@ -10,12 +10,13 @@ from pydantic import ValidationError
 
 from aia_ccdproc.ccdproc_steps import PREFIX, ccdproc_steps, why_unusable
 from aia_ccdproc.chain import Step
+from aia_ccdproc.conditions import INSTRUMENT
 from aia_ccdproc.errors import PluginError, choices
 from aia_ccdproc.keywords import KEYWORD
 from aia_ccdproc.pipeline import RecipeStep, Variant
 from aia_ccdproc.plugins import PrepPluginManager
-from aia_ccdproc.recipe_lines import Place, RecipeFaults
-from aia_ccdproc.selection import INSTRUMENT, Selection, check_selection
+from aia_ccdproc.recipe_lines import KeyPath, RecipeFaults
+from aia_ccdproc.selection import Selection, check_selection
 from aia_ccdproc.settings import StepSettings
 
 __all__ = ["StepCheck", "checked_selection", "checked_settings"]
@@ -26,7 +27,7 @@ _OF_EVERY_STEP = ("use", "plugin", "only", "when")
 _SKIP = "skip"
 
 
-def checked_selection(faults: RecipeFaults, table: Any, place: Place, use: str = "") -> Selection:
+def checked_selection(faults: RecipeFaults, table: Any, place: KeyPath, use: str = "") -> Selection:
     """Make a selection of a table, noting what is wrong with it.
 
     Parameters
@@ -58,7 +59,7 @@ def checked_settings(
     faults: RecipeFaults,
     schema: type[S],
     values: dict[str, Any],
-    place: Place,
+    place: KeyPath,
     use: str = "",
     *,
     context: dict[str, Any] | None = None,
@@ -171,7 +172,7 @@ class StepCheck:
         when = self._variants(step, values, table.get("when", []), (*place, "when"))
         return RecipeStep(step.name, settings or step.settings.model_construct(), plugin, only, when)
 
-    def _which(self, table: Any, place: Place) -> Step | None:
+    def _which(self, table: Any, place: KeyPath) -> Step | None:
         if not isinstance(table, dict):
             self._faults.add(f"should be a table, not {table!r}", place)
             return None
@@ -199,7 +200,7 @@ class StepCheck:
         broken = "; ".join(map(str, self._manager.broken))
         return f"unknown step {use!r}; {near}" + (f" (not loaded: {broken})" if broken else "")
 
-    def _check_plugin(self, step: Step, plugin: Any, place: Place) -> None:
+    def _check_plugin(self, step: Step, plugin: Any, place: KeyPath) -> None:
         if step.name.startswith(PREFIX):
             self._faults.add(f"{step.name} is ccdproc's own; leave plugin out", place, step.name)
             return
@@ -215,13 +216,13 @@ class StepCheck:
 
     # -- images that differ ----------------------------------------------------------------------
 
-    def _variants(self, step: Step, values: dict[str, Any], tables: Any, place: Place) -> tuple[Variant, ...]:
+    def _variants(self, step: Step, values: dict[str, Any], tables: Any, place: KeyPath) -> tuple[Variant, ...]:
         if not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables):
             self._faults.add("when should be tables: [[step.when]]", place, step.name)
             return ()
         return tuple(self._variant(step, values, table, (*place, index)) for index, table in enumerate(tables))
 
-    def _variant(self, step: Step, values: dict[str, Any], table: dict[str, Any], place: Place) -> Variant:
+    def _variant(self, step: Step, values: dict[str, Any], table: dict[str, Any], place: KeyPath) -> Variant:
         """Go through a ``[[step.when]]``: keywords say for which images, the other keys are settings."""
         asked = {key: value for key, value in table.items() if key == INSTRUMENT or KEYWORD.match(key)}
         changed = {key: value for key, value in table.items() if key not in asked and key != _SKIP}

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 from astropy.io import fits
 from faulty import SIX_FAULTS
-from hypothesis import given
+from hypothesis import HealthCheck, given
+from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from aia_ccdproc import Recipe, RecipeError, get_plugin_manager, load_recipe
@@ -225,6 +226,8 @@ def to_toml(value: object) -> str:
     return value.isoformat()
 
 
+# The first draw is slow on a busy machine.
+@hypothesis_settings(suppress_health_check=[HealthCheck.too_slow])
 @given(tables, st.booleans())
 def test_no_table_raises_anything_but_a_recipe_error(table: dict, in_folder: bool) -> None:
     text = "\n".join(f"{json.dumps(key)} = {to_toml(value)}" for key, value in table.items())

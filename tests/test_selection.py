@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from astropy.io import fits
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from aia_ccdproc import SettingsError
@@ -200,6 +200,8 @@ header_texts = st.text(st.characters(min_codepoint=32, max_codepoint=126), max_s
 header_values = st.one_of(st.integers(), st.floats(allow_nan=False, allow_infinity=False), st.booleans(), header_texts)
 
 
+# The first draw is slow on a busy machine.
+@settings(suppress_health_check=[HealthCheck.too_slow])
 @given(st.dictionaries(keywords, said, max_size=3), header_values)
 def test_whatever_is_said_gives_a_selection_or_its_faults_and_any_value_an_answer(table: dict, value: object) -> None:
     if check_selection(table):
