@@ -7,11 +7,13 @@ works on the *complete* header and has the WCS rebuilt from it.
 
 from __future__ import annotations
 
+import functools
 import math
 import re
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import astropy.units as u
 import numpy as np
@@ -93,26 +95,34 @@ def wcs_from_header(header: fits.Header) -> WCS:
     missing = [key for key in ("CTYPE1", "CTYPE2", "CRPIX1", "CRPIX2", "CRVAL1", "CRVAL2") if key not in header]
     if missing:
         raise HeaderError(f"no WCS: {', '.join(missing)} {'is' if len(missing) == 1 else 'are'} missing")
-    for card in header.cards:
+    relevant = [card for card in header.cards if card.keyword in _OBSERVER or _GEOMETRY.match(card.keyword)]
+    for card in relevant:
         _check_card(header, card)
     for key in ("CDELT1", "CDELT2"):
         if "CD1_1" not in header and number(header, key) == 0:
             raise HeaderError(f"no WCS: {key} is 0")
-    cards = fits.Header([card for card in header.cards if _GEOMETRY.match(card.keyword)])
-    _remove_superseded(cards)
-    cards.extend(observer_cards(header), unique=True)
+    cards = tuple((card.keyword, card.value) for card in relevant if not is_empty(card.value) and card.value != "")
+    wcs = _parsed(cards).deepcopy()
+    if all(isinstance(header.get(key), int) for key in ("NAXIS1", "NAXIS2")):
+        wcs.array_shape = (header["NAXIS2"], header["NAXIS1"])
+    return wcs
+
+
+@functools.lru_cache(maxsize=16)
+def _parsed(cards: tuple[tuple[str, Any], ...]) -> WCS:
+    """Parse cards; the steps of a chain ask for the same few geometries again and again."""
+    header = fits.Header(cards)
+    _remove_superseded(header)
     with quiet_wcs():
         try:
-            wcs = WCS(cards)
+            wcs = WCS(header)
             wcs.wcs.set()
         except Exception as error:  # wcslib has a dozen classes of errors for a header it cannot use
             raise HeaderError(f"no WCS: {str(error).strip().splitlines()[-1]}") from error
     if not wcs.has_celestial or wcs.naxis != 2:
-        raise HeaderError(f"no WCS: CTYPE1={header['CTYPE1']!r} and CTYPE2={header['CTYPE2']!r} are not celestial")
+        raise HeaderError(f"no WCS: CTYPE1={header.get('CTYPE1')!r} and CTYPE2={header.get('CTYPE2')!r} are not celestial")
     if not abs(np.linalg.det(wcs.pixel_scale_matrix)) > 0:
         raise HeaderError("no WCS: its matrix has no inverse")
-    if all(isinstance(header.get(key), int) for key in ("NAXIS1", "NAXIS2")):
-        wcs.array_shape = (header["NAXIS2"], header["NAXIS1"])
     return wcs
 
 
