@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from pathlib import Path
 
@@ -68,7 +67,7 @@ def test_a_cluster_without_workers_is_an_error(tmp_path: Path, files, recipe: Re
 @pytest.mark.slow
 def test_a_scheduler_that_goes_away_fails_the_files_that_are_not_done(tmp_path: Path, files, recipe: Recipe) -> None:
     many = [Path(shutil.copy(files[i % 6], tmp_path / f"{i:03}.fits")) for i in range(60)]
-    leaving = distributed.LocalCluster(n_workers=1, threads_per_worker=1, processes=False, **LOOPBACK)
+    leaving = distributed.LocalCluster(n_workers=1, threads_per_worker=1, **LOOPBACK)
 
     class Closing(Observer):
         def finished(self, result: FileResult) -> None:
@@ -88,7 +87,7 @@ def test_a_scheduler_that_goes_away_fails_the_files_that_are_not_done(tmp_path: 
 @pytest.mark.slow
 def test_a_file_at_which_workers_of_a_cluster_die_fails_alone(tmp_path: Path, files, monkeypatch, toml: str) -> None:
     put_distribution(tmp_path, "deadly", DEADLY)
-    monkeypatch.setenv("PYTHONPATH", str(tmp_path), prepend=os.pathsep)
+    monkeypatch.syspath_prepend(str(tmp_path))
     for path in files:
         mark(path, DATAMARK="deadly" if path is files[2] else "good")
     with distributed.LocalCluster(n_workers=1, threads_per_worker=1, **LOOPBACK) as mortal:
