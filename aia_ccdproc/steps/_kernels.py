@@ -1,7 +1,7 @@
 """Kernels: the weights that a method gives to the input pixels about a position.
 
 reproject does not tell its weights. They are read off the response of each method to an impulse, so that they are
-right for every method. From them follow the variance of a result, and which output pixels a bad pixel touches.
+right for every method.
 """
 
 from __future__ import annotations
@@ -16,10 +16,7 @@ import numpy as np
 from astropy.wcs import WCS
 from scipy import ndimage
 
-__all__ = ["THRESHOLD", "AreaKernel", "Kernel", "SplineKernel", "Surroundings"]
-
-#: A bad pixel touches the output pixels in which it has more than this weight.
-THRESHOLD = 0.01
+__all__ = ["AreaKernel", "Kernel", "SplineKernel", "Tap"]
 
 #: Pixels on each side of a position, by the degree of the spline: beyond them a weight is below 0.003.
 _SPLINE_REACH = {0: 1, 1: 1, 2: 3, 3: 4}
@@ -30,9 +27,6 @@ _LINE = 32
 #: Steps of the table of an area's weights within an output pixel: measured, and those interpolated to by a spline.
 #: The standard deviation of a result is then right within 2 % if that of its input jumps thirtyfold between pixels.
 _MEASURED, _AREA_STEPS = 8, 64
-
-#: Weights that are looked up in one go: few enough for a processor's cache.
-_CACHE = 2**20
 
 #: Resamples ``(plane, input_wcs)`` onto ``output_wcs``, as reproject's functions do.
 Reproject = Callable[..., np.ndarray]
@@ -60,10 +54,21 @@ class Kernel(Protocol):
     overhang: float
 
     def taps(self, x: np.ndarray, y: np.ndarray) -> Iterator[Tap]:
-        """Give the weights of every input pixel about the positions; 0 for those outside the image."""
+        """Give the weights of every input pixel about the positions; 0 for those outside the image.
+
+        Parameters
+        ----------
+        x, y : `~numpy.ndarray`
+            Positions in the image, pixels from 0.
+
+        Yields
+        ------
+        `Tap`
+            A pixel and its weights.
+        """
 
 
-class SplineKernel:
+class SplineKernel(Kernel):
     """The kernel of an interpolating spline: a product of one along x and one along y.
 
     Parameters
@@ -80,18 +85,6 @@ class SplineKernel:
         self.degree, self.shape, self.reach = degree, shape, _SPLINE_REACH[degree]
 
     def taps(self, x: np.ndarray, y: np.ndarray) -> Iterator[Tap]:
-        """Give the weights of every input pixel about the positions.
-
-        Parameters
-        ----------
-        x, y : `~numpy.ndarray`
-            Positions in the image, pixels from 0.
-
-        Yields
-        ------
-        `Tap`
-            A pixel and its weights.
-        """
         columns = list(self._along(x, self.shape[1]))
         for down, row in self._along(y, self.shape[0]):
             for along, column in columns:
@@ -122,7 +115,7 @@ def _spline_table(degree: int, size: int) -> np.ndarray:
     return np.array(taps, dtype=np.float32).reshape(2 * reach, -1)
 
 
-class AreaKernel:
+class AreaKernel(Kernel):
     """The kernel of a method that weights the input pixels within an area.
 
     Parameters
@@ -147,18 +140,6 @@ class AreaKernel:
         self.table = _area_table(reproject, math.ceil(width * max(1, shrink)), tuple(np.round(matrix, 3).ravel()))
 
     def taps(self, x: np.ndarray, y: np.ndarray) -> Iterator[Tap]:
-        """Give the weights of every input pixel about the positions.
-
-        Parameters
-        ----------
-        x, y : `~numpy.ndarray`
-            Positions in the image, pixels from 0.
-
-        Yields
-        ------
-        `Tap`
-            A pixel and its weights.
-        """
         left, bottom = np.floor(x), np.floor(y)
         steps = range(1 - self.reach, self.reach + 1)
         taps = []
@@ -206,83 +187,3 @@ def _area_table(reproject: Reproject, width: int, matrix: tuple[float, ...]) -> 
     lattice = table.reshape(size * _MEASURED, -1)[: 1 - _MEASURED, : 1 - _MEASURED]
     finer = (len(lattice) - 1) * (_AREA_STEPS // _MEASURED) + 1
     return np.asarray(ndimage.zoom(lattice, finer / len(lattice), order=3), dtype=np.float32)
-
-
-class Surroundings:
-    """Output pixels whose places in a window of the input are known, and what their kernel reaches there.
-
-    Parameters
-    ----------
-    kernel : `Kernel`
-        The weights.
-    window : tuple of slice
-        Rows and columns of the input: all that the kernel reaches within the image.
-    x, y : `~numpy.ndarray`
-        Positions in the input, pixels from 0; of no matter where they are NaN.
-    """
-
-    def __init__(self, kernel: Kernel, window: tuple[slice, slice], x: np.ndarray, y: np.ndarray) -> None:
-        self.kernel, self.window, self.shape = kernel, window, x.shape
-        self.x, self.y = (
-            np.clip(np.nan_to_num(position.ravel()), -kernel.overhang, size - 1 + kernel.overhang)
-            for position, size in ((x, kernel.shape[1]), (y, kernel.shape[0]))
-        )
-        self.width = window[1].stop - window[1].start + 2 * kernel.reach
-        row, column = (np.floor(v) - w.start + 1 for v, w in ((self.y, window[0]), (self.x, window[1])))
-        #: Where, in the padded window, the first pixel is that the kernel reaches.
-        self.first = (row * self.width + column).astype(np.intp)
-
-    def variance(self, plane: np.ndarray) -> np.ndarray:
-        """Propagate the variance of independent input pixels: the sum of weight**2 times variance.
-
-        Parameters
-        ----------
-        plane : `~numpy.ndarray`
-            Variance of the input.
-
-        Returns
-        -------
-        `~numpy.ndarray`
-            Variance of the output, float32.
-        """
-        padded = self._padded(plane)
-        pieces = [
-            sum((weight * weight * value for weight, value in self._reached(padded, piece)), start=np.float32(0))
-            for piece in self._pieces(np.arange(self.first.size))
-        ]
-        return np.concatenate(pieces).reshape(self.shape)
-
-    def flags(self, plane: np.ndarray) -> np.ndarray:
-        """Find the worst flag among the pixels that have more than `THRESHOLD` of weight.
-
-        Parameters
-        ----------
-        plane : `~numpy.ndarray`
-            Flags of the input.
-
-        Returns
-        -------
-        `~numpy.ndarray`
-            Flags of the output, uint8.
-        """
-        padded = self._padded(plane)
-        worst = np.zeros(self.first.size, dtype=np.uint8)
-        size = 2 * self.kernel.reach
-        nearby = ndimage.maximum_filter(padded.reshape(-1, self.width), size, origin=-(size // 2))
-        for piece in self._pieces(np.flatnonzero(nearby.ravel().take(self.first))):
-            touched = [value * (np.abs(weight) > THRESHOLD) for weight, value in self._reached(padded, piece)]
-            worst[piece] = np.maximum.reduce(touched)
-        return worst.reshape(self.shape)
-
-    def _padded(self, plane: np.ndarray) -> np.ndarray:
-        return np.pad(plane[self.window], self.kernel.reach).ravel()
-
-    def _pieces(self, pixels: np.ndarray) -> list[np.ndarray]:
-        """Split pixels so that their weights fit into a processor's cache."""
-        return np.array_split(pixels, pixels.size * (2 * self.kernel.reach) ** 2 // _CACHE + 1)
-
-    def _reached(self, padded: np.ndarray, piece: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        """Give weight and value of every pixel that the kernel reaches."""
-        first, reach = self.first[piece], self.kernel.reach
-        for down, along, weight in self.kernel.taps(self.x[piece], self.y[piece]):
-            yield weight, padded[(down + reach - 1) * self.width + along + reach - 1 :].take(first)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import MappingProxyType
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -24,21 +25,49 @@ class Block(NamedTuple):
 
     @property
     def shape(self) -> tuple[int, int]:
-        """Rows and columns."""
+        """Count rows and columns.
+
+        Returns
+        -------
+        tuple of int
+            Rows, columns.
+        """
         return self.rows.stop - self.rows.start, self.columns.stop - self.columns.start
 
 
 class PixelMap(Protocol):
-    """Where the output pixels lie in the input."""
+    """The places of the output pixels in the input."""
 
     #: Input position derived by output position, x before y, shape ``(2, 2)``; of a curved map, at the reference point.
     matrix: np.ndarray
 
     def positions(self, rows: np.ndarray, columns: np.ndarray) -> Positions:
-        """Map output pixels to x and y in the input, pixels from 0; NaN where there is no such place."""
+        """Map output pixels to the input.
+
+        Parameters
+        ----------
+        rows, columns : `~numpy.ndarray`
+            Output pixels from 0, of shapes that broadcast.
+
+        Returns
+        -------
+        tuple of `~numpy.ndarray`
+            Of the input, x and y, pixels from 0; NaN where there is no such place.
+        """
 
     def wcs_pair(self, window: Block, block: Block) -> tuple[Any, Any]:
-        """Describe a window of the input, and a block of the output, to reproject."""
+        """Describe a window of the input, and a block of the output, to reproject.
+
+        Parameters
+        ----------
+        window, block : `Block`
+            Input and output pixels.
+
+        Returns
+        -------
+        tuple of `~astropy.wcs.WCS` or `~astropy.wcs.wcsapi.BaseLowLevelWCS`
+            The WCS of each.
+        """
 
 
 class _PixelWCS(BaseLowLevelWCS):
@@ -48,7 +77,9 @@ class _PixelWCS(BaseLowLevelWCS):
     world_axis_physical_types = (None, None)
     world_axis_units = ("pix", "pix")
     world_axis_object_components = (("x", 0, "value"), ("y", 0, "value"))
-    world_axis_object_classes = {axis: (units.Quantity, (), {"unit": units.pix, "copy": False}) for axis in "xy"}
+    world_axis_object_classes = MappingProxyType(
+        {axis: (units.Quantity, (), {"unit": units.pix, "copy": False}) for axis in "xy"}
+    )
 
     def pixel_to_world_values(self, *pixel_arrays: np.ndarray) -> Positions:
         return pixel_arrays[0], pixel_arrays[1]
@@ -76,7 +107,7 @@ class _AffineWCS(_PixelWCS):
         return _AffineWCS(inverse, -inverse @ self.offset).pixel_to_world_values(*world_arrays)
 
 
-class AffineMap:
+class AffineMap(PixelMap):
     """The map between two linear WCSs.
 
     Parameters
@@ -91,39 +122,15 @@ class AffineMap:
         self.offset = input_wcs.wcs.crpix - 1 + shift - self.matrix @ (output_wcs.wcs.crpix - 1)
 
     def positions(self, rows: np.ndarray, columns: np.ndarray) -> Positions:
-        """Map output pixels to the input.
-
-        Parameters
-        ----------
-        rows, columns : `~numpy.ndarray`
-            Output pixels from 0, of shapes that broadcast.
-
-        Returns
-        -------
-        tuple of `~numpy.ndarray`
-            x and y in the input, pixels from 0.
-        """
         return _AffineWCS(self.matrix, self.offset).pixel_to_world_values(columns, rows)
 
     def wcs_pair(self, window: Block, block: Block) -> tuple[Any, Any]:
-        """Describe a window of the input, and a block of the output, to reproject.
-
-        Parameters
-        ----------
-        window, block : `Block`
-            Input and output pixels.
-
-        Returns
-        -------
-        tuple of `~astropy.wcs.wcsapi.BaseLowLevelWCS`
-            Both in the pixels of the window.
-        """
         start = np.array([block.columns.start, block.rows.start])
         corner = np.array([window.columns.start, window.rows.start])
         return _PixelWCS(), _AffineWCS(self.matrix, self.matrix @ start + self.offset - corner)
 
 
-class CelestialMap:
+class CelestialMap(PixelMap):
     """The map between two celestial WCSs.
 
     Parameters
@@ -137,35 +144,11 @@ class CelestialMap:
         self.matrix = _derivative(input_wcs, output_wcs)
 
     def positions(self, rows: np.ndarray, columns: np.ndarray) -> Positions:
-        """Map output pixels to the input.
-
-        Parameters
-        ----------
-        rows, columns : `~numpy.ndarray`
-            Output pixels from 0, of shapes that broadcast.
-
-        Returns
-        -------
-        tuple of `~numpy.ndarray`
-            x and y in the input, pixels from 0; NaN where there is no such place.
-        """
         # WCS objects are not thread-safe.
         x, y = pixel_to_pixel(self._output.deepcopy(), self._input.deepcopy(), *np.broadcast_arrays(columns, rows))
         return x, y
 
     def wcs_pair(self, window: Block, block: Block) -> tuple[Any, Any]:
-        """Describe a window of the input, and a block of the output, to reproject.
-
-        Parameters
-        ----------
-        window, block : `Block`
-            Input and output pixels.
-
-        Returns
-        -------
-        tuple of `~astropy.wcs.WCS`
-            Copies with their CRPIX shifted.
-        """
         return _shifted(self._input, window), _shifted(self._output, block)
 
 

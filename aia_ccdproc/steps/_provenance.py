@@ -12,7 +12,7 @@ from astropy.nddata import CCDData
 from aia_ccdproc.keywords import add_step_history
 from aia_ccdproc.settings import StepSettings
 
-__all__ = ["AddKeyword", "record", "writes_history"]
+__all__ = ["AddKeyword", "record"]
 
 #: What ccdproc's ``add_keyword`` takes.
 AddKeyword: TypeAlias = bool | str | ccdproc.Keyword | Mapping[str, object] | None
@@ -35,27 +35,12 @@ def record(result: CCDData, step: str, settings: StepSettings, add_keyword: AddK
     add_keyword : bool, str, `~ccdproc.Keyword`, dict or None
         What the user asked to have recorded.
     """
-    if writes_history(add_keyword):
-        add_step_history(result.header, step, f"aia-ccdproc {version('aia-ccdproc')}", settings)
+    if add_keyword is True:
+        if ccdproc.conf.auto_logging:
+            add_step_history(result.header, step, f"aia-ccdproc {version('aia-ccdproc')}", settings)
     elif isinstance(add_keyword, str):
         result.header[add_keyword] = None
     elif isinstance(add_keyword, ccdproc.Keyword):
         result.header[add_keyword.name] = add_keyword.value
-    elif add_keyword and add_keyword is not True:
+    elif add_keyword:
         result.header.update(add_keyword)
-
-
-def writes_history(add_keyword: AddKeyword) -> bool:
-    """Tell whether a step is to write HISTORY.
-
-    Parameters
-    ----------
-    add_keyword : bool, str, `~ccdproc.Keyword`, dict or None
-        What the user asked to have recorded.
-
-    Returns
-    -------
-    bool
-        True if nothing of the user's own was asked for, and ccdproc logs.
-    """
-    return add_keyword is True and bool(ccdproc.conf.auto_logging)

@@ -22,11 +22,11 @@ from aia_ccdproc.header import (
 from aia_ccdproc.hookspecs import Resampled, hookimpl
 from aia_ccdproc.instrument import Instrument
 from aia_ccdproc.io.statistics import without_statistics
-from aia_ccdproc.keywords import add_history, number
+from aia_ccdproc.keywords import number
 from aia_ccdproc.plugins import get_plugin_manager
 from aia_ccdproc.settings import RegistrationSettings
 from aia_ccdproc.steps._grids import Grid, level15_grid, pixel_area_ratio, target_grid, wcs_pair
-from aia_ccdproc.steps._provenance import AddKeyword, record, writes_history
+from aia_ccdproc.steps._provenance import AddKeyword, record
 
 __all__ = ["register"]
 
@@ -105,7 +105,7 @@ def register(
     """
     settings = RegistrationSettings.of(method=method, conserve=conserve, fill=fill, target=target, force=force)
     instrument = get_plugin_manager().identify(complete_header(ccd))
-    result = _register(ccd, instrument, settings, remark=writes_history(add_keyword))
+    result = _register(ccd, instrument, settings)
     record(result, "register", settings, add_keyword)
     return result
 
@@ -116,7 +116,7 @@ def prep_register(ccd: CCDData, instrument: Instrument, settings: RegistrationSe
     return _register(ccd, instrument, settings)
 
 
-def _register(ccd: CCDData, instrument: Instrument, settings: RegistrationSettings, *, remark: bool = True) -> CCDData:
+def _register(ccd: CCDData, instrument: Instrument, settings: RegistrationSettings) -> CCDData:
     header = complete_header(ccd)
     if not settings.force and is_registered(header):
         raise StateError("the image is at level 1.5 already; force = True registers it all the same")
@@ -141,10 +141,7 @@ def _register(ccd: CCDData, instrument: Instrument, settings: RegistrationSettin
         np.multiply(resampled.data, ratio, out=resampled.data)
         if resampled.variance is not None:
             np.multiply(resampled.variance, ratio**2, out=resampled.variance)
-    result = _result(ccd, header, grid, resampled, settings)
-    if remark and resampled.remark:
-        add_history(result.header, f"register: {resampled.remark}")
-    return result
+    return _result(ccd, header, grid, resampled, settings)
 
 
 def _planes(ccd: CCDData) -> tuple[np.ndarray, np.ndarray | None, np.ndarray | None]:
@@ -188,6 +185,9 @@ def _result(
         uncertainty = VarianceUncertainty(variance).represent_as(type(ccd.uncertainty))
         uncertainty.array = np.asarray(uncertainty.array, dtype=np.float32)
     registered = _level15_header(header, grid)
+    registered.remove("UNCPROP", ignore_missing=True)
+    if uncertainty is not None and resampled.propagation:
+        registered["UNCPROP"] = (resampled.propagation, "Variance as resampled, of independent pixels")
     return CCDData(
         data,
         unit=ccd.unit,

@@ -16,8 +16,9 @@ from astropy.wcs import WCS
 from reproject import reproject_adaptive, reproject_exact, reproject_interp
 
 from aia_ccdproc.hookspecs import Resampled, hookimpl
-from aia_ccdproc.steps._kernels import AreaKernel, Kernel, SplineKernel, Surroundings
+from aia_ccdproc.steps._kernels import AreaKernel, Kernel, SplineKernel
 from aia_ccdproc.steps._pixel_map import AffineMap, Block, CelestialMap, PixelMap, Positions
+from aia_ccdproc.steps._surroundings import Surroundings
 
 __all__ = ["METHODS", "resample"]
 
@@ -133,8 +134,14 @@ def resample(
         # sunpy's, of positions off the disk as another observer sees them: they are masked.
         warnings.filterwarnings("ignore", "The conversion of these 2D helioprojective")
         list(pool.map(lambda corner: task.resample_block(*corner), corners))
-    remark = "" if variance is None else "variance = sum(w**2 * variance), pixels independent"
-    return Resampled(task.data_out, task.variance_out, task.flags_out, remark)
+    return Resampled(task.data_out, task.variance_out, task.flags_out, _propagation(variance, input_wcs, method))
+
+
+def _propagation(variance: np.ndarray | None, input_wcs: WCS, method: str) -> str:
+    if variance is None:
+        return ""
+    curved = input_wcs.has_celestial and METHODS[method].degree < 0
+    return "sum(w**2 var)" + (", w as at CRPIX" if curved else "")
 
 
 def _threads() -> int:
@@ -208,8 +215,9 @@ class _Task:
             return None, 0
         surroundings = Surroundings(self.kernel, window, x, y)
         variance = None if self.variance is None else surroundings.variance(self.variance)
-        flagged = self.flags is not None and self.flags[window].any()
-        return variance, surroundings.flags(self.flags) if flagged else 0
+        if self.flags is None or not self.flags[window].any():
+            return variance, 0
+        return variance, surroundings.flags(self.flags)
 
     def _uncovered(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
         ny, nx = self.data.shape
