@@ -42,6 +42,8 @@ class Resampled(NamedTuple):
     """Variance of ``data`` for independent input pixels, float32, or None if none was given."""
     flags: np.ndarray
     """uint8: 0 good, 1 the kernel reaches a masked pixel, 2 it reaches an invalid one or there is no input."""
+    propagation: str = ""
+    """How ``variance`` was made, w being the kernel's weights, for the keyword UNCPROP: ``"sum(w**2 var)"``, say."""
 
 
 @hookspec

@@ -104,7 +104,8 @@ def register(
     within 1e-9 pixel, at a third of the time.
     """
     settings = RegistrationSettings.of(method=method, conserve=conserve, fill=fill, target=target, force=force)
-    result = _register(ccd, get_plugin_manager().identify(complete_header(ccd)), settings)
+    instrument = get_plugin_manager().identify(complete_header(ccd))
+    result = _register(ccd, instrument, settings)
     record(result, "register", settings, add_keyword)
     return result
 
@@ -177,13 +178,16 @@ def _result(
     mask = resampled.flags > 0
     nothing = resampled.flags == _INVALID
     data, variance = resampled.data, resampled.variance
-    data[nothing] = settings.fill
+    np.copyto(data, settings.fill, where=nothing)
     uncertainty = None
     if ccd.uncertainty is not None and variance is not None:
-        variance[nothing] = np.nan
+        np.copyto(variance, np.nan, where=nothing)
         uncertainty = VarianceUncertainty(variance).represent_as(type(ccd.uncertainty))
         uncertainty.array = np.asarray(uncertainty.array, dtype=np.float32)
     registered = _level15_header(header, grid)
+    registered.remove("UNCPROP", ignore_missing=True)
+    if uncertainty is not None and resampled.propagation:
+        registered["UNCPROP"] = (resampled.propagation, "Variance as resampled, of independent pixels")
     return CCDData(
         data,
         unit=ccd.unit,
