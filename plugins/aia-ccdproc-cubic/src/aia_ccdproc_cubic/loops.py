@@ -137,44 +137,49 @@ def _response(response, distance):
 
 
 @compiled
-def _square_weights(phase, kernel, near, squares):
-    """Squared weights of all pixels that have one, shape ``(taps, positions)``; ``near`` is room for polynomials."""
+def _square_weights(phase, begin, kernel, near, squares):
+    """Squared weights in a chunk, shape ``(taps, positions)``; ``near`` is room for the polynomials."""
     basis, response, margin, _ = kernel
+    count = min(_CHUNK, phase.size - begin)
     for j in range(4):
-        for i in range(phase.size):
-            near[j, i] = _polynomial(basis, j, phase[i])
+        for i in range(count):
+            near[j, i] = _polynomial(basis, j, phase[begin + i])
     for k in range(squares.shape[0]):
         a, b = _response(response, k - margin), _response(response, k - margin - 1)
         c, d = _response(response, k - margin - 2), _response(response, k - margin - 3)
-        for i in range(phase.size):
+        for i in range(count):
             weight = a * near[0, i] + b * near[1, i] + c * near[2, i] + d * near[3, i]
             squares[k, i] = weight * weight
 
 
 @compiled
 def _weights_at_edge(whole, phase, size, basis, response, weights):
-    """Weights of pixels from the one returned on: those that fall on one by mirroring are added."""
-    margin = (weights.size - 4) // 2
+    """Weights of pixels from the one returned on, shape ``(taps, 1)``: those that mirroring puts on one are added."""
+    taps = weights.shape[0]
+    margin = (taps - 4) // 2
     first = whole - 1 - margin
-    start = max(0, min(first, size - weights.size))
+    start = max(0, min(first, size - taps))
     a, b = _polynomial(basis, 0, phase), _polynomial(basis, 1, phase)
     c, d = _polynomial(basis, 2, phase), _polynomial(basis, 3, phase)
-    weights[:] = 0
-    for k in range(weights.size):
+    for k in range(taps):
+        weights[k, 0] = 0
+    for k in range(taps):
         weight = _response(response, k - margin) * a + _response(response, k - margin - 1) * b
         weight += _response(response, k - margin - 2) * c + _response(response, k - margin - 3) * d
-        weights[mirrored(first + k, size) - start] += weight
+        weights[mirrored(first + k, size) - start, 0] += weight
     return start
 
 
 @compiled
-def _sum(plane, corner, width, along_y, along_x):
+def _sum(plane, corner, width, along_y, along_x, column):
+    """Sum of pixels times their weights, those in a column of the tables."""
     total = np.float32(0)
-    for j in range(along_y.size):
-        for k in range(along_x.size):
+    for j in range(along_y.shape[0]):
+        for k in range(along_x.shape[0]):
+            weight = along_y[j, column] * along_x[k, column]
             # Where the image has fewer pixels than the kernel, what is beyond it has no weight.
-            if along_y[j] != 0 and along_x[k] != 0:
-                total += along_y[j] * along_x[k] * plane[corner + j * width + k]
+            if weight != 0:
+                total += weight * plane[corner + j * width + k]
     return total
 
 
@@ -236,7 +241,7 @@ def _finish_row(out, worst, line, source, shape, places, kernel, room):
             elif c < low or c >= high:
                 at_y = _weights_at_edge(row, y[c], shape[0], kernel[0], unity, along_y) - top
                 at_x = _weights_at_edge(shift + c, x[c], shape[1], kernel[0], unity, along_x) - left
-                out[line + c] = _sum(plane, at_y * width + at_x, width, along_y, along_x)
+                out[line + c] = _sum(plane, at_y * width + at_x, width, along_y, along_x, 0)
         first = ends[run]
 
 
@@ -255,12 +260,13 @@ def _worst_near(cells, row, column, count, margin):
 
 
 @compiled
-def _worst_flag(flags, corner, width, squares_y, squares_x, reached, limit):
+def _worst_flag(flags, corner, width, squares_y, squares_x, column, reached, limit):
     """Worst flag whose squared weight is more than ``reached``; none is worse than ``limit``."""
     worst = np.uint8(0)
-    for j in range(squares_y.size):
-        for k in range(squares_x.size):
-            if squares_y[j] * squares_x[k] > reached and flags[corner + j * width + k] > worst:
+    for j in range(squares_y.shape[0]):
+        for k in range(squares_x.shape[0]):
+            square = squares_y[j, column] * squares_x[k, column]
+            if square > reached and flags[corner + j * width + k] > worst:
                 worst = flags[corner + j * width + k]
                 if worst == limit:
                     return worst
@@ -273,7 +279,8 @@ def _variance_of_part(out, target, variance, corner, width, squares_y, squares_x
     taps = squares_x.shape[0]
     target, begin = uintp(target), uintp(begin)
     for j in range(taps):
-        sums[:count] = 0
+        for i in range(count):
+            sums[i] = 0
         for k in range(0, taps, 4):
             tap = uintp(corner + j * width + k)
             for i in range(uintp(count)):
@@ -305,8 +312,8 @@ def _noise_row(spread, worst, line, planes, shape, places, kernel, room):
             limit = _worst_near(cells, row, start + shift, stop - start, margin)
             if ready != chunk and (limit > 0 or variance.size > 0):
                 ready = chunk
-                _square_weights(x[begin : begin + _CHUNK], kernel, near, squares_x)
-                _square_weights(y[begin : begin + _CHUNK], kernel, near, squares_y)
+                _square_weights(x, begin, kernel, near, squares_x)
+                _square_weights(y, begin, kernel, near, squares_y)
             corner = (row - 1 - margin) * width + start + shift - 1 - margin
             begin, count = start - begin, stop - start
             if variance.size > 0 and count >= _SHORT:
@@ -314,11 +321,12 @@ def _noise_row(spread, worst, line, planes, shape, places, kernel, room):
                     spread, line + start, variance, corner, width, squares_y, squares_x, begin, count, sums
                 )
             for i in range(count if limit > 0 or count < _SHORT else 0):
-                of_y, of_x = squares_y[:, begin + i], squares_x[:, begin + i]
                 if variance.size > 0 and count < _SHORT:
-                    spread[line + start + i] = _sum(variance, corner + i, width, of_y, of_x)
+                    spread[line + start + i] = _sum(variance, corner + i, width, squares_y, squares_x, begin + i)
                 if limit > 0 and _worst_near(cells, row, start + shift + i, 1, margin) > 0:
-                    worst[line + start + i] = _worst_flag(flags, corner + i, width, of_y, of_x, reached, limit)
+                    worst[line + start + i] = _worst_flag(
+                        flags, corner + i, width, squares_y, squares_x, begin + i, reached, limit
+                    )
             start = stop
         if high - low < end - first and row != _OUTSIDE and shift != _OUTSIDE:
             _noise_at_edges(spread, worst, line, planes, shape, places, kernel, (first, low, high, end))
@@ -332,19 +340,21 @@ def _noise_at_edges(spread, worst, line, planes, shape, places, kernel, run):
     shift_x, shift_y, x, y, _, _ = places
     basis, response, margin, reached = kernel
     first, low, high, end = run
-    along_x, along_y = np.empty(4 + 2 * margin, np.float32), np.empty(4 + 2 * margin, np.float32)
+    taps = 4 + 2 * margin
+    along_x, along_y = np.empty((taps, 1), np.float32), np.empty((taps, 1), np.float32)
     for c in range(first, end):
         if low <= c < high:
             continue
         top = _weights_at_edge(shift_y[first], y[c], shape[0], basis, response, along_y)
         left = _weights_at_edge(shift_x[first] + c, x[c], shape[1], basis, response, along_x)
-        along_x *= along_x
-        along_y *= along_y
+        for k in range(taps):
+            along_x[k, 0] *= along_x[k, 0]
+            along_y[k, 0] *= along_y[k, 0]
         corner = top * shape[1] + left
         if flags.size > 0:
-            worst[line + c] = _worst_flag(flags, corner, shape[1], along_y, along_x, reached, 2)
+            worst[line + c] = _worst_flag(flags, corner, shape[1], along_y, along_x, 0, reached, 2)
         if variance.size > 0:
-            spread[line + c] = _sum(variance, corner, shape[1], along_y, along_x)
+            spread[line + c] = _sum(variance, corner, shape[1], along_y, along_x, 0)
 
 
 # -- blocks --------------------------------------------------------------------------------------
@@ -378,14 +388,15 @@ def resample_block(planes, out, source, x, y, affine, corner, size, shape, kerne
     taps, columns = 4 + 2 * kernel[2], size[1]
     squares = (np.empty((taps, _CHUNK), np.float32), np.empty((taps, _CHUNK), np.float32))
     room = (np.empty((4, _CHUNK), np.float32), squares[0], squares[1], np.empty(_CHUNK, np.float32))
-    edge_room = (np.empty(4, np.float32), np.empty(4, np.float32))
+    edge_room = (np.empty((4, 1), np.float32), np.empty((4, 1), np.float32))
     along_x, along_y = np.empty(columns), np.empty(columns)
     shift_x, shift_y = np.empty(columns, np.int32), np.empty(columns, np.int32)
     phase_x, phase_y = np.empty(columns, np.float32), np.empty(columns, np.float32)
     ends = np.empty(columns, np.intp)
     for r in range(size[0]):
         if x.size > 0:
-            along_x[:], along_y[:] = x[r], y[r]
+            for c in range(columns):
+                along_x[c], along_y[c] = x[r, c], y[r, c]
         else:
             _positions(affine[0], corner[0] + r, corner[1], along_x)
             _positions(affine[1], corner[0] + r, corner[1], along_y)
