@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Iterator
 from typing import Any, Literal
 
 import numpy as np
@@ -154,7 +155,7 @@ def _planes(ccd: CCDData) -> tuple[np.ndarray, np.ndarray | None, np.ndarray | N
     """Take an image apart into finite data, finite variance and flags."""
     data = np.asarray(ccd.data, dtype=np.float32)
     variance = None
-    if ccd.mask is None and ccd.uncertainty is None and _all_finite(data):
+    if ccd.mask is None and ccd.uncertainty is None and all(np.isfinite(strip).all() for strip, in _strips(data)):
         return data, None, None
     flags = np.zeros(data.shape, dtype=np.uint8)
     for name, plane in (("mask", ccd.mask), ("uncertainty", getattr(ccd.uncertainty, "array", None))):
@@ -180,25 +181,25 @@ def _planes(ccd: CCDData) -> tuple[np.ndarray, np.ndarray | None, np.ndarray | N
     return data[nearest], None if variance is None else variance[nearest], flags
 
 
-def _all_finite(plane: np.ndarray) -> bool:
-    """Look at strips that fit into a core's cache: an intermediate plane would cost as much as the test itself."""
-    strips = np.array_split(plane, max(1, plane.size >> 18))
-    return all(bool(np.isfinite(strip).all()) for strip in strips)
+def _strips(*planes: np.ndarray) -> Iterator[tuple[np.ndarray, ...]]:
+    """Cut planes into strips that stay in a core's cache: a plane more would cost as much as what is done with it."""
+    strips = max(1, planes[0].size >> 18)
+    return zip(*(np.array_split(plane, strips) for plane in planes), strict=True)
 
 
 def _result(
     ccd: CCDData, header: fits.Header, grid: Grid, resampled: Resampled, settings: RegistrationSettings
 ) -> CCDData:
-    mask = resampled.flags > 0
-    nothing = resampled.flags == _INVALID
-    data, variance = resampled.data, resampled.variance
-    np.copyto(data, settings.fill, where=nothing)
+    data, variance, flags = resampled
+    for data_strip, flags_strip in _strips(data, flags):
+        np.copyto(data_strip, settings.fill, where=flags_strip == _INVALID)
     uncertainty = None
     if ccd.uncertainty is not None and variance is not None:
-        variance[nothing] = np.nan
+        variance[flags == _INVALID] = np.nan
         uncertainty = VarianceUncertainty(variance).represent_as(type(ccd.uncertainty))
         uncertainty.array = np.asarray(uncertainty.array, dtype=np.float32)
     registered = _level15_header(header, grid)
+    mask = np.not_equal(flags, 0, out=flags.view(bool))
     return CCDData(
         data,
         unit=ccd.unit,

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import subprocess
-import sys
 
 import numpy as np
 import pytest
@@ -319,15 +317,3 @@ def test_the_worst_flag_counts_wherever_it_lies(method, name):
     both = resampled(data, affine, KERNELS[method], flags=flags).flags
     alone = [resampled(data, affine, KERNELS[method], flags=np.where(flags == f, f, 0)).flags for f in (1, 2)]
     np.testing.assert_array_equal(both, np.maximum(*alone))
-
-
-# -- compilation ---------------------------------------------------------------------------------
-
-
-def test_looking_at_plugins_does_not_import_numba():
-    script = (
-        "import sys, aia_ccdproc; print('cubic-spline' in aia_ccdproc.get_plugin_manager().resampling_methods());"
-        "print('numba' in sys.modules)"
-    )
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
-    assert done.stdout.split() == ["True", "False"]
