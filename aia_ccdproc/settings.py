@@ -279,7 +279,7 @@ class RegistrationSettings(StepSettings):
     @field_validator("parameter")
     @classmethod
     def _of_the_method(cls, value: float | None, info: ValidationInfo) -> float | None:
-        known, method = (info.context or {}).get("methods"), info.data.get("method")
+        known, method = (info.context or {}).get("methods"), info.data.get("method", "")
         if known is not None and method in known:
             parameter_of(method, value, known)
         return value

@@ -85,8 +85,8 @@ def register(
         are pixels of the full frame and CRPIX says which. Masked and NaN pixels take the value of
         the nearest good one before resampling; output pixels that the kernel reaches from them are masked, and NaN
         where those were NaN. The variance is propagated for independent input pixels:
-        exactly where it varies little over a kernel, within some 30 % where it jumps from pixel to pixel and at
-        the edge of the image.
+        by reproject's methods exactly where it varies little over a kernel, within some 30 % where it jumps from
+        pixel to pixel and at the edge of the image.
 
     Raises
     ------
@@ -155,7 +155,7 @@ def _planes(ccd: CCDData) -> tuple[np.ndarray, np.ndarray | None, np.ndarray | N
     """Take an image apart into finite data, finite variance and flags."""
     data = np.asarray(ccd.data, dtype=np.float32)
     variance = None
-    if ccd.mask is None and ccd.uncertainty is None and all(np.isfinite(strip).all() for strip, in _strips(data)):
+    if ccd.mask is None and ccd.uncertainty is None and all(np.isfinite(strip).all() for (strip,) in _strips(data)):
         return data, None, None
     flags = np.zeros(data.shape, dtype=np.uint8)
     for name, plane in (("mask", ccd.mask), ("uncertainty", getattr(ccd.uncertainty, "array", None))):

@@ -108,8 +108,8 @@ def test_images_smaller_than_the_kernel_are_mirrored_as_often_as_it_takes(method
     ours = resampled(data, affine, KERNELS[method], variance=np.ones_like(data), flags=flags)
     # numpy mirrors so too, and what scikit-image and scipy do at the new edges is far off.
     around = np.pad(data, 40, mode="reflect")
-    shifted = affine + [[0, 0, 40], [0, 0, 40]]
-    shifted[:, 2] -= 40 * affine[:, :2].sum(axis=1)
+    shifted = affine.copy()
+    shifted[:, 2] += 40 - 40 * affine[:, :2].sum(axis=1)
     theirs = reference(method, around, shifted)[40:-40, 40:-40]
     inside = covered(affine, shape)
     np.testing.assert_allclose(ours.data[inside], theirs[inside], rtol=0, atol=1e-4)

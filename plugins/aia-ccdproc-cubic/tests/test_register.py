@@ -89,9 +89,7 @@ def test_nan_becomes_nan_and_no_more_than_the_kernel_reaches(small, method):
 
 
 def test_the_parameter_is_used_and_recorded(small):
-    by_default, soft, sharp = (
-        register(small, method="cubic-convolution", parameter=a) for a in (None, -0.25, -0.75)
-    )
+    by_default, soft, sharp = (register(small, method="cubic-convolution", parameter=a) for a in (None, -0.25, -0.75))
     same = register(small, method="cubic-convolution", parameter=-0.5)
     np.testing.assert_array_equal(by_default.data, same.data)
     widths = [fit_source(image, small_sun().sources[1])[3] for image in (soft, by_default, sharp)]
@@ -101,7 +99,9 @@ def test_the_parameter_is_used_and_recorded(small):
 
 def test_a_method_without_a_parameter_refuses_one(small):
     for method in ("cubic-spline", "bicubic"):
-        with pytest.raises(SettingsError, match=rf"'{method}' has no parameter; those that have one: cubic-convolution"):
+        with pytest.raises(
+            SettingsError, match=rf"'{method}' has no parameter; those that have one: cubic-convolution"
+        ):
             register(small, method=method, parameter=-0.5)
 
 
@@ -109,7 +109,7 @@ def test_a_recipe_is_checked_for_the_parameter():
     table = '[[step]]\nuse = "register"\nmethod = "{}"\nparameter = {}\n'
     step = Recipe.from_toml(table.format("cubic-convolution", -0.75)).steps[0]
     assert step.settings.parameter == -0.75
-    with pytest.raises(RecipeError, match="line 4.*'cubic-spline' has no parameter"):
+    with pytest.raises(RecipeError, match=r"line 4.*'cubic-spline' has no parameter"):
         Recipe.from_toml(table.format("cubic-spline", -0.75))
 
 

@@ -43,8 +43,5 @@ def prep_resample(
     from aia_ccdproc_cubic.engine import resample
     from aia_ccdproc_cubic.kernels import convolution, spline
 
-    if method == "cubic-spline":
-        kernel = spline()
-    else:
-        kernel = convolution(METHODS[method] if parameter is None else parameter)
+    kernel = spline() if parameter is None else convolution(parameter)
     return resample(data, variance, flags, input_wcs, output_wcs, output_shape, kernel)

@@ -63,7 +63,7 @@ def resample(
     Beyond the centres of its outermost pixels the image is continued as mirrored there, so that weights
     always sum to one. Positions more than half a pixel beyond them are not covered.
     """
-    task = _Task(data, variance, flags, input_wcs, output_wcs, output_shape, kernel)
+    task = _Task((data, variance, flags), (output_wcs, input_wcs), output_shape, kernel)
     corners = itertools.product(*(range(0, n, step) for n, step in zip(output_shape, _BLOCK, strict=True)))
     with warnings.catch_warnings(), ThreadPoolExecutor(threads or _cores()) as pool:
         # sunpy's, of positions off the disk as another observer sees them: they are not covered.
@@ -81,33 +81,28 @@ class _Task:
 
     def __init__(
         self,
-        data: np.ndarray,
-        variance: np.ndarray | None,
-        flags: np.ndarray | None,
-        input_wcs: WCS,
-        output_wcs: WCS,
-        output_shape: tuple[int, int],
+        planes: tuple[np.ndarray, np.ndarray | None, np.ndarray | None],
+        wcs_pair: tuple[WCS, WCS],
+        shape: tuple[int, int],
         kernel: Kernel,
     ) -> None:
-        nothing = np.empty((0, 0))
-        self._data = np.ascontiguousarray(data, dtype=np.float32)
-        flags = nothing.astype(np.uint8) if flags is None else np.ascontiguousarray(flags, dtype=np.uint8)
-        variance_in = np.ascontiguousarray(nothing if variance is None else variance, dtype=np.float32)
-        self._planes = (variance_in.reshape(-1), flags.reshape(-1), _worst_by_cell(flags))
-        self._wcs_pair = output_wcs, input_wcs
-        self._affine = nothing if input_wcs.has_celestial else _affine(output_wcs, input_wcs, output_shape)
+        nothing, variance = np.empty((0, 0), dtype=np.float32), planes[1]
+        types = (np.float32, np.float32, np.uint8)
+        given = [nothing if plane is None else plane for plane in planes]
+        self._data, *noise = (np.ascontiguousarray(plane, dtype=kind) for plane, kind in zip(given, types, strict=True))
+        self._planes = (*(plane.reshape(-1) for plane in noise), _worst_by_cell(noise[1]))
+        self._wcs_pair = wcs_pair
+        self._affine = nothing.astype(float) if wcs_pair[1].has_celestial else _affine(*wcs_pair, shape)
         self._pole, self._tail = np.float32(kernel.pole), kernel.response.size - 1
         self._kernel = (kernel.basis, kernel.response, kernel.spread, np.float32(REACHED**2))
-        self._shape = output_shape
+        self._shape = shape
         self.resampled = Resampled(
-            np.empty(output_shape, dtype=np.float32),
-            None if variance is None else np.zeros(output_shape, dtype=np.float32),
-            np.zeros(output_shape, dtype=np.uint8),
+            np.empty(shape, dtype=np.float32),
+            None if variance is None else np.zeros(shape, dtype=np.float32),
+            np.zeros(shape, dtype=np.uint8),
         )
-        variance_out = nothing.astype(np.float32) if variance is None else self.resampled.variance
-        self._out = *(
-            plane.reshape(-1) for plane in (self.resampled.data, variance_out, self.resampled.flags)
-        ), output_shape[1]
+        made = [nothing if plane is None else plane for plane in self.resampled]
+        self._out = (*(plane.reshape(-1) for plane in made), shape[1])
 
     def resample_block(self, corner: tuple[int, int]) -> None:
         """Resample the block that starts at a row and column."""
@@ -126,8 +121,9 @@ class _Task:
             y, x = np.meshgrid([row, row + rows - 1], [column, column + columns - 1], indexing="ij")
             return tuple(line[0] * x + line[1] * y + line[2] for line in self._affine)
         y, x = np.mgrid[row : row + rows, column : column + columns].astype(float)
-        # A WCS is not safe to be used by two threads at once.
-        return pixel_to_pixel(*(wcs.deepcopy() for wcs in self._wcs_pair), x, y)
+        # A WCS is not safe to be used by two threads at once. The loops are compiled for one layout in memory.
+        x, y = pixel_to_pixel(*(wcs.deepcopy() for wcs in self._wcs_pair), x, y)
+        return np.ascontiguousarray(x), np.ascontiguousarray(y)
 
     def _source(self, x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, int, int, int]:
         """Give what the polynomials weight, flat, the pixel of the input at which it starts, and its width."""

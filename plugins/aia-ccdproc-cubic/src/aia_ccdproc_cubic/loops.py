@@ -1,10 +1,10 @@
 """The compiled loops. They run without the interpreter lock, each call on a block of output pixels of its own.
 
 A row of output pixels falls into runs, within which the pixels to the left of the positions follow each other in one
-row of the input. So in a run all that is read is contiguous, and the compiler makes vector instructions of the loop: for
-the roll of AIA a run is some four hundred pixels long. For the same end planes are handed on as flat arrays, indices are
-unsigned (numba would ask of each other one whether it is negative), and what is done for each run is done within
-one function (numba counts references to every array that it hands on).
+row of the input. So in a run all that is read is contiguous, and the compiler makes vector instructions of the
+loop: for the roll of AIA a run is some four hundred pixels long. For the same end planes are handed on as flat
+arrays, indices are unsigned (numba would ask of each other one whether it is negative), and what is done for each
+run is done within one function (numba counts references to every array that it hands on).
 
 They stay in one file because numba takes a function from its cache as long as the file that holds it is the same.
 """
@@ -275,7 +275,7 @@ def _worst_flag(flags, corner, width, squares_y, squares_x, column, reached, lim
 
 @compiled
 def _variance_of_part(out, target, variance, corner, width, squares_y, squares_x, begin, count, sums):
-    """Sum up variances times squared weights, those from ``begin`` on; ``sums`` is room for what is summed along a row."""
+    """Sum up variances times squared weights, those from ``begin`` on; ``sums`` is room for the sums along a row."""
     taps = squares_x.shape[0]
     target, begin = uintp(target), uintp(begin)
     for j in range(taps):
