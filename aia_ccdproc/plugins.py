@@ -256,16 +256,21 @@ class PrepPluginManager(pluggy.PluginManager):
     def _implementations(self, hook: str) -> list[pluggy.HookImpl]:
         return [i for i in getattr(self.hook, hook).get_hookimpls() if not (i.wrapper or i.hookwrapper)]
 
-    def resampling_methods(self) -> list[str]:
+    def resampling_methods(self) -> dict[str, float | None]:
         """List the names that ``method`` of ``register`` takes.
 
         Returns
         -------
-        list of str
-            The core's first, then those of the engines that plugins bring.
+        dict of str to float or None
+            With the default of the method's parameter, where it has one. The core's methods first, then those of
+            the engines that plugins bring.
         """
         answers = self.hook.prep_resampling_methods()
-        return [method for answer in reversed(answers) for method in answer]
+        return {
+            method: default
+            for answer in reversed(answers)
+            for method, default in (answer if isinstance(answer, dict) else dict.fromkeys(answer)).items()
+        }
 
     def identify(self, header: fits.Header) -> Instrument:
         """Ask the plugins which instrument an image is of.

@@ -7,7 +7,7 @@ import hashlib
 import os
 import pickle
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from enum import Enum
 from functools import lru_cache
 from pathlib import Path
@@ -282,6 +282,11 @@ class RegistrationSettings(StepSettings):
         description="How pixels are resampled: nearest-neighbor, bilinear, biquadratic, bicubic, "
         "adaptive-hann, adaptive-gaussian, exact, or a method of a plugin.",
     )
+    parameter: float | None = Field(
+        default=None,
+        allow_inf_nan=False,
+        description="Parameter of a plugin's method that has one, in place of its default.",
+    )
     conserve: Literal["brightness", "counts"] = Field(
         default="brightness",
         description="What a pixel keeps: its brightness, as aia_prep does, or the counts, "
@@ -313,12 +318,49 @@ class RegistrationSettings(StepSettings):
             raise ValueError(f"unknown method {value!r}; {choices(value, known)}")
         return value
 
+    @field_validator("parameter")
+    @classmethod
+    def _of_the_method(cls, value: float | None, info: ValidationInfo) -> float | None:
+        known, method = (info.context or {}).get("methods"), info.data.get("method", "")
+        if known is not None and method in known:
+            parameter_of(method, value, known)
+        return value
+
     @field_validator("target")
     @classmethod
     def _a_grid(cls, value: Any) -> Any:
         if isinstance(value, _NO_FILE):
             raise ValueError(f"should be the path of a FITS image, not {value!r}")
         return value
+
+
+def parameter_of(method: str, parameter: float | None, known: Mapping[str, float | None]) -> float | None:
+    """Tell with which parameter a method is to be used.
+
+    Parameters
+    ----------
+    method : str
+        Name of the method.
+    parameter : float or None
+        What the user gives.
+    known : dict of str to float or None
+        The methods there are, with the default of the parameter where they have one.
+
+    Returns
+    -------
+    float or None
+        The user's, or the method's default; None for a method without one.
+
+    Raises
+    ------
+    SettingsError
+        If the user gives one to a method that has none.
+    """
+    default = known.get(method)
+    if parameter is not None and default is None:
+        having = [name for name, default in known.items() if default is not None]
+        raise SettingsError(f"method {method!r} has no parameter; those that have one: {', '.join(having) or 'none'}")
+    return default if parameter is None else parameter
 
 
 class ExposureSettings(StepSettings):

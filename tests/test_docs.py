@@ -94,10 +94,16 @@ def _working_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def _installed(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """The core, and the distribution that the page shows: what is in its wheel, on the path as pip would leave it."""
+    """The core, and the distribution that the page shows: what is in its wheel, on the path as pip would leave it.
+
+    A page about a plugin of this repository, ``cubic.rst`` about ``aia-ccdproc-cubic``, gets that.
+    """
     page = request.node.callspec.params["page"]
     site = tmp_path / "site"
-    name, modules = install(page, tmp_path / "checkout", site) if installable(page) else ("", [])
+    ours = ROOT / "plugins" / f"aia-ccdproc-{page.stem}"
+    name, modules = (ours.name if ours.is_dir() else "", [])
+    if installable(page):
+        name, modules = install(page, tmp_path / "checkout", site)
     monkeypatch.syspath_prepend(site)
     monkeypatch.setenv("AIA_CCDPROC_PLUGINS", name)
     plugins._installed.cache_clear()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import itertools
 import math
-import os
 import warnings
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -19,6 +18,7 @@ from aia_ccdproc.hookspecs import Resampled, hookimpl
 from aia_ccdproc.steps._kernels import AreaKernel, Kernel, SplineKernel
 from aia_ccdproc.steps._pixel_map import AffineMap, Block, CelestialMap, PixelMap, Positions
 from aia_ccdproc.steps._surroundings import Surroundings
+from aia_ccdproc.threads import thread_count
 
 __all__ = ["METHODS", "resample"]
 
@@ -130,7 +130,7 @@ def resample(
     """
     task = _Task(data, variance, flags, input_wcs, output_wcs, METHODS[method], output_shape)
     corners = itertools.product(*(range(0, n, step) for n, step in zip(output_shape, _BLOCK, strict=True)))
-    with warnings.catch_warnings(), ThreadPoolExecutor(_threads()) as pool:
+    with warnings.catch_warnings(), ThreadPoolExecutor(thread_count()) as pool:
         # sunpy's, of positions off the disk as another observer sees them: they are masked.
         warnings.filterwarnings("ignore", "The conversion of these 2D helioprojective")
         list(pool.map(lambda corner: task.resample_block(*corner), corners))
@@ -142,10 +142,6 @@ def _propagation(variance: np.ndarray | None, input_wcs: WCS, method: str) -> st
         return ""
     curved = input_wcs.has_celestial and METHODS[method].degree < 0
     return "sum(w**2 var)" + (", w as at CRPIX" if curved else "")
-
-
-def _threads() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 class _Task:
