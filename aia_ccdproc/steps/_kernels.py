@@ -82,22 +82,22 @@ class SplineKernel(Kernel):
     overhang = 0.0  # reproject takes the outer half of the outermost pixels to lie at their middle
 
     def __init__(self, degree: int, shape: tuple[int, int]) -> None:
-        self.degree, self.shape, self.reach = degree, shape, _SPLINE_REACH[degree]
+        self.shape, self.reach = shape, _SPLINE_REACH[degree]
+        self.tables = [_spline_table(degree, min(size, _LINE)) for size in shape]
 
     def taps(self, x: np.ndarray, y: np.ndarray) -> Iterator[Tap]:
-        columns = list(self._along(x, self.shape[1]))
-        for down, row in self._along(y, self.shape[0]):
+        columns = list(self._along(1, x))
+        for down, row in self._along(0, y):
             for along, column in columns:
                 yield Tap(down, along, row * column)
 
-    def _along(self, position: np.ndarray, size: int) -> Iterator[tuple[int, np.ndarray]]:
-        table = _spline_table(self.degree, min(size, _LINE))
+    def _along(self, axis: int, position: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:
         base = np.floor(position)
         step = np.rint((position - base) * _SPLINE_STEPS)
         # The same pixel of the line: as far from the nearer end, or in the middle.
-        base -= np.clip(base - _LINE // 2, 0, max(size - _LINE, 0))
+        base -= np.clip(base - _LINE // 2, 0, max(self.shape[axis] - _LINE, 0))
         entry = (base * (_SPLINE_STEPS + 1) + step).astype(np.intp)
-        for number, weights in enumerate(table):
+        for number, weights in enumerate(self.tables[axis]):
             yield number + 1 - self.reach, weights.take(entry)
 
 

@@ -215,7 +215,7 @@ def _result(
     uncertainty = None
     if ccd.uncertainty is not None and variance is not None:
         np.copyto(variance, np.nan, where=flags == _INVALID)
-        uncertainty = VarianceUncertainty(variance).represent_as(type(ccd.uncertainty))
+        uncertainty = VarianceUncertainty(variance, copy=False).represent_as(type(ccd.uncertainty))
         uncertainty.array = np.asarray(uncertainty.array, dtype=np.float32)
     registered = _level15_header(header, grid)
     registered.remove("UNCPROP", ignore_missing=True)
