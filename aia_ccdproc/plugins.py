@@ -132,23 +132,28 @@ class PrepPluginManager(LoadedPlugins):
         list of `~aia_ccdproc.Instrument`
             Those that plugins name; the core's first.
         """
-        answers: list[list[Instrument]] = [
-            impl.function()  # type: ignore[misc]
-            for impl in self._implementations("prep_instruments")
-            if plugin in (None, self.plugins[impl.plugin_name])
-        ]
-        return [instrument for answer in answers for instrument in answer]
+        return self._answers("prep_instruments", plugin)
 
-    def resampling_methods(self) -> list[str]:
+    def resampling_methods(self, plugin: Plugin | None = None) -> list[str]:
         """List the names that ``method`` of ``register`` takes.
+
+        Parameters
+        ----------
+        plugin : `Plugin`, optional
+            Only those of this one.
 
         Returns
         -------
         list of str
             The core's first, then those of the engines that plugins bring.
         """
-        answers = self.hook.prep_resampling_methods()
-        return [method for answer in reversed(answers) for method in answer]
+        return self._answers("prep_resampling_methods", plugin)
+
+    def _answers(self, hook: str, plugin: Plugin | None) -> list[Any]:
+        """Join what plugins answer to a hook without arguments, or what one of them does."""
+        asked = [i for i in self._implementations(hook) if plugin in (None, self.plugins[i.plugin_name])]
+        answers: list[Any] = [impl.function() for impl in asked]
+        return [one for answer in answers for one in answer]
 
     def identify(self, header: fits.Header) -> Instrument:
         """Ask the plugins which instrument an image is of.
