@@ -150,7 +150,7 @@ class Worker:
                     self._tell_of_unchanged(job, path, output, said)
                     return "unchanged"
             with _timed(seconds, "read"):
-                level1 = read(path)
+                level1 = self._read(path)
             result = self._pipeline(level1, seconds=seconds)
             said["input_hash"] = input_hash.result()
         result.header[INPUT_HASH] = said["input_hash"]
@@ -166,6 +166,9 @@ class Worker:
         self._draw(job, output, result, said)
         self._draw_small(level1, result, said)
         return "done"
+
+    def _read(self, path: Path) -> CCDData:
+        return read(path, instrument=self._orders.recipe.instrument)
 
     def _needs_work(self, output: Path, input_hash: str) -> bool:
         """Tell whether an output that is there is to be made anew; raise if it is in the way."""
@@ -189,11 +192,11 @@ class Worker:
             said["quicklook"] = _picture_of(job.output)
         if not (self._orders.pictures or (self._orders.quicklook and not is_drawn)):
             return
-        result = read(output)
+        result = self._read(output)
         if not is_drawn:
             self._draw(job, output, result, said)
         if self._orders.pictures:
-            self._draw_small(read(path), result, said)
+            self._draw_small(self._read(path), result, said)
 
     def _tell_of_output(self, job: Job, header: fits.Header, output: Path, said: dict[str, Any]) -> None:
         said["output"], said["pointing"] = job.output, _pointing(header)

@@ -18,6 +18,7 @@ from aia_ccdproc.header import (
     complete_header,
     geometry_cards,
     is_registered,
+    plate_scale,
     wcs_from_header,
     without_wcs,
 )
@@ -131,11 +132,12 @@ def _register(ccd: CCDData, instrument: Instrument, settings: RegistrationSettin
         raise StateError("the image is at level 1.5 already; force = True registers it all the same")
     input_wcs = wcs_from_header(header)
     grid = level15_grid(header, instrument) if settings.target is None else target_grid(settings.target, input_wcs)
-    known = get_plugin_manager().resampling_methods()
+    manager = get_plugin_manager()
+    known = manager.resampling_methods()
     parameter = parameter_of(settings.method, settings.parameter, known)
     data, variance, flags = _planes(ccd)
     pair = wcs_pair(input_wcs, grid.wcs)
-    resampled: Resampled | None = get_plugin_manager().hook.prep_resample(
+    resampled: Resampled | None = manager.hook.prep_resample(
         data=data,
         variance=variance,
         flags=flags,
@@ -146,7 +148,7 @@ def _register(ccd: CCDData, instrument: Instrument, settings: RegistrationSettin
         parameter=parameter,
     )
     if resampled is None:
-        raise PluginError(f"unknown method {settings.method!r}; {choices(settings.method, known)}")
+        raise PluginError(f"unknown method {settings.method!r}; {choices(settings.method, known)}{manager.left_out}")
     if settings.conserve == "counts":
         ratio = pixel_area_ratio(*pair, grid.shape)
         np.multiply(resampled.data, ratio, out=resampled.data)
@@ -246,6 +248,8 @@ def _level15_header(header: fits.Header, grid: Grid) -> fits.Header:
     registered["YCEN"] = (round(float(centre[1]), 9), "[arcsec] Centre of the image, y")
     if isinstance(registered.get("RSUN_OBS"), int | float):
         registered["R_SUN"] = registered["RSUN_OBS"] / registered["CDELT1"]
+    elif isinstance(registered.get("R_SUN"), int | float):
+        registered["R_SUN"] *= plate_scale(header) / registered["CDELT1"]
     registered["LVL_NUM"] = 1.5
     return registered
 

@@ -10,9 +10,9 @@ from astropy.wcs import WCS, DistortionLookupTable
 from astropy.wcs.utils import pixel_to_pixel
 from scenes import small_exposure, small_sun
 
-from aia_ccdproc import HeaderError, register
+from aia_ccdproc import HeaderError, Instrument, register
 from aia_ccdproc.header import wcs_from_header
-from aia_ccdproc.steps._grids import is_affine, wcs_pair
+from aia_ccdproc.steps._grids import is_affine, level15_grid, wcs_pair
 from aia_ccdproc.steps.resampling import resample
 from aia_ccdproc.synthetic import Exposure, Sun
 
@@ -176,3 +176,13 @@ def test_a_target_of_another_time_leaves_the_exposures_own_times():
     registered = register(level1, target=target)
     assert registered.header["DATE-OBS"] == level1.header["DATE-OBS"]
     assert registered.wcs.wcs.dateobs.startswith("2020-01-01")
+
+
+def test_a_cutout_of_coarse_pixels_is_cropped_from_the_level_15_grid():
+    coarse = Instrument("COARSE", plate_scale=0.6 * 8, shape=(512, 512))
+    cutout = Exposure(binning=8, corner=(230, 240), shape=(20, 30)).header()
+    grid = level15_grid(cutout, coarse)
+    assert grid.shape == pytest.approx((160, 240), abs=4)
+    assert (grid.wcs.wcs.crpix - 2048.5) % 1 == pytest.approx([0, 0])
+    whole = level15_grid(Exposure(binning=8).header(), coarse)
+    assert (whole.shape, list(whole.wcs.wcs.crpix)) == ((4096, 4096), [2048.5, 2048.5])
