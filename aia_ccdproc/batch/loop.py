@@ -32,13 +32,18 @@ def stop_on_signals() -> Iterator[threading.Event]:
     `threading.Event`
         Set when somebody wishes to stop. Whoever has handlers of their own keeps them.
     """
-    stop = threading.Event()
+    stop, over = threading.Event(), threading.Event()
 
     def wish(number: int, frame: FrameType | None) -> None:
         if stop.is_set():
             raise KeyboardInterrupt
         stop.set()
-        _log.warning("stopping after the files in hand; once more stops at once")
+
+    def announce() -> None:
+        # Not by the handler, which may stand in the middle of an import or of a line that is being written.
+        stop.wait()
+        if not over.is_set():
+            _log.warning("stopping after the files in hand; once more stops at once")
 
     defaults: dict[signal.Signals, Any] = {signal.SIGINT: signal.default_int_handler, signal.SIGTERM: signal.SIG_DFL}
     mine = [
@@ -48,11 +53,16 @@ def stop_on_signals() -> Iterator[threading.Event]:
     ]
     for number in mine:
         signal.signal(number, wish)
+    announcer = threading.Thread(target=announce, daemon=True)
+    announcer.start()
     try:
         yield stop
     finally:
         for number in mine:
             signal.signal(number, defaults[number])
+        over.set()
+        stop.set()
+        announcer.join()
 
 
 def work_off(
