@@ -192,6 +192,7 @@ class Pipeline:
             return with_header(ccd, header), str(answered)
         result, answered = self._manager.call_step(step, ccd=ccd, **common)
         _refuse_other(result, CCDData, step, answered)
+        _refuse_other(result.header, fits.Header, step, answered, "an image with a header that is a")
         return result, str(answered)
 
 
@@ -222,9 +223,10 @@ def _labels(names: Iterable[str]) -> list[str]:
     return labels
 
 
-def _refuse_other(result: object, wanted: type, step: Step, answered: Plugin) -> None:
+def _refuse_other(result: object, wanted: type, step: Step, answered: Plugin, what: str = "a") -> None:
     if not isinstance(result, wanted):
-        raise PluginError(f"{step.name} of {answered} returned a {type(result).__name__}, not a {wanted.__name__}")
+        said = f"{what} {type(result).__name__}, not a {wanted.__name__}"
+        raise PluginError(f"{step.name} of {answered} returned {said}")
 
 
 def _logged(result: CCDData, given: CCDData, step: str, by: str, settings: StepSettings) -> CCDData:
