@@ -64,7 +64,8 @@ def test_version_8_gives_the_golden_value_to_the_last_digit(tables):
 def test_aiapy_finds_the_same_at_all_times(channel, name, tables):
     calibrate = pytest.importorskip("aiapy.calibrate")
     util = pytest.importorskip("aiapy.calibrate.util")
-    times = Time("2010-05-01") + np.arange(0, 5500, 50.25) * u.day
+    # Version 8 is of 2017: its polynomial for 304 Å falls below zero in 2020.
+    times = Time("2010-05-01") + np.arange(0, 3600 if name == V8 else 5500, 50.25) * u.day
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         theirs = calibrate.degradation(channel * u.AA, times, correction_table=util.get_correction_table(tables / name))
@@ -144,5 +145,10 @@ def test_a_table_of_something_else_or_without_a_value_is_an_error(tmp_path):
         degradation(171, NEW_YEAR, tmp_path / "nowhere.txt")
     table = response_table()
     table["EFFA_P1"] = -1.0
-    with pytest.raises(TableError, match=r"a degradation of -\d+; it is positive"):
-        degradation(171, NEW_YEAR, table)
+    with pytest.raises(TableError, match=r"171_THIN is -282 on 2011-01-01T00:00 by version 10 of table"):
+        degradation(171, ["2010-03-24", "2011-01-01"], table)
+
+
+def test_a_polynomial_is_not_followed_below_zero(tables):
+    with pytest.raises(TableError, match=r"304_THIN is -0\.0\d+ on 2025-01-01.*version 8.*was not made for that time"):
+        degradation(304, "2025-01-01", tables / V8)

@@ -146,6 +146,12 @@ def _left(rows: CalibrationTable, time: Time) -> tuple[np.ndarray, np.ndarray]:
     area = rows["EFF_AREA"]
     p1, p2, p3 = (rows[f"EFFA_P{power}"][epoch] for power in (1, 2, 3))
     left = area[epoch] / area[rows.first_epoch] * (1 + days * (p1 + days * (p2 + days * p3)))
-    if not np.all(left > 0):
-        raise TableError(f"{rows.name} gives {rows['WAVE_STR'][0]} a degradation of {np.min(left):g}; it is positive")
+    wrong = ~(left > 0)
+    if wrong.any():
+        worst, when = np.extract(wrong, left)[0], time[wrong].isot.flat[0]
+        raise TableError(
+            f"the degradation of {rows['WAVE_STR'][0]} is {worst:g} on {when[:16]} "
+            f"by version {rows['VER_NUM'][0]:g} of {rows.name}, which was not made for that time. "
+            "Give another table or version"
+        )
     return left, epoch
