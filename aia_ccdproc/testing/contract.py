@@ -69,7 +69,7 @@ def check_step(
     """
     manager = get_plugin_manager()
     known = manager.steps()
-    _hold(name in known, f"there is no step {name!r}; {choices(name, known)}{_left_out(manager)}")
+    _hold(name in known, f"there is no step {name!r}; {choices(name, known)}{manager.left_out}")
     step = known[name]
     _check_declaration(step, known)
     made = settings if isinstance(settings, StepSettings) else step.settings.of(**(settings or {}))
@@ -90,10 +90,6 @@ def _hold(holds: object, otherwise: str) -> None:
     """Say which promise is broken, if it is."""
     if not holds:
         raise BrokenPromiseError(otherwise)
-
-
-def _left_out(manager: PrepPluginManager) -> str:
-    return f" (not loaded: {'; '.join(map(str, manager.broken))})" if manager.broken else ""
 
 
 # -- declaration -----------------------------------------------------------------------------------
