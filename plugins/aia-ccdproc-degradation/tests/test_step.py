@@ -119,7 +119,7 @@ def test_a_recipe_cannot_correct_twice(table):
         ("version = 0", "greater than or equal to 1"),
         ('version = "10"', "version = '10'"),
         ("timeout = 0", "greater than 0"),
-        ("tabel = 1", "did you mean 'table'"),
+        ("tables = 1", "did you mean 'table'"),
     ],
 )
 def test_a_wrong_setting_is_a_fault_of_the_recipe(line, message):
