@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import doctest
 import importlib
+import importlib.metadata
 import inspect
 import re
 import runpy
@@ -20,6 +21,7 @@ from typing import NamedTuple
 
 import pytest
 import typer
+from calibration_tables import as_ssw, error_table, response_table
 
 import aia_ccdproc
 from aia_ccdproc import hookspecs, plugins, recipe
@@ -74,6 +76,12 @@ def installable(page: Path) -> bool:
     return any(block.file == "pyproject.toml" for block in blocks_of(page))
 
 
+def plugins_of(page: Path) -> list[str]:
+    """Distributions of plugins that the page has one install."""
+    lines = re.findall(r"^\s*\$ pip install (.+)$", page.read_text(encoding="utf-8"), re.MULTILINE)
+    return [name for line in lines for name in line.split() if name.startswith("aia-ccdproc-")]
+
+
 @pytest.fixture(autouse=True)
 def _working_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A folder with the files that the documents name, no network, and a table in place of JSOC."""
@@ -83,6 +91,8 @@ def _working_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     sun = Sun(disk=100, corona=0, sources=(Source(0, 0, peak=500, sigma=2), Source(-40, -30, peak=400, sigma=2)))
     exposure.write_level1(exposure.image(sun, noise=1), tmp_path / "aia_94_level1.fits")
     shutil.copy(builtin_pointing_path(), tmp_path / "pointing.ecsv")
+    for name, table in (("response", response_table()), ("error", error_table())):
+        (tmp_path / f"aia_{name}_table.txt").write_text(as_ssw(table))
 
     def refuse(*_: object) -> None:
         raise AssertionError("the documents' examples must not use a network")
@@ -96,19 +106,20 @@ def _working_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def _installed(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """The core, and the distribution that the page shows: what is in its wheel, on the path as pip would leave it.
-
-    A page about a plugin of this repository, ``cubic.rst`` about ``aia-ccdproc-cubic``, gets that.
+    """The core, the distributions that the page has one install, and the one that it shows: of that, what is in its
+    wheel, on the path as pip would leave it.
     """
     page = request.node.callspec.params["page"]
     site = tmp_path / "site"
-    ours = ROOT / "plugins" / f"aia-ccdproc-{page.stem}"
-    name = ours.name if ours.is_dir() else ""
+    names = plugins_of(page)
+    for name in names:
+        if not any(importlib.metadata.distributions(name=name)):
+            pytest.skip(f"{page.name} is about {name}, which is not installed")
     if installable(page):
-        name = install(page, tmp_path / CHECKOUT, site)
+        names.append(install(page, tmp_path / CHECKOUT, site))
     monkeypatch.syspath_prepend(site)
     monkeypatch.setenv("PYTHONPATH", str(site))
-    monkeypatch.setenv("AIA_CCDPROC_PLUGINS", name)
+    monkeypatch.setenv("AIA_CCDPROC_PLUGINS", ",".join(names))
     plugins._installed.cache_clear()
     before = set(sys.modules)
     yield
