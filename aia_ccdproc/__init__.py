@@ -27,6 +27,7 @@ if TYPE_CHECKING:
         RecipeError,
         SettingsError,
         StateError,
+        TableError,
         WriteError,
     )
     from aia_ccdproc.hookspecs import hookimpl, hookspec, step
@@ -55,6 +56,7 @@ _HOMES = {
         "RecipeError",
         "SettingsError",
         "StateError",
+        "TableError",
         "WriteError",
     ],
     "hookspecs": ["hookimpl", "hookspec", "step"],

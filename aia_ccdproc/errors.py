@@ -20,6 +20,7 @@ __all__ = [
     "RecipeError",
     "SettingsError",
     "StateError",
+    "TableError",
     "WriteError",
 ]
 
@@ -50,6 +51,10 @@ class StateError(PrepError):
 
 class PointingError(PrepError):
     """No pointing record could be had for an exposure."""
+
+
+class TableError(PrepError):
+    """A table of calibrations cannot be had, or holds nothing for an image."""
 
 
 class SettingsError(PrepError, ValueError):

@@ -1,32 +1,22 @@
-"""JSOC, and the only code that uses a network: the master pointing series through drms, tables by URL."""
+"""JSOC: what its series hold, through drms; the master pointing series among them."""
 
 from __future__ import annotations
 
-import http.client
-import json
-import logging
-import threading
-import time as clock
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, TypeVar
-from urllib.error import HTTPError, URLError
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from astropy.table import Table
 from astropy.time import Time, TimeDelta
 
-from aia_ccdproc.errors import PointingError
+from aia_ccdproc.errors import PointingError, TableError
+from aia_ccdproc.io.network import TIMEOUT, failure, persistently
 from aia_ccdproc.io.pointing_table import SERIES, plain_table
 
 if TYPE_CHECKING:
     import drms
 
-__all__ = ["download_table", "fetch_records", "server_name"]
-
-#: Seconds after which all tries together are given up, unless a setting says otherwise.
-TIMEOUT = 60.0
-#: The first pause between two tries, s; each is twice as long as the one before.
-_FIRST_PAUSE = 1.0
+__all__ = ["connect", "fetch_records", "query_series", "server_name"]
 
 _KEYS = [
     "T_START",
@@ -40,10 +30,6 @@ _KEYS = [
 ]
 #: Records last 3 h as a rule, and longer after calibrations and eclipses.
 _LONGEST_RECORD = TimeDelta(3, format="jd")
-
-_log = logging.getLogger("aia_ccdproc")
-
-T = TypeVar("T")
 
 
 def connect(server: str | drms.Client | None) -> drms.Client:
@@ -93,6 +79,58 @@ def server_name(server: str | drms.Client | None) -> str:
     return "JSOC" if config.name.upper() == "JSOC" else server_name(config.url_jsoc_info.removesuffix("jsoc_info"))
 
 
+def query_series(
+    dataset: str,
+    keys: Sequence[str] = ("**ALL**",),
+    *,
+    needed: Sequence[str] = (),
+    server: str | drms.Client | None = None,
+    timeout: float = TIMEOUT,
+) -> Table:
+    """Ask JSOC for the keywords of the records of a series, by one query.
+
+    Parameters
+    ----------
+    dataset : str
+        The series and which of its records, ``"aia.response[][!1=1!]"``.
+    keys : sequence of str
+        The keywords; by default all.
+    needed : sequence of str
+        Those without which an answer is none.
+    server : str or `drms.Client`, optional
+        As in `connect`.
+    timeout : float
+        Seconds after which all tries together are given up.
+
+    Returns
+    -------
+    `~astropy.table.Table`
+        A row for every record, all values as the text that they are on the wire, missing ones ``"MISSING"``, without
+        the keywords that the series has not; empty if there are no records.
+
+    Raises
+    ------
+    TableError
+        If the server does not answer in time, or answers with an error or with something else than records.
+    """
+    asked = f"{server_name(server)} was asked for {dataset}"
+    client = connect(server)
+    frame = persistently(
+        lambda: client.query(dataset, key=list(keys), convert_numeric=False), asked, server_name(server), timeout
+    )
+    try:
+        names = [str(name) for name in frame.columns]
+        table = Table({name: [str(value) for value in frame[name]] for name in names})
+    except (AttributeError, TypeError, ValueError) as error:
+        raise failure(asked, f"an answer of the wrong shape came ({error})") from error
+    if len(table) and not set(needed) <= set(names):
+        raise failure(asked, f"an answer of the wrong shape came (columns {', '.join(names[:4])} ...)")
+    for name in names:
+        if len(table) and all(value.startswith("Invalid KeyLink") for value in table[name]):
+            table.remove_column(name)  # how JSOC answers for a keyword that the series has not
+    return table
+
+
 def fetch_records(
     start: Time, end: Time, *, server: str | drms.Client | None = None, timeout: float = TIMEOUT
 ) -> Table:
@@ -123,139 +161,17 @@ def fetch_records(
     # The series is keyed by T_START: a record that holds at the start has begun before it. One that begins after the
     # end shows that the last one is no longer provisional.
     dataset = f"{SERIES}[{_utc(start - _LONGEST_RECORD)}-{_utc(end + _LONGEST_RECORD)}]"
-    client = connect(server)
-    asked = f"{server_name(server)} was asked for {dataset}"
-    frame = _persistently(
-        lambda: client.query(dataset, key=_KEYS, convert_numeric=False), asked, server_name(server), timeout
-    )
     try:
-        names = [str(name) for name in frame.columns]
-        table = Table({name: [str(value) for value in frame[name]] for name in names})
-    except (AttributeError, TypeError, ValueError) as error:
-        raise _failure(asked, f"an answer of the wrong shape came ({error})") from error
-    if not names:
-        return table
-    if len(table) and not {"T_START", "T_STOP"} <= set(names):
-        raise _failure(asked, f"an answer of the wrong shape came (columns {', '.join(names[:4])} ...)")
-    if "*recnum*" in names:
+        table = query_series(dataset, _KEYS, needed=("T_START", "T_STOP"), server=server, timeout=timeout)
+    except TableError as error:
+        raise PointingError(f"{error} (made elsewhere by aia-prep pointing)") from error
+    if "*recnum*" in table.colnames:
         table.rename_column("*recnum*", "MPO_RECNUM")
-    for name in list(table.colnames):
-        if all(value.startswith("Invalid KeyLink") for value in table[name]):
-            table.remove_column(name)  # how JSOC answers for a keyword that the series has not
     if not len(table):
         return table
     table.sort("T_START")
     return plain_table(table)
 
 
-def download_table(url: str, timeout: float = TIMEOUT) -> str:
-    """Download a table that lies at a URL, through astropy's download cache.
-
-    Parameters
-    ----------
-    url : str
-        The URL.
-    timeout : float
-        Seconds after which all tries together are given up.
-
-    Returns
-    -------
-    str
-        Path of the downloaded file. Without a network, that of an earlier download.
-
-    Raises
-    ------
-    PointingError
-        If it cannot be downloaded, and has not been before.
-    """
-    from astropy.utils.data import download_file, is_url_in_cache
-
-    try:
-        return _persistently(
-            lambda: download_file(url, cache="update", show_progress=False, timeout=timeout),
-            f"{url} was asked for",
-            url,
-            timeout,
-        )
-    except PointingError as error:
-        if not is_url_in_cache(url):
-            raise
-        _log.warning("%s; using the copy of an earlier download", error)
-        return download_file(url, cache=True, show_progress=False)
-
-
 def _utc(time: Time) -> str:
     return f"{time.utc.isot[:19]}Z"
-
-
-def _failure(asked: str, came: str) -> PointingError:
-    return PointingError(f"{asked}; {came}. Try again later, or give a table (made elsewhere by aia-prep pointing)")
-
-
-def _persistently(query: Callable[[], T], asked: str, whom: str, timeout: float) -> T:
-    """Try until there is an answer, with growing pauses, and give up in time."""
-    begun, pause, tries = clock.monotonic(), _FIRST_PAUSE, 0
-    while True:
-        tries += 1
-        left = timeout - (clock.monotonic() - begun)
-        try:
-            return _within(left, query)
-        except Exception as error:  # drms lets through whatever urllib, json and pandas raise
-            came = _describe(error)
-            if isinstance(error, HTTPError):
-                error.close()  # it holds the connection
-            left = timeout - (clock.monotonic() - begun)
-            if not _is_transient(error):
-                raise _failure(asked, came) from error
-            if left < min(_FIRST_PAUSE / 4, timeout / 4):
-                times = "once" if tries == 1 else f"{tries} times"
-                spent = clock.monotonic() - begun
-                raise _failure(asked, f"{came}; tried {times} in {spent:.3g} s (of {timeout:g} s)") from error
-            pause = min(pause, left / 2)  # a last try fits in
-            _log.warning("%s: %s; trying again in %.2g s (%.0f s left)", whom, came, pause, left)
-            clock.sleep(pause)
-            pause *= 2
-
-
-def _within(seconds: float, query: Callable[[], T]) -> T:
-    """Run a query in a thread of its own, so that a trickle of bytes cannot outlast the time, nor Ctrl-C wait."""
-    outcome: dict[str, Any] = {}
-    done = threading.Event()
-
-    def ask() -> None:
-        try:
-            outcome["answer"] = query()
-        except Exception as error:  # handed to the waiting thread
-            outcome["error"] = error
-        done.set()
-
-    threading.Thread(target=ask, daemon=True, name="aia_ccdproc-query").start()
-    if not done.wait(max(seconds, 0)):
-        raise TimeoutError(f"no whole answer within {seconds:.3g} s")
-    if "error" in outcome:
-        raise outcome["error"]
-    return outcome["answer"]
-
-
-def _is_transient(error: Exception) -> bool:
-    if isinstance(error, HTTPError):
-        return error.code >= 500 or error.code in (408, 429)
-    return isinstance(error, OSError | http.client.HTTPException | json.JSONDecodeError | UnicodeDecodeError)
-
-
-def _describe(error: Exception) -> str:
-    """Say what came, in words."""
-    if isinstance(error, HTTPError):
-        return f"it answered HTTP {error.code} ({http.client.responses.get(error.code, 'unknown')})"
-    if isinstance(error, TimeoutError) or isinstance(getattr(error, "reason", None), TimeoutError):
-        return f"it did not answer in time ({error})"
-    if isinstance(error, URLError):
-        return f"it could not be reached ({getattr(error.reason, 'strerror', None) or error.reason})"
-    if isinstance(error, json.JSONDecodeError):
-        start = " ".join(error.doc[:60].split())
-        return f"it answered no JSON, maintenance perhaps ({start!r})" if start else "it answered nothing"
-    if isinstance(error, http.client.HTTPException | ConnectionError):
-        return f"it cut the answer off ({type(error).__name__})"
-    if type(error).__name__ == "DrmsQueryError":
-        return f"it refused the query: {str(error).strip()}"
-    return f"an answer of the wrong shape came ({type(error).__name__}: {error})"

@@ -13,8 +13,9 @@ from typing import Any, ClassVar, NamedTuple, TypeAlias
 from astropy.table import Table
 from astropy.time import Time
 
-from aia_ccdproc.errors import PointingError
-from aia_ccdproc.io.jsoc import download_table, fetch_records, server_name
+from aia_ccdproc.errors import PointingError, TableError
+from aia_ccdproc.io.jsoc import fetch_records, server_name
+from aia_ccdproc.io.network import download_table
 from aia_ccdproc.io.pointing_cache import Month, PointingCache, is_final, records_of
 from aia_ccdproc.io.pointing_table import SERIES, PointingRecord, PointingTable, read_pointing_table
 from aia_ccdproc.keywords import any_year
@@ -205,7 +206,11 @@ def _runs(months: list[Month]) -> list[list[Month]]:
 @lru_cache(maxsize=8)
 def _table_at(url: str, timeout: float) -> PointingTable:
     """Download and parse a table, once in a process."""
-    return PointingTable(read_pointing_table(download_table(url, timeout)).table, url)
+    try:
+        path = download_table(url, timeout)
+    except TableError as error:
+        raise PointingError(f"{error} (made elsewhere by aia-prep pointing)") from error
+    return PointingTable(read_pointing_table(path).table, url)
 
 
 def _chain(settings: PointingSettings) -> list[Source]:

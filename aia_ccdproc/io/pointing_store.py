@@ -13,7 +13,8 @@ from astropy.time import Time
 
 from aia_ccdproc.errors import HeaderError, PointingError, WriteError
 from aia_ccdproc.io.atomic import replacing
-from aia_ccdproc.io.jsoc import TIMEOUT, fetch_records, server_name
+from aia_ccdproc.io.jsoc import fetch_records, server_name
+from aia_ccdproc.io.network import TIMEOUT
 from aia_ccdproc.io.pointing_cache import Month, PointingCache
 from aia_ccdproc.io.pointing_sources import JsocSource
 from aia_ccdproc.io.pointing_table import SERIES, PointingTable
