@@ -120,7 +120,9 @@ def _parsed(cards: tuple[tuple[str, Any], ...]) -> WCS:
         except Exception as error:  # wcslib has a dozen classes of errors for a header it cannot use
             raise HeaderError(f"no WCS: {str(error).strip().splitlines()[-1]}") from error
     if not wcs.has_celestial or wcs.naxis != 2:
-        raise HeaderError(f"no WCS: CTYPE1={header.get('CTYPE1')!r} and CTYPE2={header.get('CTYPE2')!r} are not celestial")
+        raise HeaderError(
+            f"no WCS: CTYPE1={header.get('CTYPE1')!r} and CTYPE2={header.get('CTYPE2')!r} are not celestial"
+        )
     if not abs(np.linalg.det(wcs.pixel_scale_matrix)) > 0:
         raise HeaderError("no WCS: its matrix has no inverse")
     return wcs

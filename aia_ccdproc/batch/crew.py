@@ -20,6 +20,7 @@ from aia_ccdproc.batch.plan import Job
 from aia_ccdproc.batch.work import Orders, prep_job
 from aia_ccdproc.errors import PrepError
 from aia_ccdproc.io.pointing_sources import JsocSource
+from aia_ccdproc.memory import keep_freed_memory
 from aia_ccdproc.plugins import get_plugin_manager
 from aia_ccdproc.result import FileResult
 from aia_ccdproc.threads import cores
@@ -124,6 +125,7 @@ def _enter_service(environment: dict[str, str]) -> None:
     """Begin a worker process: whoever started it sees to interrupts, and it ends when that one does."""
     os.environ.clear()
     os.environ.update(environment)  # as it is now, not as it was when the server was started
+    keep_freed_memory()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     parent = multiprocessing.parent_process()

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from aia_ccdproc.cli.console import DONE, SOME_FAILED, console
+from aia_ccdproc.memory import keep_freed_memory
 from aia_ccdproc.threads import cores
 
 __all__ = ["run"]
@@ -60,6 +61,7 @@ def run(
 
     if verbose and quiet:
         raise typer.BadParameter("--verbose and --quiet contradict each other")
+    keep_freed_memory()
     with progress(verbose - quiet) as shown:
         try:
             run_batch(

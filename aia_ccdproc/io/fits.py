@@ -313,7 +313,9 @@ def _hdus(ccd: CCDData, compression: Compression | None) -> fits.HDUList:
         kind = fits.Header({"UTYPE": type(ccd.uncertainty).__name__})
         planes.append(("UNCERT", np.asarray(ccd.uncertainty.array, dtype=np.float32), kind))
     if compression is None:
-        return fits.HDUList([fits.PrimaryHDU(data, header), *(fits.ImageHDU(a, h, name) for name, a, h in planes)])
+        # In the order of bytes that FITS has, or astropy swaps them twice, for the checksum and for the file.
+        as_stored = (fits.ImageHDU(a.astype(a.dtype.newbyteorder(">")), h, name) for name, a, h in planes)
+        return fits.HDUList([fits.PrimaryHDU(data.astype(">f4"), header), *as_stored])
     compressed = [_compressed(data, header, None, compression)]
     compressed += [_compressed(array, plane_header, name, compression) for name, array, plane_header in planes]
     return fits.HDUList([fits.PrimaryHDU(), *compressed])

@@ -7,6 +7,8 @@ from astropy.io import fits
 
 __all__ = ["image_statistics", "without_statistics"]
 
+#: Pixels that are worked on at a time; several arrays of them fit into a core's cache.
+_PIECE = 32768
 _PERCENTILES = (1, 10, 25, 75, 90, 95, 98, 99)
 _KEYWORDS = frozenset(
     ["DATAMIN", "DATAMAX", "DATAMEDN", "DATAMEAN", "DATARMS", "DATASKEW", "DATAKURT", "DATACENT"]
@@ -54,10 +56,9 @@ def image_statistics(data: np.ndarray, mask: np.ndarray | None = None) -> fits.H
     good = np.isfinite(data)
     if mask is not None:
         good &= ~mask
-    whole = bool(good.all())
-    values = np.sort(data if whole else data[good], axis=None)
+    count = int(np.count_nonzero(good))
+    values = np.sort(data if count == data.size else data[good], axis=None)
     values = values.astype(np.result_type(values.dtype, np.float32), copy=False)
-    count = values.size
     cards = fits.Header()
     cards["TOTVALS"] = (data.size, "Expected number of data values (pixels)")
     cards["DATAVALS"] = (count, "Actual number of data values in image")
@@ -65,14 +66,7 @@ def image_statistics(data: np.ndarray, mask: np.ndarray | None = None) -> fits.H
     cards["PERCENTD"] = (100 * count / data.size, "Percent data; 100*DATAVALS/TOTVALS")
     if not count:
         return cards
-    mean = float(values.mean(dtype=np.float64))
-    deviation = values - values.dtype.type(mean)
-    largest = float(max(-deviation[0], deviation[-1])) or 1.0
-    deviation /= values.dtype.type(largest)  # so that no power of it overflows
-    square = deviation * deviation
-    variance = float(square.mean(dtype=np.float64))
-    third = float(np.multiply(square, deviation, out=deviation).mean(dtype=np.float64))
-    fourth = float(np.multiply(square, square, out=square).mean(dtype=np.float64))
+    mean, largest, variance, third, fourth = _moments(values)
     cards["DATAMIN"] = (float(values[0]), "Minimum value of all pixels")
     cards["DATAMAX"] = (float(values[-1]), "Maximum value of all pixels")
     cards["DATAMEDN"] = (_quantile(values, 0.5), "Median value of all pixels")
@@ -82,12 +76,29 @@ def image_statistics(data: np.ndarray, mask: np.ndarray | None = None) -> fits.H
         cards["DATASKEW"] = (third / variance**1.5, "Skewness from the mean value of all pixels")
         cards["DATAKURT"] = (fourth / variance**2 - 3, "Kurtosis of all pixels")
     middle = data.shape[1] // 2
-    column = data[:, middle] if whole else data[:, middle][good[:, middle]]
+    column = data[:, middle] if count == data.size else data[:, middle][good[:, middle]]
     if column.size:
         cards["DATACENT"] = (float(np.median(column)), "Median value of center column of the image")
     for percent in _PERCENTILES:
         cards[f"DATAP{percent:02d}"] = (_quantile(values, percent / 100), f"{percent} percentile")
     return cards
+
+
+def _moments(ordered: np.ndarray) -> tuple[float, float, float, float, float]:
+    """Compute mean, largest deviation, and the second to fourth moments of deviation over largest deviation.
+
+    Divided by the largest, no power of a deviation overflows. Piece by piece, so that all stays in the cache.
+    """
+    mean = float(ordered.mean(dtype=np.float64))
+    centre = ordered.dtype.type(mean)
+    largest = float(max(centre - ordered[0], ordered[-1] - centre)) or 1.0
+    sums = np.zeros(3)
+    for start in range(0, ordered.size, _PIECE):
+        deviation = (ordered[start : start + _PIECE] - centre) / ordered.dtype.type(largest)
+        square = deviation * deviation
+        sums += [float(np.sum(power, dtype=np.float64)) for power in (square, square * deviation, square * square)]
+    second, third, fourth = sums / ordered.size
+    return mean, largest, float(second), float(third), float(fourth)
 
 
 def _quantile(ordered: np.ndarray, fraction: float) -> float:
