@@ -32,11 +32,13 @@ if TYPE_CHECKING:
     )
     from aia_ccdproc.hookspecs import hookimpl, hookspec, step
     from aia_ccdproc.instrument import Instrument
+    from aia_ccdproc.io.calibration_table import CalibrationTable
     from aia_ccdproc.io.fits import read, write
+    from aia_ccdproc.io.jsoc import query_series
     from aia_ccdproc.pipeline import Pipeline
     from aia_ccdproc.plugins import get_plugin_manager
     from aia_ccdproc.recipe import Recipe, load_recipe, prep
-    from aia_ccdproc.settings import StepSettings
+    from aia_ccdproc.settings import StepSettings, table_source
     from aia_ccdproc.steps.exposure import normalize_exposure
     from aia_ccdproc.steps.pointing import update_pointing
     from aia_ccdproc.steps.registration import register
@@ -61,11 +63,13 @@ _HOMES = {
     ],
     "hookspecs": ["hookimpl", "hookspec", "step"],
     "instrument": ["Instrument"],
+    "io.calibration_table": ["CalibrationTable"],
     "io.fits": ["read", "write"],
+    "io.jsoc": ["query_series"],
     "pipeline": ["Pipeline"],
     "plugins": ["get_plugin_manager"],
     "recipe": ["Recipe", "load_recipe", "prep"],
-    "settings": ["StepSettings"],
+    "settings": ["StepSettings", "table_source"],
     "steps.exposure": ["normalize_exposure"],
     "steps.pointing": ["update_pointing"],
     "steps.registration": ["register"],

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, TypeVar
 
 from aia_ccdproc.errors import PluginError
 from aia_ccdproc.settings import StepSettings
 
-__all__ = ["Place", "Step", "declared_step", "step"]
+__all__ = ["Place", "Step", "declared_step", "order_faults", "step"]
 
 F = TypeVar("F", bound=Callable[..., object])
 
@@ -97,3 +97,30 @@ def declared_step(hook: str, function: Callable[..., Any]) -> Step:
         place=function.prep_step,  # type: ignore[attr-defined]
         summary=(inspect.getdoc(function) or "").partition("\n")[0],
     )
+
+
+def order_faults(steps: Sequence[Step | None]) -> list[tuple[int, str]]:
+    """Find what makes no physical sense in the order of a chain, a pair of steps at a time.
+
+    Parameters
+    ----------
+    steps : sequence of `Step` or None
+        The steps, in the order in which they would be run; None where nobody knows which it is.
+
+    Returns
+    -------
+    list of tuple of int and str
+        Index of the later step, and what is wrong with it.
+    """
+    faults: list[tuple[int, str]] = []
+    seen: dict[str, tuple[int, Step]] = {}
+    for index, step in enumerate(steps):
+        if step is None:
+            continue
+        if step.name in seen and not step.place.repeatable:
+            faults.append((index, f"{step.name} may run only once; it is step {seen[step.name][0] + 1} already"))
+        for other, (earlier, before) in seen.items():
+            if other in step.place.before or step.name in before.place.after:
+                faults.append((index, f"{step.name} must come before {other}, which is step {earlier + 1}"))
+        seen.setdefault(step.name, (index, step))
+    return faults

@@ -34,6 +34,7 @@ __all__ = [
     "plate_scale",
     "position_cards",
     "roll_angle",
+    "same_geometry",
     "set_unit",
     "wcs_from_header",
     "with_header",
@@ -220,7 +221,19 @@ def geometry_cards(wcs: WCS) -> fits.Header:
     return cards
 
 
-def _same_geometry(one: WCS, other: WCS) -> bool:
+def same_geometry(one: WCS, other: WCS) -> bool:
+    """Tell whether two WCSs put the same pixels at the same places.
+
+    Parameters
+    ----------
+    one, other : `~astropy.wcs.WCS`
+        The WCSs.
+
+    Returns
+    -------
+    bool
+        True for the same projection, reference and matrix.
+    """
     return (
         list(one.wcs.ctype) == list(other.wcs.ctype)
         and (one.sip is None) == (other.sip is None)
@@ -286,7 +299,7 @@ def complete_header(ccd: CCDData) -> fits.Header:
     wcs = ccd.wcs
     if not isinstance(wcs, WCS):
         raise HeaderError(f"the WCS of the image is a {type(wcs).__name__}; a FITS WCS is needed")
-    if not ("CTYPE1" in header and "CRPIX1" in header and _same_geometry(wcs_from_header(header), wcs)):
+    if not ("CTYPE1" in header and "CRPIX1" in header and same_geometry(wcs_from_header(header), wcs)):
         header = without_wcs(header)
         header.update(geometry_cards(wcs))
         with quiet_wcs():

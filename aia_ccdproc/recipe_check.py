@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from aia_ccdproc.chain import Step
+from aia_ccdproc.chain import order_faults
 from aia_ccdproc.errors import Fault, choices
 from aia_ccdproc.pipeline import RecipeStep
 from aia_ccdproc.plugins import PrepPluginManager
@@ -83,20 +83,7 @@ class RecipeCheck:
             self._faults.add("there is no step; a recipe holds at least one [[step]] table", ("step",))
             return ()
         planned = [check.step(index, table) for index, table in enumerate(tables)]
-        self._check_order([check.find(step.use) if step else None for step in planned])
+        steps = [check.find(step.use) if step else None for step in planned]
+        for index, said in order_faults(steps):
+            self._faults.add(said, ("step", index, "use"), tables[index]["use"])
         return tuple(step for step in planned if step is not None)
-
-    def _check_order(self, steps: list[Step | None]) -> None:
-        """Refuse what makes no physical sense, a pair of steps at a time."""
-        seen: dict[str, tuple[int, Step]] = {}
-        for index, step in enumerate(steps):
-            if step is None:
-                continue
-            if step.name in seen and not step.place.repeatable:
-                said = f"{step.name} may run only once; it is step {seen[step.name][0] + 1} already"
-                self._faults.add(said, ("step", index, "use"), step.name)
-            for other, (earlier, before) in seen.items():
-                if other in step.place.before or step.name in before.place.after:
-                    said = f"{step.name} must come before {other}, which is step {earlier + 1}"
-                    self._faults.add(said, ("step", index, "use"), step.name)
-            seen.setdefault(step.name, (index, step))

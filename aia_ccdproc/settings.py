@@ -32,6 +32,7 @@ __all__ = [
     "RecipeFile",
     "RegistrationSettings",
     "StepSettings",
+    "table_source",
 ]
 
 #: Words that name a source of pointing records and not a table's path.
@@ -180,6 +181,41 @@ def _path(value: Any, info: ValidationInfo) -> Any:
 RecipeFile = Annotated[Any, BeforeValidator(_path)]
 
 
+def _source(value: Any, info: ValidationInfo, words: tuple[str, ...], also: str = "") -> Any:
+    """Take what names a table: a word or a URL as it is, a text as a path, and from Python a table."""
+    if isinstance(value, _NO_FILE | tuple | None) or (isinstance(value, str) and not value):
+        one_of = [f"one of {', '.join(words)}"] if len(words) > 1 else list(words)
+        kinds = ["a path", "a URL", *one_of, *([also] if also else [])]
+        raise ValueError(f"should be {', '.join(kinds[:-1])}{',' if also else ''} or {kinds[-1]}, not {value!r}")
+    if isinstance(value, str) and "://" in value and not value.startswith(_URL_SCHEMES):
+        raise ValueError(f"should be a URL that starts with {', '.join(_URL_SCHEMES)}, not {value!r}")
+    if isinstance(value, str) and (value in words or "://" in value):
+        return value
+    if not isinstance(value, str | os.PathLike) and not hasattr(value, "colnames"):
+        raise ValueError(f"should be a path, a URL or a Table, not a {type(value).__name__}")
+    return _path(value, info)
+
+
+def table_source(*words: str) -> BeforeValidator:
+    """Make what checks a setting that names a table: ``table: Annotated[Any, table_source("jsoc")]``.
+
+    Parameters
+    ----------
+    *words : str
+        Words that it takes beside paths (of a recipe, from its folder), URLs, and, from Python, tables.
+
+    Returns
+    -------
+    `pydantic.BeforeValidator`
+        Annotation of the setting.
+    """
+
+    def check(value: Any, info: ValidationInfo) -> Any:
+        return _source(value, info, words)
+
+    return BeforeValidator(check)
+
+
 class PointingSettings(StepSettings):
     """Settings of ``update_pointing``."""
 
@@ -206,21 +242,8 @@ class PointingSettings(StepSettings):
     @classmethod
     def _paths_and_words(cls, value: Any, info: ValidationInfo) -> Any:
         if isinstance(value, list | tuple) and value:
-            return tuple(cls._path_or_word(one, info) for one in value)
-        return cls._path_or_word(value, info)
-
-    @staticmethod
-    def _path_or_word(value: Any, info: ValidationInfo) -> Any:
-        if isinstance(value, _NO_FILE | tuple | None) or (isinstance(value, str) and not value):
-            words = ", ".join(POINTING_SOURCES)
-            raise ValueError(f"should be a path, a URL, one of {words}, or a list of these, not {value!r}")
-        if isinstance(value, str) and "://" in value and not value.startswith(_URL_SCHEMES):
-            raise ValueError(f"should be a URL that starts with {', '.join(_URL_SCHEMES)}, not {value!r}")
-        if isinstance(value, str) and (value in POINTING_SOURCES or "://" in value):
-            return value
-        if not isinstance(value, str | os.PathLike) and not hasattr(value, "colnames"):
-            raise ValueError(f"should be a path, a URL or a Table, not a {type(value).__name__}")
-        return _path(value, info)
+            return tuple(_source(one, info, POINTING_SOURCES, "a list of these") for one in value)
+        return _source(value, info, POINTING_SOURCES, "a list of these")
 
     @field_validator("server")
     @classmethod

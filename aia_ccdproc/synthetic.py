@@ -14,7 +14,7 @@ from astropy.nddata import CCDData
 from aia_ccdproc.header import wcs_from_header
 from aia_ccdproc.instrument import LEVEL15_SHAPE
 from aia_ccdproc.io.atomic import replacing
-from aia_ccdproc.io.pointing_table import read_pointing_table
+from aia_ccdproc.io.pointing_table import PointingRecord, read_pointing_table
 from aia_ccdproc.keywords import parse_time
 
 __all__ = ["BUILTIN_POINTING", "Exposure", "Source", "Sun", "builtin_pointing_path"]
@@ -25,6 +25,11 @@ BUILTIN_POINTING = "pointing_34506.ecsv"
 #: Distance of SDO from the Sun on 2020-01-01, m, and the Sun's radius that AIA headers assume.
 _DSUN, _RSUN = 147090492361.0, 696000000.0
 RSUN_OBS = math.degrees(math.asin(_RSUN / _DSUN)) * 3600
+
+#: Which of the four cameras takes a channel (Lemen et al. 2012), by the number in INSTRUME.
+_CAMERAS = {131: 1, 335: 1, 193: 2, 211: 2, 171: 3, 1600: 3, 1700: 3, 4500: 3, 94: 4, 304: 4}
+#: The ultraviolet channels are not in the built-in record: the pointing of 1600 angstrom on 2012-06-06 stands for all.
+_ULTRAVIOLET = PointingRecord("sdo.master_pointing[:#282]", "", 2058.389893, 2044.119995, 0.609112, 0.10244)
 
 
 def builtin_pointing_path() -> Path:
@@ -123,7 +128,7 @@ class Exposure:  # numpydoc ignore=PR02
     Parameters
     ----------
     channel : int
-        Wavelength, angstrom: one of the EUV channels.
+        Wavelength, angstrom: one of AIA's ten.
     time : str
         T_OBS; the pointing is that of the built-in record whatever the time.
     satellite_roll : float
@@ -164,15 +169,15 @@ class Exposure:  # numpydoc ignore=PR02
         `~astropy.io.fits.Header`
             Complete header, with the pointing error in it.
         """
-        table = read_pointing_table(builtin_pointing_path())
-        record = table.record(parse_time("2020-01-01T00:00:00"), self.channel)
+        record = self._pointing()
         x0, y0 = record.x0 + self.pointing_error[0], record.y0 + self.pointing_error[1]
         rows, columns = self.shape or (LEVEL15_SHAPE[0] // self.binning, LEVEL15_SHAPE[1] // self.binning)
         scale = record.image_scale * self.binning
         header = fits.Header()
         header["NAXIS"], header["NAXIS1"], header["NAXIS2"] = 2, columns, rows
-        header["TELESCOP"], header["INSTRUME"] = "SDO/AIA", "AIA_4"
+        header["TELESCOP"], header["INSTRUME"] = "SDO/AIA", f"AIA_{_CAMERAS[self.channel]}"
         header["WAVELNTH"], header["WAVEUNIT"] = self.channel, "angstrom"
+        header["WAVE_STR"] = f"{self.channel}" if self.channel >= 1600 else f"{self.channel}_THIN"
         header["T_OBS"], header["DATE-OBS"] = self.time, self.time.removesuffix("Z")
         header["EXPTIME"], header["LVL_NUM"], header["QUALITY"] = self.exposure_time, 1.0, 0
         header["PIXLUNIT"] = "DN"
@@ -192,6 +197,12 @@ class Exposure:  # numpydoc ignore=PR02
         header["CRLN_OBS"], header["CRLT_OBS"] = 70.36, -2.98
         header.update(self.keywords)
         return header
+
+    def _pointing(self) -> PointingRecord:
+        if self.channel >= 1600:
+            return _ULTRAVIOLET
+        table = read_pointing_table(builtin_pointing_path())
+        return table.record(parse_time("2020-01-01T00:00:00"), self.channel)
 
     def image(self, sun: Sun, *, noise: int | None = None) -> CCDData:
         """Expose the camera to a sun.

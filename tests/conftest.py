@@ -11,9 +11,13 @@ import pytest
 from jsoc_server import StandIn, stand_in
 
 from aia_ccdproc.io.pointing_sources import JsocSource
+from aia_ccdproc.plugins import CHOSEN
 from aia_ccdproc.synthetic import builtin_pointing_path
 
 REAL_DATA = Path(os.environ.get("AIA_CCDPROC_TEST_DATA", Path(__file__).parents[2] / "shared" / "data"))
+
+# The core is tested alone, in this process and in those it starts, whatever plugins are installed beside it.
+os.environ[CHOSEN] = ""
 
 
 @pytest.fixture(scope="session")

@@ -19,8 +19,10 @@ from aia_ccdproc import (
     RecipeError,
     get_plugin_manager,
     hookimpl,
+    hookspec,
     hookspecs,
     prep,
+    step,
 )
 from aia_ccdproc.header import complete_header
 from aia_ccdproc.hookspecs import Resampled
@@ -258,16 +260,22 @@ def test_wrappers_are_no_conflict_and_do_not_answer(load, ccd: CCDData) -> None:
     assert "first" not in [who.distribution for who in manager.who_implements("prep_normalize_exposure")]
 
 
-def test_a_step_that_nobody_does_says_who_was_asked(load, ccd: CCDData) -> None:
-    hmi = Instrument("HMI", 0.5, (4096, 4096))
+class Sharpen:
+    @step()
+    @hookspec(firstresult=True)
+    def prep_sharpen(self, ccd: CCDData, instrument: Instrument, settings: ExposureSettings) -> CCDData | None:
+        """Sharpen an image."""
 
-    def prep_identify(header):
-        return hmi
 
-    load(plugin(prep_identify))
-    match = r"no plugin does update_pointing for HMI; asked: aia-ccdproc \d"
-    with pytest.raises(InstrumentError, match=match):
-        prep(ccd, Recipe.from_toml('[[step]]\nuse = "update_pointing"'))
+def test_a_step_that_nobody_does_says_who_was_asked(prep_manager, ccd: CCDData) -> None:
+    def prep_sharpen(ccd, instrument):
+        return ccd if instrument.name == "HMI" else None
+
+    manager = prep_manager()
+    manager.add_hookspecs(Sharpen)
+    manager.add(plugin(prep_sharpen), Plugin("it", "first", "1.0"))
+    with pytest.raises(InstrumentError, match=r"no plugin does sharpen for AIA; asked: first 1\.0$"):
+        prep(ccd, Recipe.from_toml('[[step]]\nuse = "sharpen"'))
 
 
 def test_a_plugin_that_the_recipe_chooses_must_do_the_step(load) -> None:

@@ -16,12 +16,12 @@ from typing import Any
 
 import numpy as np
 from astropy import units as u
-from astropy.io import ascii as ascii_tables
 from astropy.table import Column, MaskedColumn, Table
 from astropy.time import Time
 
-from aia_ccdproc.errors import HeaderError, PointingError
-from aia_ccdproc.keywords import any_year, parse_time
+from aia_ccdproc.errors import HeaderError, PointingError, TableError
+from aia_ccdproc.io.table_files import column_times, read_table_file
+from aia_ccdproc.keywords import any_year
 
 __all__ = ["SERIES", "PointingRecord", "PointingTable", "plain_table", "read_pointing_table"]
 
@@ -86,7 +86,7 @@ class PointingTable:  # numpydoc ignore=PR02
         object.__setattr__(self, "_channels", self._channel_of_rows())
         for key, attribute in (("T_START", "start"), ("T_STOP", "stop")):
             try:
-                object.__setattr__(self, attribute, _times(self.table[key]))
+                object.__setattr__(self, attribute, column_times(self.table[key]))
             except HeaderError as error:
                 raise PointingError(f"{self.name}: column {key}: {error}") from error
 
@@ -198,17 +198,6 @@ class PointingTable:  # numpydoc ignore=PR02
         return ""
 
 
-def _times(column: Any) -> Time:
-    if isinstance(column, Time):
-        return column.utc
-    texts = [str(value).strip() for value in column]
-    try:
-        with any_year():
-            return Time([text.removesuffix("Z") for text in texts], format="isot", scale="utc")
-    except ValueError:
-        return Time([parse_time(text) for text in texts])
-
-
 def _value(cell: Any, unit: u.UnitBase) -> float:
     if cell is None or np.ma.is_masked(cell):
         return math.nan
@@ -255,17 +244,9 @@ def read_pointing_table(source: str | os.PathLike[str] | Table) -> PointingTable
 @functools.lru_cache(maxsize=8)
 def _read_file(path: Path, _modified: int, _size: int) -> PointingTable:
     try:
-        text = path.read_text(encoding="utf-8")
-        if not text.strip():
-            raise ValueError("it is empty")
-        is_ecsv = text.startswith("# %ECSV")
-        table = ascii_tables.read(
-            text.splitlines(),
-            format="ecsv" if is_ecsv else "csv",
-            **({} if is_ecsv else {"comment": r"\s*#"}),
-        )
-    except (OSError, UnicodeDecodeError, ValueError, ascii_tables.InconsistentTableError) as error:
-        raise PointingError(f"{path}: cannot be read as ECSV or CSV ({str(error).splitlines()[0]})") from error
+        table = read_table_file(path)
+    except TableError as error:
+        raise PointingError(str(error)) from error
     return PointingTable(plain_table(table), path.name)
 
 

@@ -12,7 +12,7 @@ from astropy.nddata import CCDData
 from astropy.table import Table
 from astropy.time import Time
 
-from aia_ccdproc.errors import HeaderError, InstrumentError, PointingError, PointingWarning, PrepError, StateError
+from aia_ccdproc.errors import HeaderError, PointingError, PointingWarning, PrepError, StateError
 from aia_ccdproc.header import (
     complete_header,
     geometry_cards,
@@ -70,7 +70,8 @@ def update_pointing(
     `~astropy.nddata.CCDData`
         New image with the same pixels. CRPIX, CDELT, CROTA2, X0_MP, Y0_MP, IMSCL_MP, INST_ROT, R_SUN and
         MPO_REC are the record's, the WCS is made anew, and MPO_SRC, MPO_HASH and MPO_TBEG say which
-        table and record were used. Either all of it is updated or nothing.
+        table and record were used. Either all of it is updated or nothing. An instrument without a series of pointing
+        records keeps the pointing of its header, and HISTORY says so.
 
     Raises
     ------
@@ -83,7 +84,7 @@ def update_pointing(
     HeaderError
         If T_OBS, X0_MP, Y0_MP, CRPIX or SAT_ROT is missing.
     InstrumentError
-        If the image is not of AIA.
+        If no plugin knows the instrument.
 
     Notes
     -----
@@ -93,8 +94,6 @@ def update_pointing(
     """
     header = complete_header(ccd)
     instrument = get_plugin_manager().identify(header)
-    if instrument.pointing_series is None:
-        raise InstrumentError(f"there is no master pointing table for {instrument.name}")
     settings = PointingSettings.of(source=source, on_missing=on_missing, server=server, timeout=timeout)
     result = with_header(ccd, correct_pointing(header, instrument, settings)).copy()
     record(result, "update_pointing", settings, add_keyword)
@@ -102,9 +101,9 @@ def update_pointing(
 
 
 @hookimpl(trylast=True)
-def prep_update_pointing(header: fits.Header, instrument: Instrument, settings: PointingSettings) -> fits.Header | None:
-    """Correct the pointing of the instruments that have a master pointing table: AIA."""
-    return correct_pointing(header, instrument, settings) if instrument.pointing_series else None
+def prep_update_pointing(header: fits.Header, instrument: Instrument, settings: PointingSettings) -> fits.Header:
+    """Correct the pointing of AIA; other instruments, whose pointing nobody else takes, keep what they have."""
+    return correct_pointing(header, instrument, settings)
 
 
 @hookimpl
@@ -139,8 +138,12 @@ def correct_pointing(header: fits.Header, instrument: Instrument, settings: Poin
     Returns
     -------
     `~astropy.io.fits.Header`
-        The corrected header.
+        The corrected header; an instrument that has no pointing series keeps its own, and HISTORY says so.
     """
+    if instrument.pointing_series is None:
+        kept = header.copy()
+        add_history(kept, f"update_pointing: {instrument.name} has no pointing series; pointing of the header kept")
+        return kept
     if is_registered(header):
         raise StateError("the image is at level 1.5 already; pointing is corrected before registration")
     try:

@@ -16,6 +16,7 @@ from scenes import small_exposure, small_sun
 
 from aia_ccdproc import (
     HeaderError,
+    Instrument,
     InstrumentError,
     PointingError,
     PointingWarning,
@@ -23,7 +24,9 @@ from aia_ccdproc import (
     read,
     update_pointing,
 )
-from aia_ccdproc.header import plate_scale, roll_angle, wcs_from_header
+from aia_ccdproc.header import complete_header, plate_scale, roll_angle, wcs_from_header
+from aia_ccdproc.settings import PointingSettings
+from aia_ccdproc.steps.pointing import correct_pointing
 
 #: The walk-through's record: 94 Å at 2019-01-01, with INSTROT of FACTS.md.
 X0, Y0, SCALE, INSTROT = 2069.15, 2008.75, 0.600109, -0.137610
@@ -268,3 +271,13 @@ def test_a_keyword_that_is_missing_is_named_and_nothing_is_updated(ccd: CCDData,
 def test_a_value_of_on_missing_that_is_none_is_refused_naming_those_that_are(ccd: CCDData) -> None:
     with pytest.raises(ValueError, match="'error' or 'keep'"):
         update_pointing(ccd, source=table_of(), on_missing="ignore")
+
+
+def test_an_instrument_without_a_pointing_series_keeps_its_pointing_and_history_says_so(ccd: CCDData) -> None:
+    other = Instrument("HMI", 0.5, (4096, 4096))
+    header = complete_header(ccd)
+    kept = correct_pointing(header, other, PointingSettings())
+    assert kept is not header
+    assert str(kept["HISTORY"]) == "update_pointing: HMI has no pointing series; pointing of the header kept"
+    del kept["HISTORY"]
+    assert kept.tostring() == header.tostring()

@@ -1,0 +1,92 @@
+"""Fixtures for the tests of plugins; pytest finds them by itself where the package is installed.
+
+`level1` makes exposures whose truth is known, `prep_manager` loads chosen plugins and no others, and `check_step` runs
+a step and checks that it keeps what every step promises.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from astropy.nddata import CCDData
+
+    from aia_ccdproc.plugins import PrepPluginManager
+
+__all__ = ["check_step", "level1", "prep_manager"]
+
+
+@pytest.fixture
+def level1() -> Callable[..., CCDData]:
+    """Make synthetic level-1 images.
+
+    Returns
+    -------
+    callable
+        ``level1(channel=171, *, sun=None, noise=None, mask=False, uncertainty=False, **options)``, as
+        `aia_ccdproc.testing.images.level1_image`.
+    """
+    from aia_ccdproc.testing.images import level1_image
+
+    return level1_image
+
+
+@pytest.fixture
+def prep_manager(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., PrepPluginManager]]:
+    """Load the core and the plugins that are named, and no others.
+
+    Parameters
+    ----------
+    monkeypatch : `pytest.MonkeyPatch`
+        Sets AIA_CCDPROC_PLUGINS, so that processes started by the test load the same.
+
+    Yields
+    ------
+    callable
+        ``prep_manager(*names)``: names are those of distributions or entry points. Gives the
+        `~aia_ccdproc.plugins.PrepPluginManager`, which for the rest of the test is the one that
+        `~aia_ccdproc.get_plugin_manager` gives.
+    """
+    with ExitStack() as stack:
+
+        def load(*names: str) -> PrepPluginManager:
+            from aia_ccdproc.plugins import CHOSEN, PrepPluginManager
+
+            monkeypatch.setenv(CHOSEN, ",".join(names))
+            manager = PrepPluginManager(names)
+            stack.enter_context(manager.in_use())
+            return manager
+
+        yield load
+
+
+@pytest.fixture
+def check_step(tmp_path: Path) -> Callable[..., CCDData]:
+    """Check that a step keeps what every step promises.
+
+    Parameters
+    ----------
+    tmp_path : `~pathlib.Path`
+        Folder in which a result is written and read back.
+
+    Returns
+    -------
+    callable
+        ``check_step(name, settings=None, ccd=None, refuses=())``, as `aia_ccdproc.testing.contract.check_step`. Gives
+        the step's result, for what is particular to it.
+    """
+    from aia_ccdproc.testing import contract
+
+    def check(name: str, settings: Any = None, ccd: CCDData | None = None, refuses: Any = ()) -> CCDData:
+        __tracebackhide__ = True
+        try:
+            return contract.check_step(name, settings, ccd, refuses, folder=tmp_path)
+        except contract.BrokenPromiseError as broken:  # of which the message says it all
+            raise broken.with_traceback(None) from None
+
+    return check

@@ -1,0 +1,289 @@
+"""The contract of a step, run on the step: what a pipeline, a batch and the reader of an output rely on."""
+
+from __future__ import annotations
+
+import pickle
+import re
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple, TypeAlias
+
+import numpy as np
+from astropy.io import fits
+from astropy.nddata import CCDData
+
+from aia_ccdproc.chain import Step, order_faults
+from aia_ccdproc.errors import PrepError, choices
+from aia_ccdproc.header import complete_header, fits_header, same_geometry, wcs_from_header, without_wcs
+from aia_ccdproc.io.fits import read, write
+from aia_ccdproc.io.statistics import without_statistics
+from aia_ccdproc.pipeline import Pipeline, RecipeStep
+from aia_ccdproc.plugins import PrepPluginManager, get_plugin_manager
+from aia_ccdproc.settings import StepSettings
+from aia_ccdproc.testing.images import level1_image
+
+__all__ = ["BrokenPromiseError", "check_step"]
+
+#: What makes an image of a good one that the step has to refuse: by changing it, or by returning another.
+Change: TypeAlias = Callable[[CCDData], CCDData | None]
+#: Keywords that later steps, reports and names of outputs are made of.
+_KEPT = ("TELESCOP", "INSTRUME", "WAVELNTH", "T_OBS", "DATE-OBS", "EXPTIME", "QUALITY")
+
+
+class BrokenPromiseError(AssertionError):
+    """A step does not keep what every step promises."""
+
+
+def check_step(
+    name: str,
+    settings: StepSettings | Mapping[str, Any] | None = None,
+    ccd: CCDData | None = None,
+    refuses: Iterable[tuple[Change, str]] = (),
+    *,
+    folder: Path,
+) -> CCDData:
+    """Run a step by a pipeline of the manager in use, and check that it keeps what every step promises.
+
+    Parameters
+    ----------
+    name : str
+        The step.
+    settings : `~aia_ccdproc.StepSettings` or dict, optional
+        Its table in a recipe; by default its defaults.
+    ccd : `~astropy.nddata.CCDData`, optional
+        The image, shape ``(ny, nx)``; by default `level1_image` with mask and uncertainty, and then without.
+    refuses : iterable of (callable, str)
+        What the step has to refuse: a function that changes a copy of the image, or returns another, and a regular
+        expression that the message of the `~aia_ccdproc.PrepError` matches.
+    folder : `~pathlib.Path`
+        Where a result is written and read back.
+
+    Returns
+    -------
+    `~astropy.nddata.CCDData`
+        The step's result.
+
+    Raises
+    ------
+    BrokenPromiseError
+        If a promise is broken; it says which.
+    """
+    manager = get_plugin_manager()
+    known = manager.steps()
+    _hold(name in known, f"there is no step {name!r}; {choices(name, known)}{_left_out(manager)}")
+    step = known[name]
+    _check_declaration(step, known)
+    made = settings if isinstance(settings, StepSettings) else step.settings.of(**(settings or {}))
+    copied = pickle.loads(pickle.dumps(made))
+    _hold(copied.describe() == made.describe(), f"{name}: its settings do not survive pickling; batches need it")
+    pipeline = Pipeline([RecipeStep(name, made)], manager)
+    given = level1_image(mask=True, uncertainty=True) if ccd is None else ccd
+    if ccd is None:
+        _check_run(step, pipeline, level1_image(), folder)
+    result = _check_run(step, pipeline, given, folder)
+    if step.takes_header:
+        _check_header_is_not_changed(step, manager, given, made)
+    for change, message in refuses:
+        _check_refusal(step, pipeline, given, change, message)
+    return result
+
+
+def _hold(holds: object, otherwise: str) -> None:
+    """Say which promise is broken, if it is."""
+    if not holds:
+        raise BrokenPromiseError(otherwise)
+
+
+def _left_out(manager: PrepPluginManager) -> str:
+    return f" (not loaded: {'; '.join(map(str, manager.broken))})" if manager.broken else ""
+
+
+# -- declaration -----------------------------------------------------------------------------------
+
+
+def _check_declaration(step: Step, known: Mapping[str, Step]) -> None:
+    """Check what a recipe and ``aia-prep steps`` make of a step."""
+    _hold(step.summary, f"{step.name}: its hook has no docstring, whose first line is the step's summary")
+    silent = [key for key, setting in step.settings.document().items() if not setting.description]
+    _hold(not silent, f"{step.name}: settings without a description: {', '.join(silent)}")
+    for other in (*step.place.before, *step.place.after):
+        near = choices(other, known)
+        meant = other in known or not near.startswith("did")  # else it is a step of a plugin that is not here
+        _hold(meant, f"{step.name}: its place names the unknown step {other!r}; {near}")
+    for name in known:
+        if name != step.name:
+            _check_order(step, known[name])
+    _hold(
+        bool(order_faults([step, step])) is not step.place.repeatable,
+        f"{step.name}: a recipe that holds it twice is {'refused' if step.place.repeatable else 'taken'}",
+    )
+
+
+def _check_order(step: Step, other: Step) -> None:
+    first, last = ([said for _, said in order_faults(pair)] for pair in ([step, other], [other, step]))
+    _hold(not (first and last), f"{step.name} and {other.name} cannot stand in one recipe: {first} and {last}")
+    if other.name in step.place.before:
+        _hold(last, f"{step.name} after {other.name} is taken, and it says before = {other.name!r}")
+    if other.name in step.place.after:
+        _hold(first, f"{step.name} before {other.name} is taken, and it says after = {other.name!r}")
+
+
+# -- run -------------------------------------------------------------------------------------------
+
+
+class _Trace(NamedTuple):
+    """All of an image, in bytes."""
+
+    data: Any
+    mask: Any
+    uncertainty: Any
+    unit: str
+    header: str
+    wcs: str
+
+    @classmethod
+    def of(cls, ccd: CCDData) -> _Trace:
+        return cls(
+            _bytes(ccd.data),
+            _bytes(ccd.mask),
+            (type(ccd.uncertainty).__name__, _bytes(getattr(ccd.uncertainty, "array", None))),
+            str(ccd.unit),
+            fits_header(ccd).tostring(),
+            "" if ccd.wcs is None else ccd.wcs.to_header_string(relax=True),
+        )
+
+    def changes(self, ccd: CCDData) -> str:
+        """Name what is no longer the same."""
+        now = _Trace.of(ccd)
+        return ", ".join(name for name in self._fields if getattr(self, name) != getattr(now, name))
+
+
+def _bytes(plane: Any) -> Any:
+    return None if plane is None else (np.shape(plane), str(np.asarray(plane).dtype), np.asarray(plane).tobytes())
+
+
+def _check_run(step: Step, pipeline: Pipeline, given: CCDData, folder: Path) -> CCDData:
+    given = given.copy()
+    given.header.add_history("what was done before")
+    before = _Trace.of(given)
+    result = pipeline(given)
+    changed = before.changes(given)
+    _hold(not changed, f"{step.name} changes its input: {changed}")
+    _check_memory(step, given, result)
+    _check_planes(step, given, result)
+    _check_header(step, given, result)
+    _check_history(step, given, result)
+    _check_travels(step, result, folder)
+    differs = _Trace.of(pipeline(given)).changes(result)
+    _hold(not differs, f"{step.name} gives another result when it is run again: {differs}")
+    return result
+
+
+def _check_memory(step: Step, given: CCDData, result: CCDData) -> None:
+    one, other = (
+        {"data": ccd.data, "mask": ccd.mask, "uncertainty": getattr(ccd.uncertainty, "array", None)}
+        for ccd in (given, result)
+    )
+    for name in one:
+        shared = one[name] is not None and other[name] is not None and np.may_share_memory(one[name], other[name])
+        _hold(not shared, f"{step.name}: {name} of the result is that of its input, and not a copy")
+    for name in ("header", "wcs"):
+        _hold(
+            getattr(result, name) is None or getattr(result, name) is not getattr(given, name),
+            f"{step.name}: {name} of the result is that of its input, and not a copy",
+        )
+
+
+def _check_planes(step: Step, given: CCDData, result: CCDData) -> None:
+    """Check pixels, mask, uncertainty and unit."""
+    name, mask = step.name, result.mask
+    _hold(result.data.ndim == 2, f"{name}: the result has {result.data.ndim} axes, not 2")
+    _hold(
+        result.data.dtype == given.data.dtype,
+        f"{name}: the pixels were {given.data.dtype} and are {result.data.dtype}; a factor of that type keeps them so",
+    )
+    if given.mask is not None and np.any(given.mask):
+        _hold(mask is not None and np.any(mask), f"{name} loses the mask")
+    _hold(mask is None or np.shape(mask) == result.shape, f"{name}: the mask has shape {np.shape(mask)}")
+    if not _has_bad_pixels(given):
+        _hold(not _has_bad_pixels(result), f"{name} makes pixels that are not finite, and does not mask them")
+    if given.uncertainty is not None:
+        _hold(result.uncertainty is not None, f"{name} loses the uncertainty")
+    if result.uncertainty is not None:
+        shape = np.shape(result.uncertainty.array)
+        _hold(shape == result.shape, f"{name}: the uncertainty has shape {shape}, the image {result.shape}")
+    for keyword in ("BUNIT", "PIXLUNIT"):
+        said = result.header.get(keyword, str(result.unit))
+        _hold(said == str(result.unit), f"{name}: the image is in {result.unit or 'no unit'}, {keyword} says {said!r}")
+
+
+def _has_bad_pixels(ccd: CCDData) -> bool:
+    """Whether pixels that are not finite are taken for good."""
+    bad = ~np.isfinite(ccd.data)
+    return bool(np.any(bad if ccd.mask is None else bad & ~np.asarray(ccd.mask, bool)))
+
+
+def _check_header(step: Step, given: CCDData, result: CCDData) -> None:
+    name, header = step.name, result.header
+    _hold(isinstance(header, fits.Header), f"{name}: the header is a {type(header).__name__}, not a FITS header")
+    _hold(result.wcs is not None, f"{name} loses the WCS")
+    try:
+        rebuilt = wcs_from_header(header)
+    except PrepError as error:
+        raise BrokenPromiseError(f"{name}: the header is not complete: {error}") from error
+    _hold(same_geometry(rebuilt, result.wcs), f"{name}: the header and the WCS of the result put the pixels elsewhere")
+    stays = without_statistics(without_wcs(complete_header(given)))
+    lost = [keyword for keyword in dict.fromkeys(stays) if keyword not in header]
+    _hold(not lost, f"{name} loses keywords of the header: {', '.join(lost)}")
+    changed = [keyword for keyword in _KEPT if header.get(keyword) != given.header.get(keyword)]
+    _hold(not changed, f"{name} changes what the exposure was: {', '.join(changed)}")
+
+
+def _check_history(step: Step, given: CCDData, result: CCDData) -> None:
+    before, after = ([str(line) for line in ccd.header.get("HISTORY", [])] for ccd in (given, result))
+    _hold(after[: len(before)] == before, f"{step.name} does not keep the HISTORY of its input")
+    count = len(re.findall(rf"\b{re.escape(step.name)} \(", "".join(after[len(before) :])))
+    _hold(
+        count == 1,
+        f"{step.name} stands in HISTORY {count} times, not once; the pipeline writes that line: "
+        "in a hook call functions with add_keyword=None",
+    )
+
+
+def _check_travels(step: Step, result: CCDData, folder: Path) -> None:
+    """Send a result to another process and to a file, and have it come back."""
+    trace = _Trace.of(result)
+    changed = trace.changes(pickle.loads(pickle.dumps(result)))
+    _hold(not changed, f"{step.name}: its result does not survive pickling: {changed}")
+    path = write(result, folder / f"{step.name}.fits", overwrite=True)
+    back = read(path)
+    for name in ("data", "uncertainty", "unit"):
+        same = getattr(_Trace.of(back), name) == getattr(trace, name)
+        _hold(same, f"{step.name}: {name} of its result does not survive being written")
+
+
+def _check_header_is_not_changed(
+    step: Step, manager: PrepPluginManager, given: CCDData, settings: StepSettings
+) -> None:
+    header = complete_header(given)
+    before = header.tostring()
+    manager.call_step(step, header=header, instrument=manager.identify(header), settings=settings)
+    _hold(header.tostring() == before, f"{step.name} changes the header that it is given")
+
+
+def _check_refusal(step: Step, pipeline: Pipeline, given: CCDData, change: Change, message: str) -> None:
+    wrong = given.copy()
+    wrong = change(wrong) or wrong
+    what = getattr(change, "__name__", str(change))
+    before = _Trace.of(wrong)
+    try:
+        pipeline(wrong)
+    except PrepError as error:
+        found = re.search(message, str(error))
+        _hold(found, f"{step.name} refuses {what}, but {str(error)!r} does not say {message!r}")
+    except Exception as error:
+        raise BrokenPromiseError(f"{step.name}: {what} is no PrepError, but {error!r}") from error
+    else:
+        raise BrokenPromiseError(f"{step.name} does not refuse {what}; it should say {message!r}")
+    changed = before.changes(wrong)
+    _hold(not changed, f"{step.name} refuses {what}, but has changed it: {changed}")
