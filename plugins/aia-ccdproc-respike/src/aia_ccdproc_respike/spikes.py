@@ -111,7 +111,7 @@ def read_spikes(path: str | os.PathLike[str]) -> Spikes:
         raise ReadError(f"{path}: cannot be read ({error})") from error
     if rows.ndim != 2 or len(rows) not in (2, 3) or rows.dtype.kind not in "iu":
         raise ReadError(
-            f"{path}: holds an image of {'x'.join(map(str, rows.shape[::-1]))} pixels ({rows.dtype}); a file of spikes "
+            f"{path}: holds an image of {'x'.join(map(str, rows.shape[::-1]))} pixels ({rows.dtype.name}); a file of spikes "
             "has two or three rows of integers: pixel, original value, value in its place"
         )
     rows = rows.astype(np.int64)

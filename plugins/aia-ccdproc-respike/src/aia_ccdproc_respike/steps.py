@@ -6,15 +6,15 @@ import os
 from typing import Literal
 
 import numpy as np
-from astropy import units as u
 from astropy.io import fits
 from astropy.nddata import CCDData
 
-from aia_ccdproc import HeaderError, StateError
-from aia_ccdproc.header import complete_header, is_registered, plate_scale, roll_angle, with_header
+from aia_ccdproc import StateError
+from aia_ccdproc.header import complete_header, is_registered, with_header
 from aia_ccdproc.io.statistics import without_statistics
 from aia_ccdproc.keywords import number, printable
-from aia_ccdproc_respike.spikes import FULL_FRAME, Spikes, fetch_spikes, find_spikes
+from aia_ccdproc_respike.camera import camera_corner, refuse_other_than_camera_pixels
+from aia_ccdproc_respike.spikes import Spikes, fetch_spikes, find_spikes
 
 __all__ = ["despike", "respike"]
 
@@ -66,7 +66,8 @@ def respike(
     header = complete_header(ccd)
     if _level(header) < _LEVEL_1:
         raise StateError(f"the image is at level {header['LVL_NUM']:g}: its spikes are in it already")
-    corner = _corner_of_camera_pixels(ccd, header)
+    refuse_other_than_camera_pixels(ccd, header)
+    corner = camera_corner(header)
     known = header.get("NSPIKES")
     if known == 0 and not isinstance(spikes, Spikes):
         spikes = Spikes(*np.empty((2, 0), dtype=np.int64), name="NSPIKES is 0")  # nothing was taken out: no file either
@@ -79,7 +80,7 @@ def respike(
     result = _with_pixels(ccd, header, where, here.original)
     result.header["LVL_NUM"] = _LEVEL_05
     result.header["NSPIKES"] = 0
-    result.header["SPK_SRC"] = (printable(found.name), "Where the spikes are from")
+    result.header["SPK_SRC"] = printable(found.name)
     result.header["SPK_N"] = (len(here), "Spikes put back into this image")
     return result
 
@@ -124,7 +125,8 @@ def despike(
     header = complete_header(ccd)
     if _level(header) != _LEVEL_05:
         raise StateError(f"the image is at level {header['LVL_NUM']:g}: its spikes are not in it; level 0.5 has them")
-    corner = _corner_of_camera_pixels(ccd, header)
+    refuse_other_than_camera_pixels(ccd, header)
+    corner = camera_corner(header)
     found = _spikes_of(header, spikes, server, timeout)
     if found.replaced is None:
         raise StateError(f"{found.name} has two rows: it does not say what was put in the place of the spikes")
@@ -137,50 +139,14 @@ def despike(
     result = _with_pixels(ccd, header, where, here.replaced)
     result.header["LVL_NUM"] = _LEVEL_1
     result.header["NSPIKES"] = len(found)
-    for keyword in ("SPK_SRC", "SPK_N"):
-        result.header.remove(keyword, ignore_missing=True)
+    result.header["SPK_N"] = 0
     return result
 
 
 def _level(header: fits.Header) -> float:
-    level = number(header, "LVL_NUM")
     if is_registered(header):
-        raise StateError("the image is at level 1.5 already; spikes are pixels of the camera, and come before registration")
-    return level
-
-
-def _corner_of_camera_pixels(ccd: CCDData, header: fits.Header) -> tuple[int, int]:
-    """Find row and column of the full frame at which the image begins; refuse one that has other pixels.
-
-    In a cutout CRPIX is X0_MP + 1 less the corner, in SCIENCE mode; in others CRPIX has an offset that the header does
-    not give, and only a full frame has a corner that is known.
-    """
-    if ccd.unit != u.DN:
-        raise StateError(f"the image is in {ccd.unit}; spikes are counts of the camera, in DN")
-    scale, roll = plate_scale(header), roll_angle(header)
-    camera_scale, camera_roll = number(header, "IMSCL_MP"), number(header, "INST_ROT") + number(header, "SAT_ROT")
-    turned = (roll - camera_roll + 180) % 360 - 180
-    if abs(scale / camera_scale - 1) > 1e-4 or abs(turned) > 0.01:
-        raise StateError(
-            f"the image has {scale:.6g} arcsec per pixel and a roll of {roll:.4g} degrees, the camera {camera_scale:.6g} "
-            f"and {camera_roll:.4g}: it is resampled or turned, and its pixels are not those that the spikes name"
-        )
-    # Level 1 is of integers; some exports are halved (BSCALE 0.5).
-    halves = 2 * np.asarray(ccd.data)
-    if not np.all((halves == np.rint(halves)) | ~np.isfinite(halves)):
-        raise StateError("the pixels are no whole counts: the image was divided, filtered or resampled after level 1")
-    science = str(header.get("ACS_MODE", "SCIENCE")).strip() == "SCIENCE"
-    if ccd.shape == FULL_FRAME and not science:
-        return 0, 0
-    begins = [number(header, f"{axis}0_MP") + 1 - number(header, f"CRPIX{i}") for axis, i in (("Y", 2), ("X", 1))]
-    row, column = (round(value) for value in begins)
-    fits_in = all(0 <= first <= full - n for first, full, n in zip((row, column), FULL_FRAME, ccd.shape, strict=True))
-    if not science or max(abs(begins[0] - row), abs(begins[1] - column)) > 0.01 or not fits_in:
-        raise HeaderError(
-            f"nobody can tell where in the full frame this image of {ccd.shape[1]}x{ccd.shape[0]} pixels begins: "
-            f"X0_MP, Y0_MP + 1 - CRPIX is ({begins[1]:.3f}, {begins[0]:.3f}), ACS_MODE={header.get('ACS_MODE')!r}"
-        )
-    return row, column
+        raise StateError("the image is at level 1.5 already; spikes are pixels of the camera, before registration")
+    return number(header, "LVL_NUM")
 
 
 def _spikes_of(
