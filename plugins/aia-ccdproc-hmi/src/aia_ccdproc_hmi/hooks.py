@@ -8,34 +8,34 @@ from astropy.nddata import CCDData
 from aia_ccdproc import Instrument, InstrumentError, StateError, hookimpl
 from aia_ccdproc.settings import ExposureSettings
 
-#: Unit of the pixels by CONTENT, for files that say no BUNIT.
-UNITS = {"CONTINUUM INTENSITY": "DN / s", "MAGNETOGRAM": "G", "DOPPLERGRAM": "m / s"}
-#: CONTENT by BUNIT as JSOC writes it, for files that have lost CONTENT.
-_CONTENT_OF = {"DN/s": "CONTINUUM INTENSITY", "Gauss": "MAGNETOGRAM", "m/s": "DOPPLERGRAM"}
+__all__ = ["BUNIT"]
+
+#: What HMI's images are of (CONTENT), and the unit of their pixels as JSOC writes it.
+BUNIT = {"CONTINUUM INTENSITY": "DN/s", "MAGNETOGRAM": "Gauss", "DOPPLERGRAM": "m/s"}
 
 
 @hookimpl
 def prep_identify(header: fits.Header) -> Instrument | None:
-    """Know an HMI image by TELESCOP, INSTRUME (``HMI_FRONT2``, ``HMI_SIDE1``, ``HMI_COMBINED``) and CONTENT."""
-    telescope, camera = (str(header.get(key, "")).strip().upper() for key in ("TELESCOP", "INSTRUME"))
+    """Know an HMI image by TELESCOP, INSTRUME (``HMI_FRONT2``, ``HMI_SIDE1``, ``HMI_COMBINED``) and what it is of."""
+    telescope, camera, content, unit = (
+        str(header.get(key, "")).strip() for key in ("TELESCOP", "INSTRUME", "CONTENT", "BUNIT")
+    )
     if telescope != "SDO/HMI" or not camera.startswith("HMI"):
         return None
-    content = str(header.get("CONTENT") or _CONTENT_OF.get(str(header.get("BUNIT", "")).strip(), "")).strip().upper()
-    if content not in UNITS:
-        raise InstrumentError(
-            f"an HMI image with CONTENT={header.get('CONTENT')!r}, BUNIT={header.get('BUNIT')!r}; "
-            f"there are: {', '.join(UNITS)}"
-        )
-    # No pointing series: HMI's observables are made with their pointing corrected.
-    return Instrument("HMI", plate_scale=0.504, shape=(4096, 4096), unit=UNITS[content])
+    if not content:  # some programs keep the unit alone
+        content = next((known for known, its_unit in BUNIT.items() if its_unit == unit), "")
+    if content not in BUNIT:
+        raise InstrumentError(f"an image of HMI with CONTENT={content!r}, BUNIT={unit!r}; known are {', '.join(BUNIT)}")
+    # No pointing series: HMI's images are made of filtergrams whose pointing is corrected already.
+    return Instrument("HMI", plate_scale=0.504, shape=(4096, 4096), unit=BUNIT[content])
 
 
 @hookimpl
 def prep_normalize_exposure(ccd: CCDData, instrument: Instrument, settings: ExposureSettings) -> CCDData | None:
-    """Refuse to divide HMI's observables: they are made of many filtergrams, and are no counts of one exposure."""
+    """Refuse to divide what is made of many filtergrams, and is no count of one exposure."""
     if instrument.name != "HMI":
         return None
     raise StateError(
-        f"{ccd.header.get('CONTENT', 'an observable')} of HMI in {ccd.unit} is no count of an exposure; leave the step "
-        'to AIA: only = { instrument = "AIA" }'
+        f"an image of HMI in {ccd.unit} is no count of an exposure; leave normalize_exposure to AIA: "
+        'only = { instrument = "AIA" }'
     )

@@ -8,83 +8,62 @@ import numpy as np
 from astropy.nddata import CCDData
 
 from aia_ccdproc.synthetic import Exposure, Sun
+from aia_ccdproc_hmi.hooks import BUNIT
 
 __all__ = ["observe"]
 
-_BUNIT = {"CONTINUUM INTENSITY": "DN/s", "MAGNETOGRAM": "Gauss", "DOPPLERGRAM": "m/s"}
+#: Centre of the Sun on the full frame, columns and rows from 0; plate scale; roll: of hmi.M_45s on 2020-01-01.
+_CENTRE, _SCALE, _ROLL = (2041.240112, 2049.3), 0.504011, 179.929733
+#: Keywords of AIA that HMI's images do not have.
+_NOT_HMI = "EXPTIME PIXLUNIT LVL_NUM X0_MP Y0_MP IMSCL_MP INST_ROT SAT_ROT MPO_REC ACS_MODE R_SUN".split()
 
 
 def observe(
     sun: Sun,
     content: str = "MAGNETOGRAM",
     *,
-    centre: tuple[float, float] = (2041.24, 2049.3),
-    scale: float = 0.504011,
-    roll: float = 179.9297,
     corner: tuple[int, int] = (0, 0),
     shape: tuple[int, int] | None = None,
     **keywords: Any,
 ) -> CCDData:
-    """Observe a sun as HMI does: upside down, with NaN off the disk.
+    """Observe a sun as HMI does: upside down, at 0.504 arcsec per pixel, with NaN off the disk.
 
     Parameters
     ----------
     sun : `~aia_ccdproc.synthetic.Sun`
         What it looks at; its brightness is in the unit of the content, and may be negative.
     content : {"CONTINUUM INTENSITY", "MAGNETOGRAM", "DOPPLERGRAM"}
-        CONTENT.
-    centre : tuple of float
-        Column and row of the Sun's centre on the full frame, from 0.
-    scale : float
-        Plate scale, arcsec per pixel.
-    roll : float
-        CROTA2, degrees.
+        What the image is of.
     corner : tuple of int
         First column and row of a cutout.
     shape : tuple of int, optional
         Rows and columns of a cutout; by default the full frame of 4096 x 4096.
     **keywords : object
-        Further keywords of the header, or other values.
+        Keywords of the header to have other values.
 
     Returns
     -------
     `~astropy.nddata.CCDData`
-        The image, float32, with the observer of the exposures of AIA of `aia_ccdproc.synthetic`.
+        The image, float32, seen from where `aia_ccdproc.synthetic.Exposure` sees the Sun, on 2020-01-01.
     """
     own = {
         "TELESCOP": "SDO/HMI",
         "INSTRUME": "HMI_FRONT2",
-        "WAVELNTH": 6173.0,
         "CONTENT": content,
+        "BUNIT": BUNIT[content],
+        "WAVELNTH": 6173.0,
         "T_OBS": "2020.01.01_00:00:37_TAI",
         "T_REC": "2020.01.01_00:00:45_TAI",
         "DATE-OBS": "2019-12-31T23:59:37.90",
-        "CRPIX1": centre[0] + 1 - corner[0],
-        "CRPIX2": centre[1] + 1 - corner[1],
-        "CDELT1": scale,
-        "CDELT2": scale,
-        "CROTA2": roll,
-        **keywords,
+        **{f"CRPIX{i + 1}": _CENTRE[i] + 1 - corner[i] for i in (0, 1)},
+        **{"CDELT1": _SCALE, "CDELT2": _SCALE, "CROTA2": _ROLL},
     }
-    ccd = Exposure(corner=corner, shape=shape, keywords=own).image(sun)
-    for keyword in (
-        "EXPTIME",
-        "PIXLUNIT",
-        "LVL_NUM",
-        "X0_MP",
-        "Y0_MP",
-        "IMSCL_MP",
-        "INST_ROT",
-        "SAT_ROT",
-        "MPO_REC",
-        "ACS_MODE",
-        "R_SUN",
-    ):
-        del ccd.header[keyword]  # AIA's, which HMI has not
-    ccd.header["BUNIT"] = _BUNIT[content]
-    rows, columns = np.indices(ccd.shape)
-    off_disk = np.hypot(columns + 1 - own["CRPIX1"], rows + 1 - own["CRPIX2"]) * scale > ccd.header["RSUN_OBS"]
-    ccd.data[off_disk] = np.nan
-    return CCDData(
-        ccd.data, unit=ccd.header["BUNIT"], mask=off_disk if off_disk.any() else None, header=ccd.header, wcs=ccd.wcs
-    )
+    image = Exposure(corner=corner, shape=shape, keywords={**own, **keywords}).image(sun)
+    for keyword in _NOT_HMI:
+        image.header.remove(keyword)
+    header = image.header
+    y, x = np.ogrid[1 : header["NAXIS2"] + 1, 1 : header["NAXIS1"] + 1]
+    radius = np.hypot(x - header["CRPIX1"], y - header["CRPIX2"]) * header["CDELT1"]
+    off_disk = radius > header["RSUN_OBS"]
+    data = np.where(off_disk, np.float32(np.nan), image.data)
+    return CCDData(data, unit=header["BUNIT"], mask=off_disk, header=header, wcs=image.wcs)
