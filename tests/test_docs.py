@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import doctest
 import importlib
+import importlib.metadata
 import inspect
 import re
 import runpy
@@ -72,6 +73,12 @@ def installable(page: Path) -> bool:
     return any(block.file == "pyproject.toml" for block in blocks_of(page))
 
 
+def plugins_of(page: Path) -> list[str]:
+    """Distributions of plugins that the page has one install."""
+    lines = re.findall(r"^\s*\$ pip install (.+)$", page.read_text(encoding="utf-8"), re.MULTILINE)
+    return [name for line in lines for name in line.split() if name.startswith("aia-ccdproc-")]
+
+
 @pytest.fixture(autouse=True)
 def _working_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A folder with the files that the documents name, no network, and a table in place of JSOC."""
@@ -94,12 +101,20 @@ def _working_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def _installed(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """The core, and the distribution that the page shows: what is in its wheel, on the path as pip would leave it."""
+    """The core, the distributions that the page has one install, and the one that it shows: of that, what is in its
+    wheel, on the path as pip would leave it.
+    """
     page = request.node.callspec.params["page"]
     site = tmp_path / "site"
-    name, modules = install(page, tmp_path / "checkout", site) if installable(page) else ("", [])
+    names, modules = plugins_of(page), []
+    for name in names:
+        if not any(importlib.metadata.distributions(name=name)):
+            pytest.skip(f"{page.name} is about {name}, which is not installed")
+    if installable(page):
+        shown, modules = install(page, tmp_path / "checkout", site)
+        names.append(shown)
     monkeypatch.syspath_prepend(site)
-    monkeypatch.setenv("AIA_CCDPROC_PLUGINS", name)
+    monkeypatch.setenv("AIA_CCDPROC_PLUGINS", ",".join(names))
     plugins._installed.cache_clear()
     yield
     plugins._installed.cache_clear()

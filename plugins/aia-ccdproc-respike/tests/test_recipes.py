@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import io
+from pathlib import Path
 
 import numpy as np
 import pytest
+from aia_ccdproc_respike import fetch_spikes, respike
+from aia_ccdproc_respike.settings import SpikesSettings
 from astropy.io import fits
 from astropy.nddata import CCDData
 
 import aia_ccdproc
 from aia_ccdproc import ReadError, RecipeError, StateError, TableError
 from aia_ccdproc.__main__ import main
-from aia_ccdproc_respike import fetch_spikes, respike
 
 RECORD = "aia.lev1_euv_12s[2020-01-01T00:00:09Z][171]"
 PATH = "/SUM31/D1234/S00000/spikes.fits"
@@ -45,6 +47,11 @@ def test_respike_stands_once_and_before_despike():
 def test_steps_stand_between_pointing_and_registration():
     steps = list(aia_ccdproc.get_plugin_manager().steps())
     assert steps == ["update_pointing", "respike", "despike", "register", "normalize_exposure"]
+
+
+def test_page_holds_every_setting():
+    page = (Path(__file__).parents[3] / "docs" / "respike.rst").read_text(encoding="utf-8")
+    assert [name for name in SpikesSettings.model_fields if f"\n``{name}``" not in page] == []
 
 
 def spikes_file(level1: CCDData, corner: tuple[int, int], count: int) -> bytes:

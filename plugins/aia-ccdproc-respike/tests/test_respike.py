@@ -6,12 +6,12 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from aia_ccdproc_respike import Spikes, despike, respike
 from astropy import units as u
 from astropy.io import fits
 
 import aia_ccdproc
 from aia_ccdproc import HeaderError, InstrumentError, StateError
-from aia_ccdproc_respike import Spikes, despike, respike
 
 CORNER = (1850, 1900)  # row and column at which `level1` begins
 
@@ -30,7 +30,9 @@ def image(level1):
 def spikes_of(image, count=200, corner=CORNER, seed=3):
     """Spikes on a full frame of which some fall into the image, and replaced is what the image holds there."""
     random = np.random.default_rng(seed)
-    rows, columns = (random.integers(first - 20, first + n + 20, 2 * count) for first, n in zip(corner, image.shape, strict=True))
+    rows, columns = (
+        random.integers(first - 20, first + n + 20, 2 * count) for first, n in zip(corner, image.shape, strict=True)
+    )
     pixels = np.unique(np.clip(rows, 0, 4095) * 4096 + np.clip(columns, 0, 4095))[:count]
     y, x = pixels // 4096 - corner[0], pixels % 4096 - corner[1]
     inside = (y >= 0) & (y < image.shape[0]) & (x >= 0) & (x < image.shape[1])
@@ -157,7 +159,7 @@ def test_a_cutout_whose_corner_nobody_can_tell_is_refused(level1):
         respike(inertial, spikes_of(inertial))
     between = level1(noise=1)
     between.header["X0_MP"] += 0.3
-    with pytest.raises(HeaderError, match="1900.300"):
+    with pytest.raises(HeaderError, match=r"1900\.300"):
         respike(between, spikes_of(between))
     outside = level1(noise=1, corner=(3900, 1850))
     with pytest.raises(HeaderError, match="nobody can tell"):

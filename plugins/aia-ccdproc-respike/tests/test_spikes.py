@@ -6,13 +6,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from aia_ccdproc_respike import Spikes, find_spikes, read_spikes
+from aia_ccdproc_respike.settings import SpikesSettings
 from astropy.io import fits
 from hypothesis import given
 from hypothesis import strategies as st
 
 from aia_ccdproc import HeaderError, ReadError, SettingsError
-from aia_ccdproc_respike import Spikes, find_spikes, read_spikes
-from aia_ccdproc_respike.settings import SpikesSettings
 
 ROWS = np.array([[5, 4096, 4096**2 - 1], [900, -3, 16000], [100, 2, 110]], dtype=np.int32)
 HEADER = fits.Header({"T_REC": "2017-08-07T23:59:46Z", "WAVELNTH": 171, "FSN": 156014950})
@@ -64,7 +64,12 @@ def test_a_file_that_is_missing_damaged_or_empty_is_refused_by_name(tmp_path):
     fits.PrimaryHDU().writeto(tmp_path / "empty.fits")
     whole = write_spikes(tmp_path / "whole.fits").read_bytes()
     (tmp_path / "cut.fits").write_bytes(whole[: len(whole) - 2880])
-    for name, message in [("none", "no such file"), ("text", "cannot be"), ("empty", "no spikes"), ("cut", "cannot be")]:
+    for name, message in [
+        ("none", "no such file"),
+        ("text", "cannot be"),
+        ("empty", "no spikes"),
+        ("cut", "cannot be"),
+    ]:
         with pytest.raises(ReadError, match=f"{name}.fits: .*{message}"):
             read_spikes(tmp_path / f"{name}.fits")
 
@@ -91,7 +96,9 @@ def test_a_folder_is_searched_for_the_name_that_an_export_from_jsoc_has(tmp_path
     write_spikes(tmp_path / "aia.lev1_euv_12s.2017-08-07T235946Z.171.spikes.fits")
     assert len(find_spikes(tmp_path, HEADER)) == 3
     ultraviolet = fits.Header({**HEADER, "WAVELNTH": 1600})
-    expected = r"aia.lev1_uv_24s.2017-08-07T235946Z.1600.spikes.fits: no such .* aia.lev1_uv_24s\[2017-08-07T23:59:46Z\]"
+    expected = (
+        r"aia.lev1_uv_24s.2017-08-07T235946Z.1600.spikes.fits: no such .* aia.lev1_uv_24s\[2017-08-07T23:59:46Z\]"
+    )
     with pytest.raises(ReadError, match=expected):
         find_spikes(tmp_path, ultraviolet)
 
@@ -104,7 +111,7 @@ def test_a_name_may_hold_keywords_of_the_header(tmp_path, name):
 
 
 def test_a_keyword_that_is_missing_is_named(tmp_path):
-    with pytest.raises(HeaderError, match="{FSN}.fits cannot be filled in: there is no FSN"):
+    with pytest.raises(HeaderError, match=r"{FSN}\.fits cannot be filled in: there is no FSN"):
         find_spikes(tmp_path / "{FSN}.fits", fits.Header())
 
 

@@ -15,7 +15,10 @@ __all__ = ["observe"]
 #: Centre of the Sun on the full frame, columns and rows from 0; plate scale; roll: of hmi.M_45s on 2020-01-01.
 _CENTRE, _SCALE, _ROLL = (2041.240112, 2049.3), 0.504011, 179.929733
 #: Keywords of AIA that HMI's images do not have.
-_NOT_HMI = "EXPTIME PIXLUNIT LVL_NUM X0_MP Y0_MP IMSCL_MP INST_ROT SAT_ROT MPO_REC ACS_MODE R_SUN".split()
+_NOT_HMI = (
+    *("EXPTIME", "PIXLUNIT", "LVL_NUM", "R_SUN", "ACS_MODE"),
+    *("X0_MP", "Y0_MP", "IMSCL_MP", "INST_ROT", "SAT_ROT", "MPO_REC"),
+)
 
 
 def observe(

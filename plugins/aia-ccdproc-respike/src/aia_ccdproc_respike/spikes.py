@@ -110,12 +110,13 @@ def read_spikes(path: str | os.PathLike[str]) -> Spikes:
     except Exception as error:  # what astropy raises on a damaged file is no short list
         raise ReadError(f"{path}: cannot be read ({error})") from error
     if rows.ndim != 2 or len(rows) not in (2, 3) or rows.dtype.kind not in "iu":
+        axes = "x".join(map(str, rows.shape[::-1]))
         raise ReadError(
-            f"{path}: holds an image of {'x'.join(map(str, rows.shape[::-1]))} pixels ({rows.dtype.name}); a file of spikes "
-            "has two or three rows of integers: pixel, original value, value in its place"
+            f"{path}: holds an image of {axes} pixels ({rows.dtype.name}); a file of spikes has two or three rows of "
+            "integers: pixel, original value, value in its place"
         )
     rows = rows.astype(np.int64)
-    if rows.size and not (0 <= rows[0].min() and rows[0].max() < np.prod(FULL_FRAME)):
+    if rows.size and not (rows[0].min() >= 0 and rows[0].max() < np.prod(FULL_FRAME)):
         raise ReadError(f"{path}: has pixels from {rows[0].min()} to {rows[0].max()}, which no full frame has")
     if np.unique(rows[0]).size != rows[0].size:
         raise ReadError(f"{path}: names a pixel twice")
@@ -236,7 +237,9 @@ def fetch_spikes(header: fits.Header, *, server: str | None = None, timeout: flo
         raise TableError(f"{record}: JSOC has {found}, the image is of exposure FSN={fsn}")
     url = str(mine[0]["spikes"])
     if "://" not in url:
-        raise TableError(f"{record}: the spikes are not online ({url!r}); export them to a folder, and set spikes to it")
+        raise TableError(
+            f"{record}: the spikes are not online ({url!r}); export them to a folder, and set spikes to it"
+        )
     found = read_spikes(download_table(url, timeout))
     return Spikes(found.pixel, found.original, found.replaced, f"{record}{{spikes}}", fsn)
 
