@@ -23,7 +23,9 @@ docs: .venv/.docs
 	$(BIN)/sphinx-build -W --keep-going -b html docs docs/_build/html
 
 bench: .venv/.bench
-	$(BIN)/python -m pytest tests/benchmarks --benchmark-columns=min,median,rounds --benchmark-sort=fullname
+	$(BIN)/python -m pytest tests/benchmarks --benchmark-columns=min,median,rounds --benchmark-sort=fullname \
+		--benchmark-json=.benchmarks/results.json
+	$(BIN)/python tests/benchmarks/tables.py .benchmarks/results.json docs
 
 .venv/bin/python:
 	$(PYTHON) -m venv .venv
@@ -40,8 +42,8 @@ bench: .venv/.bench
 	$(BIN)/python -m pip install --quiet --editable '.[docs]'
 	@touch $@
 
-.venv/.bench: pyproject.toml | .venv/bin/python
-	$(BIN)/python -m pip install --quiet --editable '.[bench]'
+.venv/.bench: pyproject.toml $(wildcard plugins/*/pyproject.toml) | .venv/bin/python
+	$(BIN)/python -m pip install --quiet --editable '.[bench]' $(foreach plugin,$(PLUGINS),--editable $(plugin))
 	@touch $@
 
 clean:

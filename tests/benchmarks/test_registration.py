@@ -1,13 +1,15 @@
-"""Registration side by side: ours by every quick method, and aiapy's by every method it has.
+"""Registration side by side: ours by every method that is installed, aiapy's by every one it has, and bare engines.
 
-Run by `make bench`: the same full-size synthetic image, in one run.
+Run by `make bench`: the same full-size synthetic image, in one run; time, memory beyond input and output, and errors.
 """
 
 from __future__ import annotations
 
-import warnings
+from pathlib import Path
 
 import pytest
+from accuracy import accuracy
+from contenders import contenders, peak_memory
 from scenes import WHOLE
 
 from aia_ccdproc import normalize_exposure, read, register, update_pointing, write
@@ -19,36 +21,28 @@ def level1():
     return Exposure().image(WHOLE)
 
 
-@pytest.mark.parametrize("method", ["nearest-neighbor", "bilinear", "bicubic", "adaptive-hann", "adaptive-gaussian"])
-@pytest.mark.benchmark(group="register 4096 x 4096")
-def test_ours(benchmark, level1, method):
-    assert benchmark.pedantic(register, (level1,), {"method": method}, rounds=3, warmup_rounds=1).shape == (4096, 4096)
+@pytest.fixture(scope="module")
+def level1_path(level1, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return Exposure().write_level1(level1, tmp_path_factory.mktemp("image") / "level1.fits")
 
 
-@pytest.mark.parametrize("method", ["scipy", "scikit-image", "opencv"])
+@pytest.mark.parametrize("name", contenders())
 @pytest.mark.benchmark(group="register 4096 x 4096")
-def test_aiapy(benchmark, level1, method):
-    calibrate = pytest.importorskip("aiapy.calibrate")
-    sunpy_map = pytest.importorskip("sunpy.map")
-    if method == "opencv":
+def test_register(benchmark, level1, level1_path, name):
+    if name == "aiapy opencv":
         pytest.importorskip("cv2")
-    image = sunpy_map.Map(level1.data, level1.header)
-
-    def run():
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            return calibrate.register(image, method=method)
-
-    assert benchmark.pedantic(run, rounds=3, warmup_rounds=1).data.shape[0] > 4000
+    rounds = 1 if "celestial" in name else 5
+    work = contenders()[name](level1)
+    assert benchmark.pedantic(work, rounds=rounds, warmup_rounds=rounds > 1).data.shape[0] > 4000
+    benchmark.extra_info.update(memory=peak_memory(name, level1_path), **accuracy(contenders()[name]))
 
 
 @pytest.mark.benchmark(group="steps 4096 x 4096")
 @pytest.mark.parametrize("step", ["read", "update_pointing", "register", "normalize_exposure", "write"])
-def test_step(benchmark, level1, step, tmp_path):
-    path = Exposure().write_level1(level1, tmp_path / "level1.fits")
+def test_step(benchmark, level1, level1_path, step, tmp_path):
     level15 = register(level1)
     call = {
-        "read": lambda: read(path),
+        "read": lambda: read(level1_path),
         "update_pointing": lambda: update_pointing(level1, source=builtin_pointing_path()),
         "register": lambda: register(level1),
         "normalize_exposure": lambda: normalize_exposure(level15),

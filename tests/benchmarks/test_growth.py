@@ -1,0 +1,65 @@
+"""How cost grows: with the side of the image, with threads, with the number of files."""
+
+from __future__ import annotations
+
+import itertools
+import shutil
+from pathlib import Path
+
+import pytest
+from contenders import contenders
+from scenes import WHOLE
+
+from aia_ccdproc import get_plugin_manager, run
+from aia_ccdproc.recipe import Recipe
+from aia_ccdproc.synthetic import Exposure, builtin_pointing_path
+from aia_ccdproc.threads import limit_threads
+
+OURS = [f"aia_ccdproc {m}" for m in ("bicubic", "cubic-convolution") if m in get_plugin_manager().resampling_methods()]
+
+
+@pytest.mark.parametrize("side", [512, 1024, 2048, 4096, 8192])
+@pytest.mark.parametrize("name", OURS)
+@pytest.mark.benchmark(group="side of the image")
+def test_side(benchmark, name, side):
+    """A square about the Sun's centre; that of 8192 is the full frame with nothing around it."""
+    corner = ((4096 - side) // 2, (4096 - side) // 2)
+    work = contenders()[name](Exposure(corner=corner, shape=(side, side)).image(WHOLE))
+    assert min(benchmark.pedantic(work, rounds=3, warmup_rounds=1).data.shape) >= side
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize("name", OURS)
+@pytest.mark.benchmark(group="threads")
+def test_threads(benchmark, name, threads):
+    work = contenders()[name](Exposure().image(WHOLE))
+    limit_threads(threads)
+    try:
+        benchmark.pedantic(work, rounds=3, warmup_rounds=1)
+    finally:
+        limit_threads(None)
+
+
+@pytest.fixture(scope="module")
+def level1_files(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    """48 full-size files."""
+    folder = tmp_path_factory.mktemp("files")
+    first = Exposure().write_level1(Exposure().image(WHOLE), folder / "00.fits")
+    return [first, *(Path(shutil.copy(first, folder / f"{i:02}.fits")) for i in range(1, 48))]
+
+
+@pytest.mark.parametrize("files", [1, 2, 6, 12, 24, 48])
+@pytest.mark.benchmark(group="files, two processes")
+def test_files(benchmark, level1_files, tmp_path, files):
+    method = OURS[-1].split()[-1]
+    recipe = Recipe.from_toml(
+        f'[[step]]\nuse = "update_pointing"\nsource = "{builtin_pointing_path().as_posix()}"\n'
+        f'[[step]]\nuse = "register"\nmethod = "{method}"\n[[step]]\nuse = "normalize_exposure"\n'
+    )
+    folders = (tmp_path / str(i) for i in itertools.count())
+    results = benchmark.pedantic(
+        lambda folder: run(level1_files[:files], recipe, folder, jobs=2), setup=lambda: ((next(folders),), {}), rounds=1
+    )
+    assert {result.status for result in results} == {"done"}
+    benchmark.extra_info.update(method=method, worker_memory=max(r.peak_memory for r in results) / 2**20)
+    shutil.rmtree(tmp_path)
