@@ -43,7 +43,7 @@ __all__ = [
 
 #: Cards that say where a pixel lies on the sky.
 _GEOMETRY = re.compile(
-    r"(WCSAXES|CTYPE\d|CUNIT\d|CRPIX\d|CRVAL\d|CDELT\d|CROTA\d|PC\d_\d|CD\d_\d|PV\d_\d+|LONPOLE|LATPOLE"
+    r"(WCSAXES|CTYPE\d|CUNIT\d|CRPIX\d|CRVAL\d|CDELT\d|CROTA\d?|PC\d_\d|CD\d_\d|PV\d_\d+|LONPOLE|LATPOLE"
     r"|A_ORDER|B_ORDER|AP_ORDER|BP_ORDER|[AB]P?_\d_\d|WCSNAME)$"
 )
 #: Cards that say from where and when it was seen; part of a WCS as sunpy and astropy understand it.

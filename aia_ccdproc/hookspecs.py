@@ -76,6 +76,20 @@ def prep_identify(header: fits.Header) -> Instrument | None:
 
 
 @hookspec
+def prep_instruments() -> list[Instrument]:
+    """Name the instruments of this plugin's `prep_identify`.
+
+    Called by ``aia-prep plugins``, and when a recipe names an instrument. All answers are joined.
+
+    Returns
+    -------
+    list of `~aia_ccdproc.Instrument`
+        Those that it may give.
+    """
+    return []
+
+
+@hookspec
 def prep_before_batch(step: str, headers: Sequence[fits.Header], settings: StepSettings) -> None:
     """Fetch at once what a step will need for a whole batch of files.
 

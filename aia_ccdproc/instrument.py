@@ -11,6 +11,9 @@ LEVEL15_SCALE = 0.6
 #: Rows and columns of the level-1.5 full frame.
 LEVEL15_SHAPE = (4096, 4096)
 
+#: Name of an instrument that no plugin knows, in a recipe.
+GENERIC = "generic"
+
 
 @dataclass(frozen=True)
 class Instrument:  # numpydoc ignore=PR02
@@ -22,8 +25,9 @@ class Instrument:  # numpydoc ignore=PR02
         Name that people use, ``"AIA"``.
     plate_scale : float
         Nominal scale of an unbinned pixel, in arcsec.
-    shape : tuple of int
-        Rows and columns of the unbinned full frame.
+    shape : tuple of int or None
+        Rows and columns of the unbinned full frame; None where that is not known: every image is then registered
+        onto the whole grid of level 1.5, and none is taken for a cutout.
     pointing_series : str, optional
         JSOC series of its pointing records; None where there is none.
     unit : str
@@ -32,9 +36,25 @@ class Instrument:  # numpydoc ignore=PR02
 
     name: str
     plate_scale: float
-    shape: tuple[int, int]
+    shape: tuple[int, int] | None
     pointing_series: str | None = None
     unit: str = "DN"
+
+    @classmethod
+    def generic(cls, plate_scale: float) -> Instrument:
+        """Describe an instrument that no plugin knows.
+
+        Parameters
+        ----------
+        plate_scale : float
+            Scale, in arcsec, of the pixels that become pixels of 0.6 arcsec.
+
+        Returns
+        -------
+        `Instrument`
+            Without a frame or a pointing series of its own.
+        """
+        return cls(GENERIC, plate_scale, None)
 
     def binning(self, scale: float) -> int:
         """Tell how many native pixels stand side by side in one pixel of an image.

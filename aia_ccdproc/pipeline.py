@@ -88,7 +88,7 @@ class Pipeline:
     Parameters
     ----------
     steps : iterable of `RecipeStep`
-        The steps, in the order in which they are run; a `~aia_ccdproc.Recipe` is one.
+        The steps, in the order in which they are run; a `~aia_ccdproc.Recipe` is one, and may name the instrument.
     manager : `~aia_ccdproc.plugins.PrepPluginManager`, optional
         Who knows the plugins; by default those that are installed.
 
@@ -101,6 +101,7 @@ class Pipeline:
     def __init__(self, steps: Iterable[RecipeStep], manager: PrepPluginManager | None = None) -> None:
         self._manager = manager or get_plugin_manager()
         self._cards = dict(getattr(steps, "cards", {}))
+        self._instrument: Instrument | None = getattr(steps, "instrument", None)
         self.steps = [(self._find(planned.use), planned) for planned in steps]
         self._labels = _labels(step.name for step, _ in self.steps)
 
@@ -132,7 +133,7 @@ class Pipeline:
 
     def _is_for(self, planned: RecipeStep, settings: StepSettings, header: fits.Header) -> bool:
         try:
-            instrument = self._manager.identify(header)
+            instrument = self._instrument or self._manager.identify(header)
         except PrepError:  # this file will say so itself
             return False
         return planned.settings_for(header, instrument.name) is settings
@@ -167,7 +168,7 @@ class Pipeline:
 
     def _run(self, ccd: CCDData, seconds: dict[str, float]) -> CCDData:
         given = complete_header(ccd)
-        instrument = self._manager.identify(given)
+        instrument = self._instrument or self._manager.identify(given)
         result = ccd
         for (step, planned), label in zip(self.steps, self._labels, strict=True):
             settings = planned.settings_for(given, instrument.name)
@@ -192,6 +193,7 @@ class Pipeline:
             return with_header(ccd, header), str(answered)
         result, answered = self._manager.call_step(step, ccd=ccd, **common)
         _refuse_other(result, CCDData, step, answered)
+        _refuse_other(result.header, fits.Header, step, answered, "an image with a header that is a")
         return result, str(answered)
 
 
@@ -222,9 +224,10 @@ def _labels(names: Iterable[str]) -> list[str]:
     return labels
 
 
-def _refuse_other(result: object, wanted: type, step: Step, answered: Plugin) -> None:
+def _refuse_other(result: object, wanted: type, step: Step, answered: Plugin, what: str = "a") -> None:
     if not isinstance(result, wanted):
-        raise PluginError(f"{step.name} of {answered} returned a {type(result).__name__}, not a {wanted.__name__}")
+        said = f"{what} {type(result).__name__}, not a {wanted.__name__}"
+        raise PluginError(f"{step.name} of {answered} returned {said}")
 
 
 def _logged(result: CCDData, given: CCDData, step: str, by: str, settings: StepSettings) -> CCDData:

@@ -1,28 +1,19 @@
-"""The plugin manager: which hooks there are, who implements them, and who is in whose way."""
+"""The plugin manager: which steps there are, who does them for an image, and who is in whose way."""
 
 from __future__ import annotations
 
 import functools
 import logging
 import os
-import re
-import threading
 import typing
-import warnings
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
-from importlib.metadata import EntryPoint, entry_points
-from types import ModuleType
 from typing import Any
 
-import pluggy
-
-from aia_ccdproc import hookspecs
 from aia_ccdproc.chain import Step, declared_step
-from aia_ccdproc.errors import InstrumentError, PluginError, PluginWarning, choices
-from aia_ccdproc.hookspecs import PROJECT
+from aia_ccdproc.errors import InstrumentError, PluginError, choices
+from aia_ccdproc.plugin_loading import BrokenPlugin, LoadedPlugins, Plugin, normal_name
 from aia_ccdproc.settings import StepSettings
 
 if typing.TYPE_CHECKING:
@@ -32,154 +23,20 @@ if typing.TYPE_CHECKING:
 
 __all__ = ["BrokenPlugin", "Plugin", "PrepPluginManager", "get_plugin_manager"]
 
-#: Entry-point group by which plugins are found.
-ENTRY_POINTS = "aia_ccdproc"
 #: Environment variable: distributions to load beside the core, separated by commas; unset: all of them.
 CHOSEN = "AIA_CCDPROC_PLUGINS"
-CORE = "aia-ccdproc"
 
 _log = logging.getLogger("aia_ccdproc")
 
 
-@dataclass(frozen=True)
-class Plugin:
-    """A loaded plugin: an entry point of a distribution."""
-
-    name: str
-    distribution: str
-    version: str
-
-    def __str__(self) -> str:
-        return f"{self.distribution} {self.version}".rstrip()
-
-
-@dataclass(frozen=True)
-class BrokenPlugin:
-    """A plugin that could not be loaded, and why."""
-
-    name: str
-    distribution: str
-    version: str
-    reason: str
-
-    def __str__(self) -> str:
-        return f"{self.distribution} ({self.name}): {self.reason}"
-
-
-class PrepPluginManager(pluggy.PluginManager):
-    """Holds the hooks and their implementations.
+class PrepPluginManager(LoadedPlugins):
+    """Knows the plugins, and asks them.
 
     Parameters
     ----------
     chosen : collection of str, optional
         Distributions or entry points to load beside the core; None for all that are installed.
     """
-
-    def __init__(self, chosen: Collection[str] | None = None) -> None:
-        super().__init__(PROJECT)
-        self.plugins: dict[str, Plugin] = {}
-        self.broken: list[BrokenPlugin] = []
-        self._answer = threading.local()
-        self.add_hookspecs(hookspecs)
-        self._load(chosen)
-
-    def add_hookspecs(self, module_or_class: ModuleType | type) -> None:
-        """Declare hooks, steps among them.
-
-        Parameters
-        ----------
-        module_or_class : module or class
-            What holds the functions marked with `hookspec`.
-
-        Raises
-        ------
-        PluginError
-            If a step is declared without the arguments that every step takes.
-        """
-        for name in dir(module_or_class):
-            function = getattr(module_or_class, name)
-            if hasattr(function, "prep_step"):
-                declared_step(name, function)
-        super().add_hookspecs(module_or_class)
-
-    # -- loading ---------------------------------------------------------------------------------
-
-    def _load(self, chosen: Collection[str] | None) -> None:
-        found = sorted(entry_points(group=ENTRY_POINTS), key=lambda point: (_distribution(point)[0], point.name))
-        if chosen is not None:
-            chosen = [_normal(name) for name in chosen]
-            others = [point for point in found if _distribution(point)[0] != CORE]
-            known = {CORE} | {
-                name for point in others for name in (_normal(_distribution(point)[0]), _normal(point.name))
-            }
-            for name in sorted(set(chosen) - known):
-                raise PluginError(f"no plugin {name!r} is installed; {choices(name, sorted(known - {CORE}))}")
-        for point in found:
-            distribution, version = _distribution(point)
-            if chosen is None or distribution == CORE or {_normal(distribution), _normal(point.name)} & set(chosen):
-                self._load_entry_point(point, distribution, version)
-        for impl in self._implementations("prep_addhooks"):
-            try:
-                impl.function(*[self for _ in impl.argnames])  # manager is the only argument there is
-            except Exception as error:  # as on import
-                self._drop(impl.plugin_name, f"{type(error).__name__}: {error}")
-        self.refuse_unknown_hooks()
-
-    def _load_entry_point(self, point: EntryPoint, distribution: str, version: str) -> None:
-        try:
-            self.add(point.load(), Plugin(point.name, distribution, version))
-        except Exception as error:  # whatever a foreign module raises on import
-            if distribution == CORE:
-                raise
-            self._set_aside(Plugin(point.name, distribution, version), f"{type(error).__name__}: {error}")
-
-    def add(self, implementation: object, plugin: Plugin) -> None:
-        """Register a plugin under its distribution's name.
-
-        Parameters
-        ----------
-        implementation : module or object
-            What holds the functions marked with `hookimpl`.
-        plugin : `Plugin`
-            Who it is.
-        """
-        name = f"{plugin.distribution}:{plugin.name}"
-        self.register(implementation, name)
-        self.plugins[name] = plugin
-        for caller in self.get_hookcallers(implementation) or ():
-            for impl in caller.get_hookimpls():
-                if impl.plugin is implementation and not (impl.wrapper or impl.hookwrapper):
-                    impl.function = self._remembering(impl.function, plugin)  # type: ignore[misc]
-
-    def _remembering(self, function: Callable[..., Any], plugin: Plugin) -> Callable[..., Any]:
-        # Pluggy does not tell who answered a firstresult hook; HISTORY and conflicts need to know.
-        @functools.wraps(function)
-        def call(*arguments: Any) -> Any:
-            result = function(*arguments)
-            if result is not None:
-                self._answer.plugin = plugin
-            return result
-
-        return call
-
-    def refuse_unknown_hooks(self) -> None:
-        """Set plugins aside that implement a hook which nobody declares."""
-        known = [name for name in dir(self.hook) if name.startswith("prep_") and getattr(self.hook, name).has_spec()]
-        for name, implementation in self.list_name_plugin():
-            for caller in self.get_hookcallers(implementation) or ():
-                optional = all(impl.optionalhook for impl in caller.get_hookimpls() if impl.plugin is implementation)
-                if not caller.has_spec() and not optional:
-                    self._drop(name, f"implements the unknown hook {caller.name}; {choices(caller.name, known)}")
-                    break
-
-    def _drop(self, name: str, reason: str) -> None:
-        self.unregister(name=name)
-        self._set_aside(self.plugins.pop(name), reason)
-
-    def _set_aside(self, plugin: Plugin, reason: str) -> None:
-        broken = BrokenPlugin(plugin.name, plugin.distribution, plugin.version, reason)
-        self.broken.append(broken)
-        warnings.warn(f"plugin left out: {broken}", PluginWarning, stacklevel=2)
 
     @contextmanager
     def in_use(self) -> Iterator[None]:
@@ -195,8 +52,6 @@ class PrepPluginManager(pluggy.PluginManager):
             yield
         finally:
             _in_use.reset(token)
-
-    # -- asking ----------------------------------------------------------------------------------
 
     def steps(self) -> dict[str, Step]:
         """List the steps that can stand in a recipe.
@@ -253,19 +108,52 @@ class PrepPluginManager(pluggy.PluginManager):
         implementation = self.get_plugin(f"{plugin.distribution}:{plugin.name}")
         return sorted(caller.name for caller in self.get_hookcallers(implementation) or ())
 
-    def _implementations(self, hook: str) -> list[pluggy.HookImpl]:
-        return [i for i in getattr(self.hook, hook).get_hookimpls() if not (i.wrapper or i.hookwrapper)]
+    @property
+    def left_out(self) -> str:
+        """What to add to an error that a plugin which could not be loaded may be the cause of.
 
-    def resampling_methods(self) -> list[str]:
+        Returns
+        -------
+        str
+            ``"; could not be loaded: ..."`` with the reasons, or nothing.
+        """
+        return f"; could not be loaded: {'; '.join(map(str, self.broken))}" if self.broken else ""
+
+    def instruments(self, plugin: Plugin | None = None) -> list[Instrument]:
+        """List the instruments that the plugins know.
+
+        Parameters
+        ----------
+        plugin : `Plugin`, optional
+            Only those of this one.
+
+        Returns
+        -------
+        list of `~aia_ccdproc.Instrument`
+            Those that plugins name; the core's first.
+        """
+        return self._answers("prep_instruments", plugin)
+
+    def resampling_methods(self, plugin: Plugin | None = None) -> list[str]:
         """List the names that ``method`` of ``register`` takes.
+
+        Parameters
+        ----------
+        plugin : `Plugin`, optional
+            Only those of this one.
 
         Returns
         -------
         list of str
             The core's first, then those of the engines that plugins bring.
         """
-        answers = self.hook.prep_resampling_methods()
-        return [method for answer in reversed(answers) for method in answer]
+        return self._answers("prep_resampling_methods", plugin)
+
+    def _answers(self, hook: str, plugin: Plugin | None) -> list[Any]:
+        """Join what plugins answer to a hook without arguments, or what one of them does."""
+        asked = [i for i in self._implementations(hook) if plugin in (None, self.plugins[i.plugin_name])]
+        answers: list[Any] = [impl.function() for impl in asked]
+        return [one for answer in answers for one in answer]
 
     def identify(self, header: fits.Header) -> Instrument:
         """Ask the plugins which instrument an image is of.
@@ -290,7 +178,8 @@ class PrepPluginManager(pluggy.PluginManager):
             said = {key: header.get(key) for key in ("TELESCOP", "INSTRUME", "WAVELNTH")}
             raise InstrumentError(
                 f"unknown instrument: {', '.join(f'{key}={value!r}' for key, value in said.items())}; "
-                f"asked: {self._names(self.who_implements('prep_identify'))}"
+                f"asked: {self._names(self.who_implements('prep_identify'))}{self.left_out}. "
+                'A recipe for images that no plugin knows says instrument = "generic"'
             )
         return instrument
 
@@ -332,11 +221,11 @@ class PrepPluginManager(pluggy.PluginManager):
         found = [
             key
             for key, plugin in self.plugins.items()
-            if _normal(name) in (_normal(plugin.distribution), _normal(plugin.name))
+            if normal_name(name) in (normal_name(plugin.distribution), normal_name(plugin.name))
         ]
         if not found:
             for broken in self.broken:
-                if name in (broken.distribution, broken.name):
+                if normal_name(name) in (normal_name(broken.distribution), normal_name(broken.name)):
                     raise PluginError(f"plugin {name!r} could not be loaded: {broken.reason}")
             known = sorted({plugin.distribution for plugin in self.plugins.values()})
             raise PluginError(f"no plugin {name!r}; {choices(name, known)}")
@@ -376,9 +265,9 @@ class PrepPluginManager(pluggy.PluginManager):
         result = caller(**arguments)
         if result is None:
             asked = [p for p in self.who_implements(step.hook) if plugin in (None, p.distribution, p.name)]
-            left_out = f"; could not be loaded: {'; '.join(map(str, self.broken))}" if self.broken else ""
             raise InstrumentError(
-                f"no plugin does {step.name} for {arguments['instrument'].name}; asked: {self._names(asked)}{left_out}"
+                f"no plugin does {step.name} for {arguments['instrument'].name}; "
+                f"asked: {self._names(asked)}{self.left_out}"
             )
         answered: Plugin = self._answer.plugin
         self._refuse_conflict(step, plugin, answered, arguments)
@@ -406,15 +295,6 @@ class PrepPluginManager(pluggy.PluginManager):
     @staticmethod
     def _names(plugins: Iterable[Plugin]) -> str:
         return ", ".join(dict.fromkeys(str(plugin) for plugin in plugins)) or "nobody"
-
-
-def _normal(name: str) -> str:
-    """Write a name as package indexes compare it (PEP 503)."""
-    return re.sub(r"[-_.]+", "-", str(name)).lower()
-
-
-def _distribution(point: EntryPoint) -> tuple[str, str]:
-    return (point.dist.name, point.dist.version) if point.dist else ("unknown", "")
 
 
 def get_plugin_manager() -> PrepPluginManager:

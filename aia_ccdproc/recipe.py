@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from aia_ccdproc.errors import Fault, InstrumentError, RecipeError, choices
+from aia_ccdproc.instrument import Instrument
 from aia_ccdproc.keywords import printable
 from aia_ccdproc.pipeline import Pipeline, RecipeStep
 from aia_ccdproc.plugins import PrepPluginManager, get_plugin_manager
@@ -44,6 +45,8 @@ class Recipe:  # numpydoc ignore=PR02
         The images that it is for, by their headers; by default all.
     output : `~aia_ccdproc.settings.OutputSettings`
         How the files that it makes are named and written.
+    instrument : `~aia_ccdproc.Instrument`, optional
+        The instrument of its images; by default each image's header tells.
     """
 
     name: str
@@ -51,6 +54,7 @@ class Recipe:  # numpydoc ignore=PR02
     description: str = ""
     select: Selection = field(default_factory=Selection)
     output: OutputSettings = field(default_factory=OutputSettings)
+    instrument: Instrument | None = None
 
     def __iter__(self) -> Iterator[RecipeStep]:
         return iter(self.steps)
@@ -69,6 +73,8 @@ class Recipe:  # numpydoc ignore=PR02
         content: list[Any] = [step.describe() for step in self.steps]
         if self.output.compression != "none":
             content.append(["output", self.output.compression])
+        if self.instrument is not None:
+            content.append(["instrument", self.instrument.name, self.instrument.plate_scale])
         return hashlib.sha256(json.dumps(content).encode()).hexdigest()[:16]
 
     def why_not(self, header: fits.Header) -> str:
@@ -87,7 +93,8 @@ class Recipe:  # numpydoc ignore=PR02
         if not self.select.asks_instrument:
             return self.select.why_not(header)
         try:
-            return self.select.why_not(header, get_plugin_manager().identify(header).name)
+            instrument = self.instrument or get_plugin_manager().identify(header)
+            return self.select.why_not(header, instrument.name)
         except InstrumentError as error:
             return str(error)
 
@@ -136,7 +143,7 @@ class Recipe:  # numpydoc ignore=PR02
         if check.faults:
             raise RecipeError(name, check.faults)
         called, description = content.get("name", Path(name).stem), content.get("description", "")
-        return cls(called, check.steps, description, check.select, check.output)
+        return cls(called, check.steps, description, check.select, check.output, check.instrument)
 
 
 def builtin_recipes() -> dict[str, str]:
@@ -236,6 +243,10 @@ def recipe_template(manager: PrepPluginManager) -> str:
         "# [select]",
         "# WAVELNTH = [171, 193]",
         "# QUALLEV0 = { reject_bits = 0x800100f0 }",
+        "",
+        "# Images of an instrument that no plugin knows, and the arcsec per pixel that become 0.6.",
+        '# instrument = "generic"',
+        "# plate_scale = 3.16",
         "",
         "# How outputs are named and written.",
         "# [output]",

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
+import math
 import os
 from typing import Any
 
 from aia_ccdproc.chain import order_faults
 from aia_ccdproc.errors import Fault, choices
+from aia_ccdproc.instrument import GENERIC, Instrument
 from aia_ccdproc.pipeline import RecipeStep
 from aia_ccdproc.plugins import PrepPluginManager
 from aia_ccdproc.recipe_lines import RecipeFaults
-from aia_ccdproc.selection import Selection
 from aia_ccdproc.settings import OutputSettings
 from aia_ccdproc.step_check import StepCheck, checked_selection, checked_settings
 
 __all__ = ["RecipeCheck"]
 
-_TOP_LEVEL = ("name", "description", "select", "output", "step")
+_TOP_LEVEL = ("name", "description", "instrument", "plate_scale", "select", "output", "step")
 
 
 class RecipeCheck:
@@ -44,7 +45,8 @@ class RecipeCheck:
         self._faults = RecipeFaults(text)
         self._check_top(content)
         #: What the recipe holds; to be used only if there are no `faults`.
-        self.select = self._select(content)
+        self.instrument = self._instrument(content)
+        self.select = checked_selection(self._faults, content.get("select", {}), ("select",), manager)
         self.output = self._output(content)
         self.steps = self._steps(content, StepCheck(self._faults, manager, folder))
 
@@ -67,8 +69,22 @@ class RecipeCheck:
             if not isinstance(content.get(key, ""), str):
                 self._faults.add(f"{key} should be a string, not {content[key]!r}", (key,))
 
-    def _select(self, content: dict[str, Any]) -> Selection:
-        return checked_selection(self._faults, content.get("select", {}), ("select",))
+    def _instrument(self, content: dict[str, Any]) -> Instrument | None:
+        """Make the instrument that the recipe names; by default the headers tell."""
+        if content.get("instrument", GENERIC) != GENERIC:
+            said = f'instrument should be "{GENERIC}", not {content["instrument"]!r}; others are told by their headers'
+            self._faults.add(f"{said}, and chosen in [select]", ("instrument",))
+            return None
+        if ("instrument" in content) != ("plate_scale" in content):
+            said = f'instrument = "{GENERIC}" and plate_scale, in arcsec, go together'
+            self._faults.add(said, ("instrument" if "instrument" in content else "plate_scale",))
+        scale = content.get("plate_scale")
+        if scale is None:
+            return None
+        if isinstance(scale, bool) or not isinstance(scale, int | float) or not 0 < scale < math.inf:
+            self._faults.add(f"plate_scale should be a positive number of arcsec, not {scale!r}", ("plate_scale",))
+            return None
+        return Instrument.generic(float(scale))
 
     def _output(self, content: dict[str, Any]) -> OutputSettings:
         table = content.get("output", {})

@@ -300,9 +300,10 @@ class RegistrationSettings(StepSettings):
     @field_validator("method")
     @classmethod
     def _known_method(cls, value: str, info: ValidationInfo) -> str:
-        known = (info.context or {}).get("methods")
+        context = info.context or {}
+        known = context.get("methods")
         if known is not None and value not in known:
-            raise ValueError(f"unknown method {value!r}; {choices(value, known)}")
+            raise ValueError(f"unknown method {value!r}; {choices(value, known)}{context.get('left_out', '')}")
         return value
 
     @field_validator("target")

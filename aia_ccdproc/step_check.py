@@ -27,7 +27,9 @@ _OF_EVERY_STEP = ("use", "plugin", "only", "when")
 _SKIP = "skip"
 
 
-def checked_selection(faults: RecipeFaults, table: Any, place: KeyPath, use: str = "") -> Selection:
+def checked_selection(
+    faults: RecipeFaults, table: Any, place: KeyPath, manager: PrepPluginManager, use: str = ""
+) -> Selection:
     """Make a selection of a table, noting what is wrong with it.
 
     Parameters
@@ -38,6 +40,8 @@ def checked_selection(faults: RecipeFaults, table: Any, place: KeyPath, use: str
         What stands in the recipe.
     place : tuple of str and int
         Where it stands.
+    manager : `~aia_ccdproc.plugins.PrepPluginManager`
+        Who knows the instruments.
     use : str
         The step it belongs to.
 
@@ -52,6 +56,12 @@ def checked_selection(faults: RecipeFaults, table: Any, place: KeyPath, use: str
     wrong = check_selection(table)
     for keyword, message in wrong.items():
         faults.add(message, (*place, keyword), use)
+    if manager.broken and INSTRUMENT in table:  # else who knows an instrument need not have named it
+        known = [instrument.name for instrument in manager.instruments()]
+        for name in table[INSTRUMENT] if isinstance(table[INSTRUMENT], list) else [table[INSTRUMENT]]:
+            if isinstance(name, str) and name not in known:
+                said = f"no plugin names the instrument {name!r}; {choices(name, known)}{manager.left_out}"
+                faults.add(said, (*place, INSTRUMENT), use)
     return Selection() if wrong else Selection.from_table(table)
 
 
@@ -121,7 +131,7 @@ class StepCheck:
         self._faults = faults
         self._manager = manager
         self._known = manager.steps()
-        self._context = {"folder": folder, "methods": manager.resampling_methods()}
+        self._context = {"folder": folder, "methods": manager.resampling_methods(), "left_out": manager.left_out}
 
     def find(self, use: str) -> Step | None:
         """Find a step by its name.
@@ -162,7 +172,7 @@ class StepCheck:
             self._check_plugin(step, plugin, (*place, "plugin"))
         only = Selection()
         if "only" in table:
-            only = checked_selection(self._faults, table["only"], (*place, "only"), step.name)
+            only = checked_selection(self._faults, table["only"], (*place, "only"), self._manager, step.name)
             if table["only"] == {}:
                 self._faults.add("only = {} is every image; name a keyword", (*place, "only"), step.name)
         values = {key: value for key, value in table.items() if key not in _OF_EVERY_STEP}
@@ -197,8 +207,7 @@ class StepCheck:
         near = choices(use, [*self._known, *ccdproc_steps()])
         if not near.startswith("did"):
             near = choices(use, self._known)
-        broken = "; ".join(map(str, self._manager.broken))
-        return f"unknown step {use!r}; {near}" + (f" (not loaded: {broken})" if broken else "")
+        return f"unknown step {use!r}; {near}{self._manager.left_out}"
 
     def _check_plugin(self, step: Step, plugin: Any, place: KeyPath) -> None:
         if step.name.startswith(PREFIX):
@@ -228,7 +237,7 @@ class StepCheck:
         changed = {key: value for key, value in table.items() if key not in asked and key != _SKIP}
         if not asked:
             self._faults.add("says not for which images: name a keyword of the header, in upper case", place, step.name)
-        where = checked_selection(self._faults, asked, place, step.name)
+        where = checked_selection(self._faults, asked, place, self._manager, step.name)
         if _SKIP in table:
             if table[_SKIP] is not True:
                 said = f"skip should be true, not {table[_SKIP]!r}; without it the step is run"

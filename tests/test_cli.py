@@ -13,6 +13,7 @@ import time
 from pathlib import Path
 
 import pytest
+from distributions import put_distribution
 from faulty import SIX_FAULTS
 from scenes import small_exposure, small_sun
 
@@ -279,28 +280,76 @@ def test_steps_are_listed_with_their_settings_and_who_does_them(capsys) -> None:
     assert "normalize_exposure" in capsys.readouterr().out
 
 
-def test_plugins_are_listed_with_their_hooks(capsys) -> None:
+def test_plugins_are_listed_with_what_they_bring(capsys) -> None:
     assert main(["plugins", "--json"]) == 0
-    listed = json.loads(capsys.readouterr().out)
-    hooks = {
-        hook for plugin in listed["plugins"] if plugin["distribution"] == "aia-ccdproc" for hook in plugin["hooks"]
-    }
-    assert {"prep_identify", "prep_update_pointing", "prep_register", "prep_resample"} <= hooks
+    listed = {plugin["plugin"]: plugin for plugin in json.loads(capsys.readouterr().out)["plugins"]}
+    assert {plugin["distribution"] for plugin in listed.values()} == {"aia-ccdproc"}
+    assert listed["aia"]["instruments"] == ["AIA"]
+    assert listed["exposure"]["steps"] == ["normalize_exposure"]
+    assert "bicubic" in listed["resampling"]["resampling_methods"]
+    assert {"prep_update_pointing", "prep_before_batch"} <= set(listed["pointing"]["hooks"])
     assert main(["plugins"]) == 0
-    assert "aia-ccdproc" in capsys.readouterr().out
+    assert "normalize_exposure" in capsys.readouterr().out
 
 
-def test_a_broken_plugin_is_listed_with_the_reason_and_stops_nothing(tmp_path: Path) -> None:
-    info = tmp_path / "aia_broken-1.0.dist-info"
-    info.mkdir()
-    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: aia-broken\nVersion: 1.0\n")
-    (info / "entry_points.txt").write_text("[aia_ccdproc]\nit = no_such_module\n")
-    done = aia_prep("plugins", "--json", env={**os.environ, "PYTHONPATH": str(tmp_path)})
+# -- a plugin that cannot be loaded --------------------------------------------------------------
+
+
+@pytest.fixture
+def broken(tmp_path: Path) -> dict[str, str]:
+    """An environment with a plugin that needs what is not there."""
+    put_distribution(tmp_path, "aia-broken", "import no_such_module", entry="flat")
+    return {**os.environ, "PYTHONPATH": str(tmp_path), "AIA_CCDPROC_PLUGINS": "aia-broken"}
+
+
+WHY = "aia-broken (flat): ModuleNotFoundError: No module named 'no_such_module'"
+
+
+def test_a_broken_plugin_is_listed_with_the_reason_and_stops_nothing(broken: dict[str, str]) -> None:
+    done = aia_prep("plugins", "--json", env=broken)
     assert done.returncode == 0
-    (broken,) = json.loads(done.stdout)["broken"]
-    assert broken["distribution"] == "aia-broken"
-    assert "no_such_module" in broken["reason"]
     assert not done.stderr
+    [listed] = json.loads(done.stdout)["broken"]
+    assert listed == {"plugin": "flat", "distribution": "aia-broken", "version": "1.2", "reason": WHY[19:]}
+    done = aia_prep("plugins", env={**broken, "COLUMNS": "200"})
+    assert "aia-broken 1.2 (flat) could not be loaded: ModuleNotFoundError" in done.stdout
+    done = aia_prep("check", "level1.5", env=broken)
+    assert (done.returncode, done.stdout.split()[-2:]) == (0, ["no", "faults"])
+
+
+@pytest.mark.parametrize(
+    "recipe",
+    [
+        '[[step]]\nuse = "correct_flat"',
+        '[[step]]\nuse = "register"\nplugin = "aia-broken"',
+        '[[step]]\nuse = "register"\nplugin = "Flat"',
+        '[[step]]\nuse = "register"\nmethod = "flat"',
+        '[select]\ninstrument = "FLAT"\n[[step]]\nuse = "register"',
+        '[[step]]\nuse = "register"\nonly = { instrument = ["AIA", "FLAT"] }',
+        '[[step]]\nuse = "register"\n[[step.when]]\ninstrument = "FLAT"\nskip = true',
+    ],
+    ids=["step", "distribution", "entry point", "method", "selection", "only", "when"],
+)
+def test_a_recipe_that_needs_a_broken_plugin_fails_by_its_name(
+    tmp_path: Path, broken: dict[str, str], recipe: str
+) -> None:
+    (tmp_path / "mine.toml").write_text(recipe)
+    done = aia_prep("check", str(tmp_path / "mine.toml"), env={**broken, "COLUMNS": "300"})
+    assert done.returncode == 2
+    assert "could not be loaded: " in done.stderr
+    assert "No module named 'no_such_module'" in done.stderr
+    assert "aia-broken" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_file_of_an_instrument_that_nobody_knows_names_the_plugins_that_could_not_be_loaded(
+    tmp_path: Path, broken: dict[str, str]
+) -> None:
+    exposure = small_exposure(keywords={"INSTRUME": "FLAT"}, shape=(20, 30))
+    path = exposure.write_level1(exposure.image(small_sun()), tmp_path / "flat.fits")
+    done = aia_prep("run", str(path), "-o", str(tmp_path / "out"), env={**broken, "COLUMNS": "300"})
+    assert done.returncode == 1
+    assert f"asked: aia-ccdproc {__version__}; could not be loaded: {WHY}" in done.stdout + done.stderr
 
 
 def test_a_plugin_chosen_in_the_environment_that_is_not_there_returns_2(tmp_path: Path) -> None:

@@ -137,9 +137,17 @@ def before_batch(load, ccd):
     return seen == [("normalize_exposure", 3)]
 
 
+def instruments(load, ccd):
+    def prep_instruments():
+        return [dataclasses.replace(AIA, name="MINE")]
+
+    return [each.name for each in load(plugin(prep_instruments)).instruments()] == ["AIA", "MINE"]
+
+
 EXERCISED = [
     addhooks,
     identify,
+    instruments,
     before_batch,
     update_pointing,
     register,

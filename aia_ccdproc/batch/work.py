@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from astropy.io import fits
+from astropy.nddata import CCDData
 
 from aia_ccdproc.batch.plan import Job
 from aia_ccdproc.errors import PluginWarning, PrepError, PrepWarning, WriteError
@@ -146,7 +147,7 @@ class Worker:
                     self._tell_of_unchanged(job, path, output, said)
                     return "unchanged"
             with _timed(seconds, "read"):
-                level1 = read(path)
+                level1 = self._read(path)
             result = self._pipeline(level1, seconds=seconds)
             said["input_hash"] = input_hash.result()
         result.header[INPUT_HASH] = said["input_hash"]
@@ -161,6 +162,9 @@ class Worker:
             with _timed(seconds, "pictures"):
                 said["before"], said["after"] = thumbnail(level1), thumbnail(result)
         return "done"
+
+    def _read(self, path: Path) -> CCDData:
+        return read(path, instrument=self._orders.recipe.instrument)
 
     def _needs_work(self, output: Path, input_hash: str) -> bool:
         """Tell whether an output that is there is to be made anew; raise if it is in the way."""
@@ -184,10 +188,10 @@ class Worker:
             said["pointing"] = _pointing(read_header(output))
             return
         with _timed(said["seconds"], "pictures"):
-            result = read(output)
+            result = self._read(output)
             self._tell_of_output(job, result, output, said)
             if self._orders.pictures:
-                said["before"], said["after"] = thumbnail(read(path)), thumbnail(result)
+                said["before"], said["after"] = thumbnail(self._read(path)), thumbnail(result)
 
     def _tell_of_output(self, job: Job, result: Any, output: Path, said: dict[str, Any]) -> None:
         said["pointing"] = _pointing(result.header)

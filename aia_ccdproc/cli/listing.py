@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import warnings
 from collections.abc import Iterable
@@ -14,6 +15,7 @@ from aia_ccdproc.cli.console import console
 
 if TYPE_CHECKING:
     from aia_ccdproc.chain import Step
+    from aia_ccdproc.plugins import Plugin, PrepPluginManager
 
 __all__ = ["plugins", "steps"]
 
@@ -66,9 +68,8 @@ def _plain(value: Any) -> Any:
 
 
 def plugins(as_json: AsJson = False) -> None:
-    """List the plugins, what they do, and those that could not be loaded."""
+    """List the plugins, what they bring, and those that could not be loaded."""
     from rich.markup import escape
-    from rich.table import Table
 
     from aia_ccdproc.errors import PluginWarning
     from aia_ccdproc.plugins import get_plugin_manager
@@ -76,15 +77,7 @@ def plugins(as_json: AsJson = False) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", PluginWarning)  # they are in the list
         manager = get_plugin_manager()
-    loaded: list[dict[str, Any]] = [
-        {
-            "plugin": plugin.name,
-            "distribution": plugin.distribution,
-            "version": plugin.version,
-            "hooks": manager.hooks_of(plugin),
-        }
-        for plugin in manager.plugins.values()
-    ]
+    loaded = [_what_it_brings(plugin, manager) for plugin in manager.plugins.values()]
     broken = [
         {"plugin": b.name, "distribution": b.distribution, "version": b.version, "reason": b.reason}
         for b in manager.broken
@@ -92,10 +85,27 @@ def plugins(as_json: AsJson = False) -> None:
     if as_json:
         print(json.dumps({"plugins": loaded, "broken": broken}, indent=2))
         return
-    table = Table("distribution", "version", "plugin", "hooks")
-    for row in loaded:
-        table.add_row(*map(escape, (row["distribution"], row["version"], row["plugin"], ", ".join(row["hooks"]))))
+    out = console()
+    for distribution, rows in itertools.groupby(loaded, key=lambda row: f"{row['distribution']} {row['version']}"):
+        brought = list(rows)
+        out.print(f"[bold]{escape(distribution)}[/]")
+        for what in ("steps", "instruments", "resampling_methods"):
+            names = [name for row in brought for name in row[what]]
+            if names:
+                out.print(f"    [cyan]{what.replace('_', ' ')}[/] {escape(', '.join(names))}")
     for row in broken:
-        reason = f"not loaded: {row['reason']}"
-        table.add_row(*map(escape, (row["distribution"], row["version"], row["plugin"], reason)), style="red")
-    console().print(table)
+        said = f"{row['distribution']} {row['version']} ({row['plugin']})"
+        out.print(f"[bold red]{escape(said)}[/] could not be loaded: {escape(row['reason'])}")
+
+
+def _what_it_brings(plugin: Plugin, manager: PrepPluginManager) -> dict[str, Any]:
+    steps = [step.name for step in manager.steps().values() if plugin in manager.who_implements(step.hook)]
+    return {
+        "plugin": plugin.name,
+        "distribution": plugin.distribution,
+        "version": plugin.version,
+        "steps": steps,
+        "instruments": [instrument.name for instrument in manager.instruments(plugin)],
+        "resampling_methods": manager.resampling_methods(plugin),
+        "hooks": manager.hooks_of(plugin),
+    }

@@ -9,7 +9,7 @@ import os
 import re
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
@@ -26,6 +26,7 @@ from astropy.nddata import (
 
 from aia_ccdproc.errors import HeaderError, InstrumentError, ReadError, WriteError
 from aia_ccdproc.header import complete_header, fits_header, wcs_from_header, without_wcs
+from aia_ccdproc.instrument import Instrument
 from aia_ccdproc.io.atomic import replacing
 from aia_ccdproc.io.cards import clean_header, without_structure
 from aia_ccdproc.io.statistics import image_statistics, without_statistics
@@ -50,7 +51,9 @@ _UNCERTAINTIES: dict[str, type[NDUncertainty]] = {
 }
 
 
-def read(path: str | os.PathLike[str], *, hdu: int | str | None = None) -> CCDData:
+def read(
+    path: str | os.PathLike[str], *, hdu: int | str | None = None, instrument: Instrument | None = None
+) -> CCDData:
     """Read an image from a FITS file: plain, tile-compressed or gzipped.
 
     Parameters
@@ -59,6 +62,9 @@ def read(path: str | os.PathLike[str], *, hdu: int | str | None = None) -> CCDDa
         The file. It is only read.
     hdu : int or str, optional
         Number or name of the HDU; needed only where a file holds more than one image.
+    instrument : `~aia_ccdproc.Instrument`, optional
+        The instrument, for an image that no plugin knows: ``Instrument.generic(plate_scale=3.16)``. By default the
+        plugins are asked.
 
     Returns
     -------
@@ -86,7 +92,7 @@ def read(path: str | os.PathLike[str], *, hdu: int | str | None = None) -> CCDDa
         mask, uncertainty = _read_planes(hdus, image)
     data = data.astype(np.float32, copy=False)  # in native order, whatever FITS had
     try:
-        unit = _unit(header)
+        unit = _unit(header, instrument or get_plugin_manager().identify(header))
         wcs = wcs_from_header(header)
     except (HeaderError, InstrumentError) as error:
         raise type(error)(f"{path}: {error}") from error
@@ -204,15 +210,13 @@ def _read_planes(hdus: fits.HDUList, image: Any) -> tuple[np.ndarray | None, NDU
     return mask, kind(found["UNCERT"].data.astype(np.float32))
 
 
-def _unit(header: fits.Header) -> u.UnitBase:
-    instrument = get_plugin_manager().identify(header)
+def _unit(header: fits.Header, instrument: Instrument) -> u.UnitBase:
     for keyword in ("BUNIT", "PIXLUNIT"):
         text = header.get(keyword)
         if isinstance(text, str) and text.strip():
-            try:
+            with warnings.catch_warnings(), suppress(ValueError):  # words: "Arbitrary intensity units"
+                warnings.simplefilter("ignore", u.UnitsWarning)  # "DN/s/pixel" is understood
                 return u.Unit(text.strip())
-            except ValueError:
-                continue  # words: "Arbitrary intensity units"
     return u.Unit(instrument.unit)
 
 

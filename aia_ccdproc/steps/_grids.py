@@ -49,15 +49,21 @@ def level15_grid(header: fits.Header, instrument: Instrument) -> Grid:
     Returns
     -------
     `Grid`
-        For a full frame all of it; for a cutout the pixels of the full frame that cover it.
+        For a full frame, and where the full frame is not known, all of it; for a cutout the pixels of the full frame
+        that cover it.
 
     Raises
     ------
     HeaderError
-        If the plate scale is no whole multiple of the instrument's.
+        If the plate scale is no whole multiple of the instrument's, or the image is not helioprojective.
     """
     scale = plate_scale(header)
     wcs = wcs_from_header(header)
+    kinds = [str(kind)[:4] for kind in wcs.wcs.ctype]
+    if kinds != ["HPLN", "HPLT"]:
+        raise HeaderError(
+            f"the axes are {' and '.join(wcs.wcs.ctype)}, not HPLN and HPLT; give the grid to register onto: target="
+        )
     sides = np.hypot(*wcs.pixel_scale_matrix)
     if abs(sides[0] / sides[1] - 1) > 0.01:
         raise HeaderError(
@@ -73,7 +79,7 @@ def level15_grid(header: fits.Header, instrument: Instrument) -> Grid:
     full_shape = (LEVEL15_SHAPE[0] // binning, LEVEL15_SHAPE[1] // binning)
     crpix = [(full_shape[1] + 1) / 2, (full_shape[0] + 1) / 2]
     shape = (header["NAXIS2"], header["NAXIS1"])
-    if shape == (instrument.shape[0] // binning, instrument.shape[1] // binning):
+    if instrument.shape is None or shape == (instrument.shape[0] // binning, instrument.shape[1] // binning):
         return Grid(_north_up_wcs(header, crpix, binning), full_shape)
     full = _north_up_wcs(header, crpix, binning)
     corners = np.array([(x, y) for x in (-0.5, shape[1] - 0.5) for y in (-0.5, shape[0] - 0.5)])

@@ -7,7 +7,7 @@ from astropy.io import fits
 from aia_ccdproc.hookspecs import hookimpl
 from aia_ccdproc.instrument import LEVEL15_SCALE, LEVEL15_SHAPE, Instrument
 
-__all__ = ["AIA", "CHANNELS", "prep_identify"]
+__all__ = ["AIA", "CHANNELS", "prep_identify", "prep_instruments"]
 
 #: Central wavelengths of the ten channels, in angstrom.
 CHANNELS = (94, 131, 171, 193, 211, 304, 335, 1600, 1700, 4500)
@@ -26,3 +26,9 @@ def prep_identify(header: fits.Header) -> Instrument | None:
     """Know an AIA image by INSTRUME (``AIA_1`` to ``AIA_4``, ``AIA_ATA1``) and one of the ten channels."""
     is_aia = str(header.get("INSTRUME", "")).strip().upper().startswith("AIA")
     return AIA if is_aia and header.get("WAVELNTH") in CHANNELS else None
+
+
+@hookimpl(trylast=True)
+def prep_instruments() -> list[Instrument]:
+    """Name AIA."""
+    return [AIA]

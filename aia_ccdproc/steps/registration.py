@@ -16,6 +16,7 @@ from aia_ccdproc.header import (
     complete_header,
     geometry_cards,
     is_registered,
+    plate_scale,
     wcs_from_header,
     without_wcs,
 )
@@ -123,7 +124,8 @@ def _register(ccd: CCDData, instrument: Instrument, settings: RegistrationSettin
     grid = level15_grid(header, instrument) if settings.target is None else target_grid(settings.target, input_wcs)
     data, variance, flags = _planes(ccd)
     pair = wcs_pair(input_wcs, grid.wcs)
-    resampled: Resampled | None = get_plugin_manager().hook.prep_resample(
+    manager = get_plugin_manager()
+    resampled: Resampled | None = manager.hook.prep_resample(
         data=data,
         variance=variance,
         flags=flags,
@@ -134,7 +136,9 @@ def _register(ccd: CCDData, instrument: Instrument, settings: RegistrationSettin
     )
     if resampled is None:
         known = get_plugin_manager().resampling_methods()
-        raise PluginError(f"unknown method {settings.method!r}; {choices(settings.method, known)}")
+        raise PluginError(
+            f"unknown method {settings.method!r}; {choices(settings.method, known)}{get_plugin_manager().left_out}"
+        )
     if settings.conserve == "counts":
         ratio = pixel_area_ratio(*pair, grid.shape)
         np.multiply(resampled.data, ratio, out=resampled.data)
@@ -208,6 +212,8 @@ def _level15_header(header: fits.Header, grid: Grid) -> fits.Header:
     registered["YCEN"] = (round(float(centre[1]), 9), "[arcsec] Centre of the image, y")
     if isinstance(registered.get("RSUN_OBS"), int | float):
         registered["R_SUN"] = registered["RSUN_OBS"] / registered["CDELT1"]
+    elif isinstance(registered.get("R_SUN"), int | float):
+        registered["R_SUN"] *= plate_scale(header) / registered["CDELT1"]
     registered["LVL_NUM"] = 1.5
     return registered
 
