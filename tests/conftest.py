@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from jsoc_server import StandIn, stand_in
 
+from aia_ccdproc.io.calibration_table import CalibrationTable
 from aia_ccdproc.io.pointing_sources import JsocSource
 from aia_ccdproc.plugins import CHOSEN
 from aia_ccdproc.synthetic import builtin_pointing_path
@@ -43,11 +44,12 @@ def jsoc(cache_folder: Path) -> Iterator[StandIn]:
 
 @pytest.fixture
 def cache_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty cache of pointing records, for this process, which forgets what it knew, and for those it starts."""
+    """An empty cache of what is fetched, for this process, which forgets what it knew, and for those it starts."""
     folder = tmp_path / "cache"
     (folder / "astropy").mkdir(parents=True)
     monkeypatch.setenv("XDG_CACHE_HOME", str(folder))
     JsocSource.forget()
+    CalibrationTable.forget()
     return folder
 
 

@@ -41,13 +41,17 @@ def row_at(start: Time, hours: float = 3, number: int = 50000) -> Row:
 
 
 class StandIn(ThreadingHTTPServer):
-    """The server. ``mode`` says how it answers, ``rows`` what; ``queries`` is what it was asked."""
+    """The server. ``mode`` says how it answers, ``rows`` what; ``queries`` is what it was asked.
+
+    ``rows`` are pointing records; ``series`` has the records of other series, all of which it gives when asked.
+    """
 
     daemon_threads = True
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), Handler)
         self.rows = recorded_rows()
+        self.series: dict[str, list[Row]] = {}
         self.mode = "well"
         self.failures = 10**9
         self.queries: list[dict[str, str]] = []
@@ -116,17 +120,24 @@ class Handler(BaseHTTPRequestHandler):
         if query["op"] == "series_struct":
             names = [{"name": name, "type": "time" if name[0] == "T" else "float"} for name in self.server.rows[0]]
             return json.dumps({"primekeys": ["T_START"], "keywords": names, "status": 0}).encode()
-        span = re.fullmatch(r"aia\.master_pointing3h\[(.*Z)-(.*Z)\]", query["ds"])
-        assert span, query["ds"]
-        first, last = (Time(text.removesuffix("Z")) for text in span.groups())
-        rows = [row for row in self.server.rows if first <= Time(row["T_START"].removesuffix("Z")) <= last]
+        rows = self.asked_for(query["ds"])
         if not rows:
             return b'{"count":0,"runtime":0.177,"status":0}'
-        known = list(self.server.rows[0])
+        known = list(rows[0])
         keys = known if "**ALL**" in query["key"] else query["key"].split(",")
         columns = [{"name": key, "values": [row.get(key, "Invalid KeyLink") for row in rows]} for key in keys]
         answer = {"keywords": columns, "segments": [], "links": [], "count": len(rows), "runtime": 0.065, "status": 0}
         return json.dumps(answer).replace("/", r"\/").encode()
+
+    def asked_for(self, dataset: str) -> list[Row]:
+        name, rest = dataset.split("[", 1)
+        if name in self.server.series:
+            assert rest == "][!1=1!]", dataset
+            return self.server.series[name]
+        span = re.fullmatch(r"aia\.master_pointing3h\[(.*Z)-(.*Z)\]", dataset)
+        assert span, dataset
+        first, last = (Time(text.removesuffix("Z")) for text in span.groups())
+        return [row for row in self.server.rows if first <= Time(row["T_START"].removesuffix("Z")) <= last]
 
 
 def _slow(handler: Handler, query: dict[str, str]) -> None:

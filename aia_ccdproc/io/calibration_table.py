@@ -112,6 +112,11 @@ class CalibrationTable:  # numpydoc ignore=PR02
             raise TableError(f"{path}: no such table ({error.strerror})") from None
         return _read_file(path, path.name, status.st_mtime_ns, status.st_size)
 
+    @staticmethod
+    def forget() -> None:
+        """Forget what this process has fetched, and what it could not fetch."""
+        _fetched.forget()
+
     def select(self, channel: int, version: int | None = None) -> CalibrationTable:
         """Take the rows of a channel in a version.
 

@@ -26,6 +26,16 @@ def prep_identify(header: fits.Header) -> Instrument | None:
         content = next((known for known, its_unit in BUNIT.items() if its_unit == unit), "")
     if content not in BUNIT:
         raise InstrumentError(f"an image of HMI with CONTENT={content!r}, BUNIT={unit!r}; known are {', '.join(BUNIT)}")
+    return _instrument(content)
+
+
+@hookimpl
+def prep_instruments() -> list[Instrument]:
+    """Name HMI, once for each unit that its pixels have."""
+    return [_instrument(content) for content in BUNIT]
+
+
+def _instrument(content: str) -> Instrument:
     # No pointing series: HMI's images are made of filtergrams whose pointing is corrected already.
     return Instrument("HMI", plate_scale=0.504, shape=(4096, 4096), unit=BUNIT[content])
 

@@ -1,0 +1,157 @@
+"""The degradation of a channel, and the correction for it. Knows no recipe and no hook."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any
+
+import astropy.units as u
+import numpy as np
+from astropy.nddata import CCDData
+from astropy.table import Table
+from astropy.time import Time
+
+from aia_ccdproc import CalibrationTable, InstrumentError, StateError, TableError, get_plugin_manager
+from aia_ccdproc.header import fits_header
+from aia_ccdproc.io.statistics import without_statistics
+from aia_ccdproc.keywords import add_history, any_year, number, observation_time, printable
+
+if TYPE_CHECKING:
+    import drms
+
+__all__ = ["SERIES", "correct_degradation", "degradation"]
+
+#: JSOC's series of effective areas.
+SERIES = "aia.response"
+#: Channels whose calibration was not taken further (SSW's tables hold no later rows).
+_LAST_VERSION = {4500: 3}
+
+
+def degradation(
+    channel: int,
+    time: Time,
+    table: str | os.PathLike[str] | Table | CalibrationTable = "jsoc",
+    version: int | None = None,
+    *,
+    server: str | drms.Client | None = None,
+    timeout: float = 60.0,
+) -> np.ndarray:
+    r"""Tell which part of a channel's first effective area is left.
+
+    Parameters
+    ----------
+    channel : int
+        Wavelength, angstrom.
+    time : `~astropy.time.Time`
+        When, of any shape; or what a Time is made of.
+    table : str, path-like, `~astropy.table.Table` or `~aia_ccdproc.CalibrationTable`
+        ``"jsoc"``, the path or URL of a response table of SSW, or the table.
+    version : int, optional
+        Version of the calibration (VER_NUM); by default the newest that the table has for the channel.
+    server : str or `drms.Client`, optional
+        Another DRMS server than JSOC: the base URL of its CGIs, or a client.
+    timeout : float
+        Seconds after which to give up on the network, all tries together.
+
+    Returns
+    -------
+    `~numpy.ndarray`
+        The degradation, dimensionless, of the shape of ``time``: 1 for what it was in the beginning.
+
+    Raises
+    ------
+    TableError
+        If the table cannot be had, has not the channel or the version, or no epoch that covers a time.
+
+    Notes
+    -----
+    With :math:`d` days since T_START of the epoch :math:`e` that holds at the time, it is
+
+    .. math:: \frac{A_e}{A_0} (1 + p_1 d + p_2 d^2 + p_3 d^3)
+
+    where :math:`A` is EFF_AREA and :math:`p_i` are EFFA_P1 to EFFA_P3, as in SSW's ``aia_bp_corrections``. Where epochs
+    overlap the last row wins.
+    """
+    with any_year():
+        times = Time(time)
+    return _left(_rows(channel, table, version, server, timeout), times)[0]
+
+
+def correct_degradation(
+    ccd: CCDData,
+    *,
+    table: str | os.PathLike[str] | Table | CalibrationTable = "jsoc",
+    version: int | None = None,
+    server: str | drms.Client | None = None,
+    timeout: float = 60.0,
+) -> CCDData:
+    """Divide an AIA image by the degradation of its channel at T_OBS.
+
+    Parameters
+    ----------
+    ccd : `~astropy.nddata.CCDData`
+        Image of any level and unit, shape ``(ny, nx)``; not changed.
+    table, version, server, timeout : object
+        As in `degradation`.
+
+    Returns
+    -------
+    `~astropy.nddata.CCDData`
+        New image. Data and uncertainty are divided; unit, mask and WCS are carried over. The header says by what in
+        DEGFACT, and in DEGVERS, DEGTBEG and DEGTABLE by which version, epoch and table; HISTORY says it in words.
+
+    Raises
+    ------
+    StateError
+        If the image has been divided already.
+    InstrumentError
+        If it is not of AIA.
+    HeaderError
+        If T_OBS or WAVELNTH is missing.
+    TableError
+        As `degradation` does.
+    """
+    header = without_statistics(fits_header(ccd))
+    if "DEGFACT" in header:
+        raise StateError(f"the image is corrected for degradation already: divided by {header['DEGFACT']} (DEGFACT)")
+    instrument = get_plugin_manager().identify(header)
+    if instrument.name != "AIA":
+        raise InstrumentError(f"there is no table of the degradation of {instrument.name}, only of AIA")
+    channel, time = round(number(header, "WAVELNTH")), observation_time(header)
+    rows = _rows(channel, table, version, server, timeout)
+    factor, epoch = _left(rows, time)
+    # A divisor of the image's own precision keeps float32 what it is.
+    divisor = u.Quantity(factor, dtype=np.result_type(ccd.data.dtype, np.float32))
+    result = ccd.divide(divisor, handle_meta="first_found")
+    header["DEGFACT"] = (float(factor), "Divided by this degradation")
+    header["DEGVERS"] = (int(rows["VER_NUM"][epoch]), "Version of the calibration")
+    header["DEGTBEG"] = (rows["T_START"][epoch].isot, "T_START of its epoch")
+    header["DEGTABLE"] = printable(rows.name)
+    said = f"version {header['DEGVERS']} of {rows.name}"
+    add_history(header, f"correct_degradation: divided by {factor:.7g}, {channel} A at {time.isot}, {said}")
+    result.header = header
+    return result
+
+
+def _rows(channel: int, table: Any, version: int | None, server: Any, timeout: float) -> CalibrationTable:
+    if version is not None:
+        version = min(version, _LAST_VERSION.get(channel, version))
+    read = CalibrationTable.read(table, series=SERIES, server=server, timeout=timeout)
+    return read.select(channel, version)
+
+
+def _left(rows: CalibrationTable, time: Time) -> tuple[np.ndarray, np.ndarray]:
+    """Evaluate the formula; the epochs are the second result."""
+    epoch, days = rows.at(time)
+    area = rows["EFF_AREA"]
+    p1, p2, p3 = (rows[f"EFFA_P{power}"][epoch] for power in (1, 2, 3))
+    left = area[epoch] / area[rows.first_epoch] * (1 + days * (p1 + days * (p2 + days * p3)))
+    wrong = ~(left > 0)
+    if wrong.any():
+        worst, when = np.extract(wrong, left)[0], time[wrong].isot.flat[0]
+        raise TableError(
+            f"the degradation of {rows['WAVE_STR'][0]} is {worst:g} on {when[:16]} "
+            f"by version {rows['VER_NUM'][0]:g} of {rows.name}, which was not made for that time. "
+            "Give another table or version"
+        )
+    return left, epoch

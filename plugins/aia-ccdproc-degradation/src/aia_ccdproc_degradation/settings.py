@@ -1,0 +1,33 @@
+"""What a recipe can say of the step."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from pydantic import Field
+
+from aia_ccdproc import StepSettings, table_source
+
+__all__ = ["DegradationSettings"]
+
+
+class DegradationSettings(StepSettings):
+    """Settings of ``correct_degradation``."""
+
+    table: Annotated[Any, table_source("jsoc")] = Field(
+        default="jsoc",
+        description="The table of effective areas: jsoc (its series aia.response), or the path or URL of a response "
+        "table of SSW; from Python also a Table.",
+    )
+    version: int | None = Field(
+        default=None,
+        ge=1,
+        description="Version of the calibration (VER_NUM); by default the newest that the table has for the channel. "
+        "For 4500 the last is 3, which later ones stand for.",
+    )
+    server: str | None = Field(
+        default=None, description="Another DRMS server than JSOC: the base URL of its CGIs, under which jsoc_info lies."
+    )
+    timeout: float = Field(
+        default=60.0, gt=0, description="Seconds after which to give up on the network, all tries together."
+    )

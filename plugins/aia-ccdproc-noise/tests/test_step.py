@@ -1,0 +1,190 @@
+"""The step: what it does to an image, in a recipe, and what becomes of the uncertainty in the steps after it."""
+
+from __future__ import annotations
+
+import inspect
+from pathlib import Path
+
+import numpy as np
+import pytest
+from aia_ccdproc_noise import estimate_uncertainty, noise_sigma
+from aia_ccdproc_noise.settings import NoiseSettings
+from astropy.nddata import StdDevUncertainty, VarianceUncertainty
+from calibration_tables import as_ssw, error_table
+
+import aia_ccdproc
+from aia_ccdproc import RecipeError, StateError, TableError
+from aia_ccdproc.synthetic import Source, Sun
+
+NAME = "aia-ccdproc-noise"
+STEP = '[[step]]\nuse = "estimate_uncertainty"\ntable = "{table}"\n'
+REST = '[[step]]\nuse = "register"\n[[step]]\nuse = "normalize_exposure"\n'
+
+
+@pytest.fixture
+def table(tmp_path: Path) -> Path:
+    path = tmp_path / "error_table.txt"
+    path.write_text(as_ssw(error_table()))
+    return path
+
+
+@pytest.fixture(autouse=True)
+def _manager(prep_manager) -> None:
+    prep_manager(NAME)
+
+
+def _recipe(text: str) -> aia_ccdproc.Recipe:
+    return aia_ccdproc.Recipe.from_toml(text)
+
+
+def test_step_keeps_what_every_step_promises(check_step, level1, table):
+    def estimated_already(ccd):
+        return estimate_uncertainty(ccd, table=table)
+
+    check_step(
+        "estimate_uncertainty",
+        {"table": table},
+        level1(mask=True),
+        refuses=[
+            (estimated_already, "has an uncertainty already, a StdDevUncertainty; replace = true"),
+            (aia_ccdproc.normalize_exposure, "in DN / s; .* before normalize_exposure"),
+            (aia_ccdproc.register, r"at level 1\.5; .* before register"),
+            (lambda ccd: level1(binning=2), r"resampled: 1\.199 arcsec per pixel"),
+            (lambda ccd: level1(time="2009-01-01T00:00:00Z"), "no epoch of error_table.txt covers 2009-01-01"),
+        ],
+    )
+
+
+def test_uncertainty_is_the_models_and_the_pixels_stay_as_they_are(level1, table):
+    image = level1(193, mask=True, noise=1)
+    image.data[0, 0] = -2
+    known = estimate_uncertainty(image, table=table)
+    assert isinstance(known.uncertainty, StdDevUncertainty)
+    assert known.uncertainty.unit == image.unit
+    assert known.uncertainty.array.dtype == np.float32
+    np.testing.assert_array_equal(known.uncertainty.array, noise_sigma(image.data, 193, 0.9, 15.0))
+    np.testing.assert_array_equal(known.data, image.data)
+    np.testing.assert_array_equal(np.isfinite(known.uncertainty.array), np.isfinite(image.data))
+    assert known.uncertainty.array[0, 0] == noise_sigma(np.zeros(1, np.float32), 193, 0.9, 15.0)
+    history = "".join(known.header["HISTORY"])
+    assert "193 A, DNPERPHT=0.9, COMPRESS=15 (version 3 of error_table.txt), read-out noise 1.2 DN" in history
+
+
+@pytest.mark.parametrize(
+    ("settings", "terms"),
+    [
+        ({"calibration": "preflight"}, (0.25,)),
+        ({"calibration": "eve"}, (0.02,)),
+        ({"chianti": True}, (0.5,)),
+        ({"calibration": "eve", "chianti": True}, (0.02, 0.5)),
+    ],
+)
+def test_systematic_errors_are_those_of_the_table(level1, table, settings, terms):
+    image = level1(304)
+    known = estimate_uncertainty(image, table=table, **settings)
+    np.testing.assert_allclose(known.uncertainty.array, noise_sigma(image.data, 304, 0.7, 15.0, terms), rtol=1e-6)
+
+
+def test_an_uncertainty_is_replaced_when_that_is_asked_for(level1, table):
+    image = level1(171)
+    image.uncertainty = VarianceUncertainty(np.ones(image.shape))
+    known = estimate_uncertainty(image, table=table, replace=True)
+    assert isinstance(known.uncertainty, StdDevUncertainty)
+    with pytest.raises(StateError, match="a VarianceUncertainty; replace = true"):
+        estimate_uncertainty(image, table=table)
+
+
+@pytest.mark.parametrize("value", [0.0, np.nan, -1.0])
+def test_a_table_without_a_value_is_an_error(level1, value):
+    table = error_table()
+    table["COMPRESS"] = value
+    with pytest.raises(TableError, match=r"has COMPRESS = .* for 171_THIN; it is positive"):
+        estimate_uncertainty(level1(171), table=table)
+    table.remove_column("COMPRESS")
+    with pytest.raises(TableError, match="has no column COMPRESS"):
+        estimate_uncertainty(level1(171), table=table)
+
+
+@pytest.mark.parametrize("later", ["register", "normalize_exposure"])
+def test_a_recipe_cannot_estimate_noise_after_what_changes_it(table, later):
+    with pytest.raises(RecipeError, match=f"estimate_uncertainty must come before {later}"):
+        _recipe(f'[[step]]\nuse = "{later}"\n' + STEP.format(table=table))
+    with pytest.raises(RecipeError, match="may run only once"):
+        _recipe(2 * STEP.format(table=table))
+
+
+def test_a_recipe_cannot_estimate_noise_after_the_degradation_nor_before_respike(table, prep_manager):
+    pytest.importorskip("aia_ccdproc_degradation")
+    manager = prep_manager(NAME, "aia-ccdproc-degradation")
+    with pytest.raises(RecipeError, match="estimate_uncertainty must come before correct_degradation"):
+        _recipe('[[step]]\nuse = "correct_degradation"\n' + STEP.format(table=table))
+    assert "respike" in manager.steps()["estimate_uncertainty"].place.after
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("", "table is missing; it has no default"),
+        ('table = ""', "should be a path or a URL"),
+        ('table = "a.txt"\ncalibration = "Eve"', "did you mean 'eve'"),
+        ('table = "a.txt"\nchianti = 1', "chianti = 1"),
+        ('table = "a.txt"\nversion = 0', "greater than or equal to 1"),
+    ],
+)
+def test_a_wrong_setting_is_a_fault_of_the_recipe(line, message):
+    with pytest.raises(RecipeError, match=message):
+        _recipe(f'[[step]]\nuse = "estimate_uncertainty"\n{line}\n')
+
+
+def test_function_and_settings_have_the_same_defaults():
+    parameters = inspect.signature(estimate_uncertainty).parameters
+    defaults = {name: parameters[name].default for name in parameters if name not in ("ccd", "table")}
+    assert defaults == {name: setting.default for name, setting in NoiseSettings.document().items() if name != "table"}
+
+
+def _exposed(truth: np.ndarray, random: np.random.Generator) -> np.ndarray:
+    """Expose the camera of 171 Å: photons of 1 DN, dark current, read-out, rounding, and rounding by the shot noise."""
+    signal = random.poisson(truth) + random.normal(0, 0.18, truth.shape) + random.normal(0, 1.15, truth.shape)
+    signal = np.rint(signal)
+    step = np.sqrt(12) * np.maximum(np.sqrt(truth) / 15, np.sqrt(1 / 12))
+    dither = random.uniform(0, 1, truth.shape)  # so that the second rounding does not fall on the first
+    return np.where(truth >= 25, (np.floor(signal / step + dither) + 0.5 - dither) * step, signal)
+
+
+@pytest.mark.parametrize("method", ["bilinear", "bicubic"])
+def test_a_recipe_ends_with_the_spread_of_exposures(level1, table, method):
+    points = tuple(Source(20 * (n % 5) - 40, 20 * (n // 5) - 40, 60 * 2.0 ** (n % 6), 7) for n in range(25))
+    truth = level1(171, sun=Sun(disk=150, corona=0, sources=points), corner=(1900, 1900), shape=(300, 300))
+    truth.data[:, :60] *= 0.05  # a dark side, below the counts that are compressed
+    rest = _recipe(REST.replace('"register"', f'"register"\nmethod = "{method}"'))
+    sigma = aia_ccdproc.prep(estimate_uncertainty(truth, table=table), rest).uncertainty.array
+    mean = aia_ccdproc.prep(truth, rest).data
+    random = np.random.default_rng(6)
+    deviations = []
+    for _ in range(12):
+        exposed = truth.copy()
+        exposed.data = _exposed(truth.data.astype(float), random).astype(np.float32)
+        deviations.append((aia_ccdproc.prep(exposed, rest).data - mean) / sigma)
+    # Away from the edges of the frame and of the dark side, where the variance jumps from one pixel to the next.
+    inside = np.zeros(mean.shape, bool)
+    inside[15:-15, 80:-15] = inside[15:-15, 15:45] = True
+    counts = mean * truth.header["EXPTIME"]
+    for low, high in [(0, 25), (100, 200), (200, 500), (500, 5000)]:
+        some = np.stack(deviations)[:, inside & (counts >= low) & (counts < high)]
+        assert some.size > 20000
+        assert np.abs(some.mean()) < 0.03
+        assert some.std() == pytest.approx(1, abs=0.015), (low, high)
+
+
+def test_a_real_file_has_its_uncertainty_after_a_recipe(real_data, tmp_path):
+    [path] = (real_data / "aia_level1").glob("*2013-03-10*171.cutout.fits")
+    recipe = _recipe(STEP.format(table=real_data / "response" / "aia_V3_error_table.txt") + REST)
+    [result] = aia_ccdproc.run([path], recipe, tmp_path)
+    assert result.status == "done", result.error
+    rate = aia_ccdproc.read(result.output)
+    sigma, exposure = rate.uncertainty.array, rate.header["EXPTIME"]
+    good = np.isfinite(sigma) & (rate.data * exposure > 50)
+    assert good.mean() > 0.5
+    # Shot noise at 1.122 DN per photon rules; the spline lowers sigma to some 0.86 of it.
+    gain = sigma[good] * exposure / noise_sigma(rate.data[good] * exposure, 171, 1.122, 14.4)
+    assert 0.7 < np.median(gain) < 1
