@@ -31,8 +31,8 @@ def prep_identify(header: fits.Header) -> Instrument | None:
 
 @hookimpl
 def prep_instruments() -> list[Instrument]:
-    """Name HMI, once for each unit that its pixels have."""
-    return [_instrument(content) for content in BUNIT]
+    """Name HMI; the unit is that of the image."""
+    return [_instrument("MAGNETOGRAM")]
 
 
 def _instrument(content: str) -> Instrument:

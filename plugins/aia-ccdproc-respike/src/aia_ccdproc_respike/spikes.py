@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple, Self
 
@@ -104,7 +104,7 @@ def read_spikes(path: str | os.PathLike[str]) -> Spikes:
             warnings.simplefilter("ignore")  # cards that are not valid FITS are not asked for
             with fits.open(path, memmap=False) as hdus:
                 image = next(hdu for hdu in hdus if hdu.is_image and hdu.header.get("NAXIS"))
-                rows, fsn = np.asarray(image.data), image.header.get("FSN", hdus[0].header.get("FSN"))
+                rows, fsn = np.asarray(image.data), as_number(image.header.get("FSN", hdus[0].header.get("FSN")))
     except StopIteration:
         raise ReadError(f"{path}: holds no spikes") from None
     except Exception as error:  # what astropy raises on a damaged file is no short list
@@ -120,7 +120,7 @@ def read_spikes(path: str | os.PathLike[str]) -> Spikes:
         raise ReadError(f"{path}: has pixels from {rows[0].min()} to {rows[0].max()}, which no full frame has")
     if np.unique(rows[0]).size != rows[0].size:
         raise ReadError(f"{path}: names a pixel twice")
-    return Spikes(rows[0], rows[1], rows[2] if len(rows) == 3 else None, path.name, as_number(fsn))
+    return Spikes(rows[0], rows[1], rows[2] if len(rows) == 3 else None, path.name, None if fsn is None else int(fsn))
 
 
 class SpikesFolder(NamedTuple):
@@ -240,8 +240,7 @@ def fetch_spikes(header: fits.Header, *, server: str | None = None, timeout: flo
         raise TableError(
             f"{record}: the spikes are not online ({url!r}); export them to a folder, and set spikes to it"
         )
-    found = read_spikes(download_table(url, timeout))
-    return Spikes(found.pixel, found.original, found.replaced, f"{record}{{spikes}}", fsn)
+    return replace(read_spikes(download_table(url, timeout)), name=f"{record}{{spikes}}", fsn=fsn)
 
 
 def _series(header: fits.Header) -> str:

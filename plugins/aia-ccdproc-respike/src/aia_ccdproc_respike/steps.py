@@ -70,7 +70,8 @@ def respike(
     corner = camera_corner(header)
     known = header.get("NSPIKES")
     if known == 0 and not isinstance(spikes, Spikes):
-        spikes = Spikes(*np.empty((2, 0), dtype=np.int64), name="NSPIKES is 0")  # nothing was taken out: no file either
+        none = np.empty(0, dtype=np.int64)  # nothing was taken out: there is no file either
+        spikes = Spikes(none, none, name="NSPIKES is 0")
     found = _spikes_of(header, spikes, server, timeout)
     if isinstance(known, int) and known != len(found):
         raise StateError(f"{found.name} holds {len(found)} spikes, NSPIKES of the image is {known}: another exposure's")
@@ -128,9 +129,9 @@ def despike(
     refuse_other_than_camera_pixels(ccd, header)
     corner = camera_corner(header)
     found = _spikes_of(header, spikes, server, timeout)
-    if found.replaced is None:
-        raise StateError(f"{found.name} has two rows: it does not say what was put in the place of the spikes")
     where, here = found.inside(corner, ccd.shape)
+    if here.replaced is None:
+        raise StateError(f"{found.name} has two rows: it does not say what was put in the place of the spikes")
     other = np.asarray(ccd.data)[where] != here.original
     if other.any():
         raise StateError(
