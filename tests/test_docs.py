@@ -21,14 +21,15 @@ from typing import NamedTuple
 
 import pytest
 import typer
+from calibration_tables import as_ssw, error_table, response_table
 
 import aia_ccdproc
 from aia_ccdproc import hookspecs, plugins, recipe
 from aia_ccdproc.ccdproc_steps import PREFIX, ccdproc_steps
 from aia_ccdproc.cli import app, main
-from aia_ccdproc.conditions import INSTRUMENT, TESTS
 from aia_ccdproc.demo import Demo
 from aia_ccdproc.errors import RecipeError
+from aia_ccdproc.selection import INSTRUMENT, TESTS
 from aia_ccdproc.synthetic import Exposure, Source, Sun, builtin_pointing_path
 
 ROOT = Path(__file__).parents[1]
@@ -37,6 +38,8 @@ RECIPES = recipe.builtin_recipes()
 HOOKS = sorted(name for name in vars(hookspecs) if name.startswith("prep_"))
 COMMANDS = typer.main.get_command(app).commands  # type: ignore[attr-defined]
 OPTIONS = doctest.ELLIPSIS
+#: Folder of the repository that a page shows.
+CHECKOUT = "checkout"
 _FENCE = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _DIRECTIVE = re.compile(r"^\.\. code-block:: (\w+)\n\n((?:(?:   .*)?\n)+)", re.MULTILINE)
 _NAME = re.compile(r"# (\S+\.(?:py|toml))\n")
@@ -88,6 +91,8 @@ def _working_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     sun = Sun(disk=100, corona=0, sources=(Source(0, 0, peak=500, sigma=2), Source(-40, -30, peak=400, sigma=2)))
     exposure.write_level1(exposure.image(sun, noise=1), tmp_path / "aia_94_level1.fits")
     shutil.copy(builtin_pointing_path(), tmp_path / "pointing.ecsv")
+    for name, table in (("response", response_table()), ("error", error_table())):
+        (tmp_path / f"aia_{name}_table.txt").write_text(as_ssw(table))
 
     def refuse(*_: object) -> None:
         raise AssertionError("the documents' examples must not use a network")
@@ -106,27 +111,30 @@ def _installed(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pyte
     """
     page = request.node.callspec.params["page"]
     site = tmp_path / "site"
-    names, modules = plugins_of(page), []
+    names = plugins_of(page)
     for name in names:
         if not any(importlib.metadata.distributions(name=name)):
             pytest.skip(f"{page.name} is about {name}, which is not installed")
     if installable(page):
-        shown, modules = install(page, tmp_path / "checkout", site)
-        names.append(shown)
+        names.append(install(page, tmp_path / CHECKOUT, site))
     monkeypatch.syspath_prepend(site)
+    monkeypatch.setenv("PYTHONPATH", str(site))
     monkeypatch.setenv("AIA_CCDPROC_PLUGINS", ",".join(names))
     plugins._installed.cache_clear()
+    before = set(sys.modules)
     yield
     plugins._installed.cache_clear()
-    for module in modules:
-        sys.modules.pop(module, None)
+    for module in set(sys.modules) - before:
+        if str(getattr(sys.modules[module], "__file__", None)).startswith(str(site)):
+            del sys.modules[module]
 
 
-def install(page: Path, checkout: Path, site: Path) -> tuple[str, list[str]]:
-    """Build a wheel of the files that the page shows, and unpack it; the modules are those of its entry points."""
+def install(page: Path, checkout: Path, site: Path) -> str:
+    """Build a wheel of the files that the page shows, and unpack it; the name of the distribution."""
     checkout.mkdir()
     for block in blocks_of(page):
         if block.file == "pyproject.toml" or block.file.endswith(".py"):
+            (checkout / block.file).parent.mkdir(parents=True, exist_ok=True)
             (checkout / block.file).write_text(block.text)
     command = [sys.executable, "-m", "hatchling", "build", "-t", "wheel"]
     built = subprocess.run(command, cwd=checkout, capture_output=True, text=True, timeout=120)
@@ -134,8 +142,14 @@ def install(page: Path, checkout: Path, site: Path) -> tuple[str, list[str]]:
     [wheel] = (checkout / "dist").glob("*.whl")
     with zipfile.ZipFile(wheel) as archive:
         archive.extractall(site)
-    project = tomllib.loads((checkout / "pyproject.toml").read_text())["project"]
-    return project["name"], list(project["entry-points"]["aia_ccdproc"].values())
+    return str(tomllib.loads((checkout / "pyproject.toml").read_text())["project"]["name"])
+
+
+def run_tests(line: str) -> None:
+    """Run the tests that the page shows, as its reader would: in the repository, in a process of their own."""
+    command = [sys.executable, "-m", *shlex.split(line), "-p", "no:cacheprovider", "-W", "error"]
+    done = subprocess.run(command, cwd=CHECKOUT, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 def matches(want: str, got: str) -> bool:
@@ -158,6 +172,9 @@ def run_console(block: Block, page: Path, capsys: pytest.CaptureFixture[str]) ->
     parts = re.split(r"^\$ ", block.text, flags=re.MULTILINE)[1:]
     calls = [tuple(part.split("\n", 1)) for part in parts]
     for index, (line, want) in enumerate(calls):
+        if line == "pytest":
+            run_tests(line)
+            continue
         if not line.startswith("aia-prep "):
             assert line.startswith(("pip install aia-ccdproc", "make ", "echo $?")), f"{page.name}: not run: {line}"
             continue

@@ -14,7 +14,7 @@ import pytest
 from distributions import put_distribution
 from scenes import small_exposure
 
-from aia_ccdproc import PluginError, PluginWarning, hookspecs
+from aia_ccdproc import PluginError, PluginWarning, Recipe, RecipeError, hookspecs
 from aia_ccdproc.plugins import CHOSEN, PrepPluginManager
 from aia_ccdproc.steps.aia import AIA
 
@@ -60,7 +60,7 @@ HALVE = """
 
 def test_an_installed_plugin_brings_a_step_of_its_own(install) -> None:
     install("aia-halve", HALVE)
-    manager = PrepPluginManager()
+    manager = PrepPluginManager(["aia-halve"])
     assert list(manager.steps()) == ["update_pointing", "halve", "register", "normalize_exposure"]
     halve = manager.steps()["halve"]
     assert halve.summary == "Divide an image by a number."
@@ -99,7 +99,7 @@ def test_a_broken_plugin_is_left_out_and_named_and_the_others_work(install, kind
     install("aia-broken", code)
     install("aia-whole", HALVE.replace("halve", "share").replace("Halve", "Share"))
     with pytest.warns(PluginWarning, match=rf"(?s)plugin left out: aia-broken \(it\): .*{reason}"):
-        manager = PrepPluginManager()
+        manager = PrepPluginManager(["aia-broken", "aia-whole"])
     assert [(b.distribution, b.version) for b in manager.broken] == [("aia-broken", "1.2")]
     assert "aia-broken" not in {plugin.distribution for plugin in manager.plugins.values()}
     assert list(manager.steps()) == ["update_pointing", "share", "register", "normalize_exposure"]
@@ -110,11 +110,42 @@ def test_a_broken_plugin_is_left_out_and_named_and_the_others_work(install, kind
         manager.find("aia-broken")
 
 
+@pytest.mark.parametrize(
+    "recipe",
+    [
+        '[[step]]\nuse = "correct_flat"',
+        '[[step]]\nuse = "register"\nplugin = "aia-broken"',
+        '[[step]]\nuse = "register"\nplugin = "AIA_Broken"',
+        '[[step]]\nuse = "register"\nplugin = "flat"',
+        '[[step]]\nuse = "register"\nmethod = "flat"',
+        '[select]\ninstrument = "FLAT"\n[[step]]\nuse = "register"',
+        '[[step]]\nuse = "register"\nonly = { instrument = ["AIA", "FLAT"] }',
+        '[[step]]\nuse = "register"\n[[step.when]]\ninstrument = "FLAT"\nskip = true',
+    ],
+    ids=["step", "distribution", "its other name", "entry point", "method", "selection", "only", "when"],
+)
+def test_a_recipe_that_needs_a_broken_plugin_fails_by_its_name(install, recipe: str) -> None:
+    install("aia-broken", "import no_such_module", entry="flat")
+    with pytest.warns(PluginWarning):
+        manager = PrepPluginManager(["aia-broken"])
+    why = "(?s)1 fault\n.*could not be loaded: .*ModuleNotFoundError: No module named 'no_such_module'"
+    with manager.in_use(), pytest.raises(RecipeError, match=why):
+        Recipe.from_toml(recipe)
+
+
+def test_a_recipe_that_does_not_need_a_broken_plugin_is_taken(install) -> None:
+    install("aia-broken", "import sys\nsys.exit(3)")
+    with pytest.warns(PluginWarning, match="SystemExit: 3"):
+        manager = PrepPluginManager(["aia-broken"])
+    with manager.in_use():
+        Recipe.from_toml('[select]\ninstrument = "AIA"\n[[step]]\nuse = "register"')
+
+
 def test_an_optional_hook_that_nobody_declares_is_no_fault(install) -> None:
     install("aia-polite", "from aia_ccdproc import hookimpl\n@hookimpl(optionalhook=True)\ndef prep_paint(ccd): pass")
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        manager = PrepPluginManager()
+        manager = PrepPluginManager(["aia-polite"])
     assert "aia-polite:it" in manager.plugins
 
 

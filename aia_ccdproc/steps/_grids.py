@@ -89,7 +89,8 @@ def level15_grid(header: fits.Header, instrument: Instrument) -> Grid:
     # Half a millionth of a pixel keeps a cutout that lies on the lattice from growing by rounding.
     left, bottom = (math.floor(v.min() + 0.5 + 5e-7) for v in (x, y))
     right, top = (math.ceil(v.max() + 0.5 - 5e-7) for v in (x, y))
-    if not (0 < right - left < 4 * max(shape) and 0 < top - bottom < 4 * max(shape)):
+    most = 4 * max(shape) * max(1, scale / (LEVEL15_SCALE * binning))
+    if not (0 < right - left < most and 0 < top - bottom < most):
         raise HeaderError(f"CRPIX ({wcs.wcs.crpix[0]:g}, {wcs.wcs.crpix[1]:g}) makes no sense")
     return Grid(_north_up_wcs(header, [crpix[0] - left, crpix[1] - bottom], binning), (top - bottom, right - left))
 

@@ -363,8 +363,8 @@ BAD_DECLARATIONS = {
     "a setting without description": (declaration(Undescribed), "mine: settings without a description: by"),
     "settings that change on the way": (declaration(Unpicklable), "mine: its settings do not survive pickling: by=3.0"),
     "a slip in its place": (
-        declaration(before=("registr",)),
-        r"mine: its place names the unknown step 'registr'; did you mean 'register'\?",
+        declaration(before=("rregister",)),
+        r"mine: its place names the unknown step 'rregister'; did you mean 'register'\?",
     ),
     "no place at all": (
         declaration(before=("register",), after=("register",)),

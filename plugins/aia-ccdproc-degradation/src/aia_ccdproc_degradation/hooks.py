@@ -16,8 +16,8 @@ from aia_ccdproc_degradation.settings import DegradationSettings
 class Declarations:
     """The hook that this plugin brings."""
 
-    # Division commutes with resampling and with the exposure; what respike puts back are counts as they were taken.
-    @step(after=("respike",))
+    # Division commutes with resampling and with the exposure: it may stand anywhere, once.
+    @step()
     @hookspec(firstresult=True)
     def prep_correct_degradation(
         self, ccd: CCDData, instrument: Instrument, settings: DegradationSettings

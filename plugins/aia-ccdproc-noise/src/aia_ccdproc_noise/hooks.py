@@ -13,9 +13,8 @@ from aia_ccdproc_noise.settings import NoiseSettings
 class Declarations:
     """The hook that this plugin brings."""
 
-    # The model is of counts as the camera gave them: nothing resampled, nothing divided. What respike puts back was
-    # counted too, and has its noise.
-    @step(before=("register", "correct_degradation", "normalize_exposure"), after=("respike",))
+    # The model is of counts as the camera gave them: nothing resampled, nothing divided.
+    @step(before=("register", "correct_degradation", "normalize_exposure"))
     @hookspec(firstresult=True)
     def prep_estimate_uncertainty(
         self, ccd: CCDData, instrument: Instrument, settings: NoiseSettings

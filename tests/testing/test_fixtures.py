@@ -1,0 +1,77 @@
+"""The fixtures that pytest finds by itself: images of any channel, and a manager with chosen plugins alone."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from distributions import put_distribution
+
+from aia_ccdproc import PluginError, get_plugin_manager, register
+from aia_ccdproc.header import complete_header, wcs_from_header
+from aia_ccdproc.steps.aia import AIA, CHANNELS
+from aia_ccdproc.synthetic import Source, Sun
+
+
+@pytest.mark.parametrize("channel", CHANNELS)
+def test_an_image_of_any_channel_is_one_of_aia_and_can_be_registered(level1, channel: int) -> None:
+    image = level1(channel)
+    header = complete_header(image)
+    assert get_plugin_manager().identify(header) is AIA
+    assert header["WAVE_STR"].split("_")[0] == str(channel)
+    assert register(image, method="nearest-neighbor").header["CDELT1"] == pytest.approx(0.6)
+
+
+def test_a_source_is_where_the_header_says_and_as_bright(level1) -> None:
+    image = level1(193, sun=Sun(disk=0, corona=0, sources=(Source(20, -30, peak=700, sigma=3),)), satellite_roll=5.0)
+    column, row = wcs_from_header(image.header).wcs_world2pix(20 / 3600, -30 / 3600, 0)
+    assert image.data[round(float(row)), round(float(column))] == pytest.approx(700, rel=0.05)
+
+
+def test_mask_and_uncertainty_are_there_when_they_are_asked_for(level1) -> None:
+    plain, full = level1(noise=1), level1(noise=1, mask=True, uncertainty=True)
+    assert plain.mask is None
+    assert plain.uncertainty is None
+    assert 0 < full.mask.sum() < 10
+    assert full.mask[~np.isfinite(full.data)].all()
+    good = ~full.mask
+    assert full.uncertainty.array[good] ** 2 == pytest.approx(np.maximum(plain.data[good], 1), rel=1e-6)
+    assert full.data.dtype == np.float32
+
+
+def test_only_the_plugins_that_are_named_are_loaded_and_they_are_in_use(
+    prep_manager, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(str(tmp_path))
+    for name in ("aia-one", "aia-other"):
+        put_distribution(tmp_path, name, "")
+    manager = prep_manager("aia-one")
+    assert {plugin.distribution for plugin in manager.plugins.values()} == {"aia-ccdproc", "aia-one"}
+    assert get_plugin_manager() is manager
+    script = "from aia_ccdproc import *; print(*{p.distribution for p in get_plugin_manager().plugins.values()})"
+    environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
+    said = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=True)
+    assert set(said.stdout.split()) == {"aia-ccdproc", "aia-one"}
+
+
+@pytest.fixture
+def outside() -> Iterator[None]:
+    """What is in use before a test and after it."""
+    before = get_plugin_manager()
+    yield
+    assert get_plugin_manager() is before
+
+
+def test_the_manager_of_a_test_is_gone_after_it(outside, prep_manager) -> None:
+    first = prep_manager()
+    assert prep_manager() is get_plugin_manager() is not first
+
+
+def test_a_plugin_that_is_not_installed_is_an_error(prep_manager) -> None:
+    with pytest.raises(PluginError, match="no plugin 'aia-nowhere' is installed"):
+        prep_manager("aia-nowhere")
