@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from aia_ccdproc.steps.exposure import normalize_exposure
     from aia_ccdproc.steps.pointing import update_pointing
     from aia_ccdproc.steps.registration import register
+    from aia_ccdproc.threads import thread_count
 
 _HOMES = {
     "batch": ["FileResult", "run"],
@@ -73,6 +74,7 @@ _HOMES = {
     "steps.exposure": ["normalize_exposure"],
     "steps.pointing": ["update_pointing"],
     "steps.registration": ["register"],
+    "threads": ["thread_count"],
 }
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
 

@@ -42,6 +42,8 @@ class Resampled(NamedTuple):
     """Variance of ``data`` for independent input pixels, float32, or None if none was given."""
     flags: np.ndarray
     """uint8: 0 good, 1 the kernel reaches a masked pixel, 2 it reaches an invalid one or there is no input."""
+    propagation: str = ""
+    """How ``variance`` was made, w being the kernel's weights, for the keyword UNCPROP: ``"sum(w**2 var)"``, say."""
 
 
 @hookspec
@@ -179,15 +181,16 @@ def prep_normalize_exposure(ccd: CCDData, instrument: Instrument, settings: Expo
 
 
 @hookspec
-def prep_resampling_methods() -> list[str]:
+def prep_resampling_methods() -> list[str] | dict[str, float | None]:
     """Name the methods of this plugin's `prep_resample`.
 
     Called when a recipe is checked and by ``aia-prep steps``. All answers are joined.
 
     Returns
     -------
-    list of str
-        Values of ``method`` that it takes.
+    list of str, or dict of str to float or None
+        Values of ``method`` that it takes; as a dict, with the default of the method's parameter, None
+        for a method that has none.
     """
     return []
 
@@ -201,6 +204,7 @@ def prep_resample(
     output_wcs: WCS,
     output_shape: tuple[int, int],
     method: str,
+    parameter: float | None,
 ) -> Resampled | None:
     """Resample the planes of an image from one WCS to another.
 
@@ -223,6 +227,8 @@ def prep_resample(
         Rows and columns of the target.
     method : str
         One of the names of `prep_resampling_methods`.
+    parameter : float or None
+        Parameter of the method: its default where the user gives none; None for a method without one.
 
     Returns
     -------

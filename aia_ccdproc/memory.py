@@ -14,9 +14,9 @@ _M_TRIM_THRESHOLD, _M_MMAP_MAX = -1, -4
 def keep_freed_memory() -> bool:
     """Have this process keep what it frees, for the next image.
 
-    By default the C library gives every large array back to the system when it is freed, and the system clears it, page
-    by page, before the next one has it: for arrays of 64 MiB that is more work than many a step does. For processes of
-    our own, and not for those of users, who may want their memory back.
+    By default the C library gives every large array back to the system when it is freed, and the system clears it,
+    page by page, before the next one has it: for arrays of 64 MiB that is more work than many a step does. For
+    processes of our own, and not for those of users, who may want their memory back.
 
     Returns
     -------

@@ -75,9 +75,9 @@ class RecipeStep(NamedTuple):
         list
             Of what JSON can hold.
         """
-        said: list[Any] = [self.use, self.plugin, self.settings.describe()]
+        said: list[Any] = [self.use, self.plugin, self.settings.fingerprint()]
         if self.only or self.when:
-            other = [(where.describe(), settings and settings.describe()) for where, settings in self.when]
+            other = [(where.describe(), settings and settings.fingerprint()) for where, settings in self.when]
             said.append([self.only.describe(), other])
         return said
 

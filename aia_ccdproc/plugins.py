@@ -132,9 +132,9 @@ class PrepPluginManager(LoadedPlugins):  # numpydoc ignore=PR02
         list of `~aia_ccdproc.Instrument`
             Those that plugins name; the core's first.
         """
-        return self._answers("prep_instruments", plugin)
+        return [instrument for answer in self._answers("prep_instruments", plugin) for instrument in answer]
 
-    def resampling_methods(self, plugin: Plugin | None = None) -> list[str]:
+    def resampling_methods(self, plugin: Plugin | None = None) -> dict[str, float | None]:
         """List the names that ``method`` of ``register`` takes.
 
         Parameters
@@ -144,16 +144,20 @@ class PrepPluginManager(LoadedPlugins):  # numpydoc ignore=PR02
 
         Returns
         -------
-        list of str
-            The core's first, then those of the engines that plugins bring.
+        dict of str to float or None
+            With the default of the method's parameter, where it has one. The core's methods first, then those of
+            the engines that plugins bring.
         """
-        return self._answers("prep_resampling_methods", plugin)
+        return {
+            method: default
+            for answer in self._answers("prep_resampling_methods", plugin)
+            for method, default in (answer if isinstance(answer, dict) else dict.fromkeys(answer)).items()
+        }
 
     def _answers(self, hook: str, plugin: Plugin | None) -> list[Any]:
-        """Join what plugins answer to a hook without arguments, or what one of them does."""
+        """Collect what plugins answer to a hook without arguments, or what one of them does."""
         asked = [i for i in self._implementations(hook) if plugin in (None, self.plugins[i.plugin_name])]
-        answers: list[Any] = [impl.function() for impl in asked]
-        return [one for answer in answers for one in answer]
+        return [impl.function() for impl in asked]
 
     def identify(self, header: fits.Header) -> Instrument:
         """Ask the plugins which instrument an image is of.

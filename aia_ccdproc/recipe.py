@@ -63,7 +63,8 @@ class Recipe:  # numpydoc ignore=PR02
     def digest(self) -> str:
         """The first 16 hexadecimal digits of the SHA-256 of what the recipe does.
 
-        Neither its name, nor the folders of the files that it names, nor which images it is for count.
+        The content of the files that it names counts, and not where they lie; what lies behind a URL does not count,
+        nor does the recipe's name, nor which images it is for.
 
         Returns
         -------

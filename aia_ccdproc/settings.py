@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import datetime
+import hashlib
 import os
+import pickle
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from enum import Enum
+from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple, Self
 
@@ -145,17 +148,45 @@ class StepSettings(BaseModel):
         """Give the settings that are worth a word."""
         return ((name, value) for name, value in self if value is not None)
 
+    def fingerprint(self) -> str:
+        """Write the settings on one line, as a recipe's digest needs them.
 
-def _describe(value: Any) -> str:
+        Returns
+        -------
+        str
+            As `describe`, but with a digest of their content in the place of the names of files and of data.
+        """
+        return ", ".join(f"{name}={_describe(value, _content_of)}" for name, value in self._said())
+
+
+def _name_of(value: Any) -> str:
+    return value.name if isinstance(value, Path) else f"<{type(value).__name__}>"
+
+
+def _content_of(value: Any) -> str:
+    try:
+        if isinstance(value, Path):
+            status = value.stat()
+            return _digest_of_file(value, status.st_mtime_ns, status.st_size)
+        return hashlib.sha256(pickle.dumps(value)).hexdigest()[:16]
+    except Exception:  # no such file, or nothing that can be written down: its name has to do
+        return _name_of(value)
+
+
+@lru_cache(maxsize=64)
+def _digest_of_file(path: Path, _modified: int, _size: int) -> str:
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()[:16]
+
+
+def _describe(value: Any, of_data: Callable[[Any], str] = _name_of) -> str:
     if isinstance(value, Enum):
-        return _describe(value.value)
+        return _describe(value.value, of_data)
     if isinstance(value, tuple | list):
-        return "+".join(map(_describe, value))
+        return "+".join(_describe(one, of_data) for one in value)
     if isinstance(value, set | frozenset):
-        return "+".join(sorted(map(_describe, value)))
-    if isinstance(value, Path):
-        return value.name
-    return str(value) if isinstance(value, str | int | float) else f"<{type(value).__name__}>"
+        return "+".join(sorted(_describe(one, of_data) for one in value))
+    return str(value) if isinstance(value, str | int | float) else of_data(value)
 
 
 _LARGEST_FLOAT32 = float(np.finfo(np.float32).max)
@@ -274,6 +305,11 @@ class RegistrationSettings(StepSettings):
         description="How pixels are resampled: nearest-neighbor, bilinear, biquadratic, bicubic, "
         "adaptive-hann, adaptive-gaussian, exact, or a method of a plugin.",
     )
+    parameter: float | None = Field(
+        default=None,
+        allow_inf_nan=False,
+        description="Parameter of a plugin's method that has one, in place of its default.",
+    )
     conserve: Literal["brightness", "counts"] = Field(
         default="brightness",
         description="What a pixel keeps: its brightness, as aia_prep does, or the counts, "
@@ -306,12 +342,49 @@ class RegistrationSettings(StepSettings):
             raise ValueError(f"unknown method {value!r}; {choices(value, known)}{context.get('left_out', '')}")
         return value
 
+    @field_validator("parameter")
+    @classmethod
+    def _of_the_method(cls, value: float | None, info: ValidationInfo) -> float | None:
+        known, method = (info.context or {}).get("methods"), info.data.get("method", "")
+        if known is not None and method in known:
+            parameter_of(method, value, known)
+        return value
+
     @field_validator("target")
     @classmethod
     def _a_grid(cls, value: Any) -> Any:
         if isinstance(value, _NO_FILE):
             raise ValueError(f"should be the path of a FITS image, not {value!r}")
         return value
+
+
+def parameter_of(method: str, parameter: float | None, known: Mapping[str, float | None]) -> float | None:
+    """Tell with which parameter a method is to be used.
+
+    Parameters
+    ----------
+    method : str
+        Name of the method.
+    parameter : float or None
+        What the user gives.
+    known : dict of str to float or None
+        The methods there are, with the default of the parameter where they have one.
+
+    Returns
+    -------
+    float or None
+        The user's, or the method's default; None for a method without one.
+
+    Raises
+    ------
+    SettingsError
+        If the user gives one to a method that has none.
+    """
+    default = known.get(method)
+    if parameter is not None and default is None:
+        having = [name for name, default in known.items() if default is not None]
+        raise SettingsError(f"method {method!r} has no parameter; those that have one: {', '.join(having) or 'none'}")
+    return default if parameter is None else parameter
 
 
 class ExposureSettings(StepSettings):

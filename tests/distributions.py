@@ -5,6 +5,8 @@ from __future__ import annotations
 import textwrap
 from pathlib import Path
 
+from astropy.io import fits
+
 
 def put_distribution(folder: Path, name: str, code: str, *, entry: str = "it", version: str = "1.2") -> str:
     """Lay a plugin into a folder; the name of its module."""
@@ -15,3 +17,23 @@ def put_distribution(folder: Path, name: str, code: str, *, entry: str = "it", v
     (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n")
     (info / "entry_points.txt").write_text(f"[aia_ccdproc]\n{entry} = {module}\n")
     return module
+
+
+#: A plugin that kills its process at some files.
+DEADLY = """
+    import os, signal
+    from aia_ccdproc import hookimpl
+
+    @hookimpl
+    def prep_normalize_exposure(ccd, instrument, settings):
+        mark = ccd.header["DATAMARK"]
+        if mark == "deadly" or (mark == "once" and not os.path.exists(ccd.header["WITNESS"])):
+            open(ccd.header.get("WITNESS", os.devnull), "w").close()
+            os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def mark(path: Path, **cards: str) -> None:
+    """Set cards of a level-1 file."""
+    with fits.open(path, mode="update") as hdus:
+        hdus[1].header.update(cards)

@@ -186,6 +186,39 @@ def test_on_a_terminal_a_display_moves_and_leaves_failures_and_a_summary(
     os.close(ours)
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full")
+@pytest.mark.parametrize("where", ["> /dev/full", "| head -1"])
+def test_a_batch_goes_on_when_nobody_can_be_told(tmp_path: Path, level1: Path, recipe: Path, where: str) -> None:
+    for i in range(4):
+        (tmp_path / f"{i}.fits").write_bytes(level1.read_bytes())
+    command = f"{sys.executable} -m aia_ccdproc run {tmp_path} -r {recipe} -o {tmp_path / 'out'} -j 1 {where}"
+    done = subprocess.run(command, shell=True, capture_output=True, text=True, check=False)
+    assert done.returncode == 0
+    assert "Traceback" not in done.stderr
+    assert len(list((tmp_path / "out").iterdir())) == 5
+
+
+def test_names_that_a_terminal_would_obey_or_cannot_show_are_written_out(
+    tmp_path: Path, level1: Path, recipe: Path
+) -> None:
+    names = [b"\x1b[31mred\n.fits", b"caf\xe9.fits", "ü ö.fits".encode()]
+    for name in names:
+        (tmp_path / "in").mkdir(exist_ok=True)
+        Path(os.fsdecode(os.fsencode(tmp_path / "in") + b"/" + name)).write_bytes(level1.read_bytes())
+    environment = {**os.environ, "PYTHONIOENCODING": "ascii"}
+    done = aia_prep("run", tmp_path / "in", "-r", recipe, "-o", tmp_path / "out", "-j", "1", env=environment)
+    assert done.returncode == 0, done.stderr
+    assert len(done.stdout.splitlines()) == 4
+    assert "\x1b[31mred" not in done.stdout
+    assert "\\x1b[31mred\\n.fits" in done.stdout
+
+
+def test_empty_names_are_refused(level1: Path, tmp_path: Path, capsys) -> None:
+    assert main(["run", "", "-o", str(tmp_path / "out")]) == 2
+    assert main(["run", str(level1), "-o", ""]) == 2
+    assert not (tmp_path / "out").exists()
+
+
 # -- usage ---------------------------------------------------------------------------------------
 
 

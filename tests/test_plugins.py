@@ -11,12 +11,14 @@ import pytest
 from astropy.nddata import CCDData
 from scenes import small_exposure, small_sun
 
+import aia_ccdproc
 from aia_ccdproc import (
     Instrument,
     InstrumentError,
     Pipeline,
     PluginError,
     RecipeError,
+    SettingsError,
     get_plugin_manager,
     hookimpl,
     hookspec,
@@ -115,6 +117,56 @@ def resample(load, ccd):
 
     load(plugin(prep_resample))
     return (prep(ccd, Recipe.from_toml('[[step]]\nuse = "register"')).data == 7).all()
+
+
+class Leveled:
+    """An engine with a method that has a parameter, and one that has none."""
+
+    @hookimpl
+    def prep_resampling_methods(self):
+        return {"level": 3.0, "no-level": None}
+
+    @hookimpl
+    def prep_resample(self, output_shape, method, parameter):
+        if method in ("level", "no-level"):
+            level = -1 if parameter is None else parameter
+            return Resampled(np.full(output_shape, level, np.float32), None, np.zeros(output_shape, np.uint8))
+        return None
+
+
+STEP = '[[step]]\nuse = "register"\nmethod = "{}"\n'
+
+
+@pytest.mark.parametrize(
+    ("recipe", "level"),
+    [
+        (STEP.format("level"), 3),
+        (STEP.format("level") + "parameter = 5", 5),
+        (STEP.format("level") + "parameter = 0.0", 0),
+        (STEP.format("no-level"), -1),
+    ],
+)
+def test_a_method_is_handed_its_parameter_or_its_default(load, ccd: CCDData, recipe: str, level: float) -> None:
+    load(Leveled())
+    assert (prep(ccd, Recipe.from_toml(recipe)).data == level).all()
+
+
+@pytest.mark.parametrize("method", ["no-level", "bicubic"])
+def test_a_parameter_is_refused_where_the_method_has_none(load, ccd: CCDData, method: str) -> None:
+    load(Leveled(), distributions=("leveled",))
+    said = rf"method '{method}' has no parameter; those that have one: (.*, )?level"
+    with pytest.raises(SettingsError, match=said):
+        aia_ccdproc.register(ccd, method=method, parameter=2.0)
+    with pytest.raises(RecipeError, match=f"line 4, step 1 .register.: parameter: {said}"):
+        Recipe.from_toml(STEP.format(method) + "parameter = 2.0")
+
+
+def test_an_unknown_method_with_a_parameter_is_one_fault(load) -> None:
+    with pytest.raises(RecipeError) as caught:
+        Recipe.from_toml(STEP.format("bicubik") + "parameter = 2.0")
+    assert len(caught.value.faults) == 1
+    with pytest.raises(RecipeError, match="parameter"):
+        Recipe.from_toml(STEP.format("bicubic") + "parameter = nan")
 
 
 def addhooks(load, ccd):

@@ -5,11 +5,12 @@ from __future__ import annotations
 import multiprocessing
 import os
 import pickle
+import re
 import signal
 import threading
 from collections.abc import Iterator
 from concurrent.futures import BrokenExecutor, Executor, Future, ProcessPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from multiprocessing import connection
 from pathlib import Path
@@ -18,7 +19,7 @@ from typing import Any, Protocol
 
 from aia_ccdproc.batch.plan import Job
 from aia_ccdproc.batch.work import Orders, prep_job
-from aia_ccdproc.errors import PrepError
+from aia_ccdproc.errors import PrepError, SettingsError
 from aia_ccdproc.io.pointing_sources import JsocSource
 from aia_ccdproc.memory import keep_freed_memory
 from aia_ccdproc.plugins import get_plugin_manager
@@ -26,6 +27,10 @@ from aia_ccdproc.result import FileResult
 from aia_ccdproc.threads import cores
 
 __all__ = ["Crew", "cluster", "worker_processes"]
+
+_ADDRESS = re.compile(r"([a-z]+://)?[^\s:/]+:\d+|inproc://\S+")
+#: Seconds that a cluster is given to have its first worker.
+_PATIENCE = 30
 
 
 class Crew(Protocol):
@@ -39,7 +44,7 @@ class Crew(Protocol):
         """Hand a job to whoever has time; `~concurrent.futures.BrokenExecutor` if somebody died."""
 
     def renew(self) -> None:
-        """Replace those who died."""
+        """Replace those who died; `~aia_ccdproc.PrepError` if there is nobody left."""
 
 
 # -- processes -----------------------------------------------------------------------------------
@@ -86,7 +91,9 @@ class _Processes:
         self._context: Any = multiprocessing.get_context(_start_method())
         if _start_method() == "forkserver":
             # What all need is imported once, by the server that they are forked from.
-            self._context.set_forkserver_preload(["aia_ccdproc.batch.work", *_plugin_modules()])
+            self._context.set_forkserver_preload(
+                ["aia_ccdproc.batch._server", "aia_ccdproc.batch.work", *_plugin_modules()]
+            )
         self._executor = self._start()
 
     def _start(self) -> Executor:
@@ -102,7 +109,7 @@ class _Processes:
         self._executor = self._start()
         try:
             self._executor.submit(os.getpid).result()
-        except BrokenExecutor as error:
+        except (BrokenExecutor, OSError, EOFError) as error:
             raise PrepError(
                 "worker processes do not start, or are killed at once. A script that calls run(jobs=...) needs "
                 'if __name__ == "__main__": around the call; jobs=1 works without'
@@ -169,12 +176,22 @@ def cluster(address: str, orders: Orders) -> Iterator[Crew]:
         raise PrepError(
             'a scheduler needs dask.distributed, which is not installed: pip install "aia-ccdproc[distributed]"'
         ) from error
+    if not _ADDRESS.fullmatch(address):  # which distributed would try for a minute
+        raise SettingsError(f"scheduler {address!r}: should be an address like tcp://host:8786")
     try:
         client = distributed.Client(address, set_as_default=False)
     except (OSError, ValueError, TypeError) as error:
         raise PrepError(f"no dask scheduler answers at {address!r} ({error})") from error
-    with client:
+    try:
+        client.wait_for_workers(1, timeout=_PATIENCE)
+    except TimeoutError as error:
+        client.close(timeout=1)
+        raise PrepError(f"the dask scheduler at {address} has had no workers for {_PATIENCE} s") from error
+    try:
         yield _Cluster(client, orders)
+    finally:
+        with suppress(Exception):  # it may be gone
+            client.close(timeout=5)
 
 
 class _Cluster:
@@ -183,16 +200,23 @@ class _Cluster:
         # A process does one file at a time, so all threads of its worker are for that file.
         self._orders = _for_others(orders, min(client.nthreads().values(), default=1))
         self._executor = client.get_executor(pure=False)
+        self._workers = 1
 
     @property
     def size(self) -> int:
-        return 2 * max(1, len(self._client.nthreads()))  # so that none has to wait for its next file
+        with suppress(Exception):  # if the scheduler has gone, submit will say so
+            self._workers = len(self._client.nthreads())
+        return 2 * max(1, self._workers)  # so that none has to wait for its next file
 
     def submit(self, job: Job) -> Future[FileResult]:
-        return self._executor.submit(prep_job, job, self._orders)
+        try:
+            return self._executor.submit(prep_job, job, self._orders)
+        except Exception as error:  # of which there are many when a scheduler has gone
+            raise BrokenExecutor(f"{type(error).__name__}: {error}") from error
 
     def renew(self) -> None:
-        """Leave it to the scheduler, which replaces its workers and tries their jobs elsewhere."""
+        """Leave workers to the scheduler, which tries their jobs elsewhere; itself it cannot be replaced."""
+        raise PrepError("the dask scheduler has gone")
 
 
 def _for_others(orders: Orders, threads: int) -> bytes:

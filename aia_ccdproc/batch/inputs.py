@@ -44,18 +44,21 @@ def find_inputs(files: Files) -> list[Input]:
     Raises
     ------
     ReadError
-        If a folder holds no FITS file or cannot be read, or a pattern matches none.
+        If a name is empty, a folder holds no FITS file or cannot be read, or a pattern matches none.
     """
     if isinstance(files, ImageFileCollection):
         files = list(files.files_filtered(include_path=True))
     if isinstance(files, str | os.PathLike):
         files = [files]
-    found: dict[Path, Input] = {}
+    found: dict[str, Input] = {}
     for one in files:
+        if not os.fspath(one):
+            raise ReadError("the name of a file is empty")
         for each in _expand(Path(one)):
-            known = found.setdefault(each.path.absolute(), each)
-            if each.named and not known.named:
-                found[each.path.absolute()] = each
+            place = os.path.abspath(each.path)  # noqa: PTH100 (a link is a file of its own)
+            if each.named and not found.get(place, each).named:
+                found[place] = each
+            found.setdefault(place, each)
     return list(found.values())
 
 
@@ -71,7 +74,9 @@ def _expand(path: Path) -> Iterator[Input]:
         return
     try:
         # Hidden files are nobody's input; our own temporary ones are hidden.
-        files = sorted(p for p in found if is_fits_name(p) and not p.name.startswith(".") and not p.is_dir())
+        files = sorted(
+            p for p in found if is_fits_name(p) and not p.name.startswith(".") and (p.is_file() or not p.exists())
+        )
     except OSError as error:
         raise ReadError(f"{path}: the folder cannot be read ({error.strerror})") from error
     if not files:

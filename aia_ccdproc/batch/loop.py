@@ -7,7 +7,7 @@ import signal
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Future, wait
+from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, CancelledError, Future, wait
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
@@ -15,6 +15,7 @@ from typing import Any
 
 from aia_ccdproc.batch.crew import Crew
 from aia_ccdproc.batch.plan import Job
+from aia_ccdproc.errors import PrepError
 from aia_ccdproc.result import FileResult
 
 __all__ = ["stop_on_signals", "work_off"]
@@ -74,49 +75,101 @@ def work_off(
     ------
     `~aia_ccdproc.FileResult`
         As they come. When a process dies, nobody tells which file it was at: the files in hand are then tried once
-        more, one at a time, and one at which a process dies again has failed.
+        more, one at a time, and one at which a process dies again has failed. If a crew is lost that was at work, what
+        it had not done has failed.
+
+    Raises
+    ------
+    PrepError
+        If a crew is lost before it has done anything.
     """
-    waiting, suspects = deque(jobs), deque[Job]()
-    in_hand: dict[Future[FileResult], Job] = {}
-    on_trial: Job | None = None
-    while True:
-        if not stop.is_set():
-            if suspects and not in_hand:
-                on_trial = suspects.popleft()
-                in_hand[_hand_out(crew, on_trial)] = on_trial
-            while waiting and not suspects and on_trial is None and len(in_hand) < crew.size:
-                job = waiting.popleft()
-                on_start(job.path)
-                in_hand[_hand_out(crew, job)] = job
-        if not in_hand:
-            return
-        finished, _ = wait(in_hand, return_when=FIRST_COMPLETED)
-        if any(isinstance(future.exception(), BrokenExecutor) for future in finished if not future.cancelled()):
-            finished, _ = wait(in_hand)
-            crew.renew()
-        for future in finished:
-            job = in_hand.pop(future)
-            error = None if future.cancelled() else future.exception()
-            if error is None and not future.cancelled():
-                yield future.result()
-            elif isinstance(error, BrokenExecutor) and job is not on_trial:
-                suspects.append(job)
-            else:
-                yield FileResult(job.path, "failed", error=_cause_of_death(error))
-        on_trial = None
-
-
-def _hand_out(crew: Crew, job: Job) -> Future[FileResult]:
+    work = _Work(jobs, crew, stop, on_start)
     try:
-        return crew.submit(job)
-    except BrokenExecutor:  # somebody died who had nothing in hand
-        crew.renew()
-        return crew.submit(job)
+        for result in work.results():
+            yield result
+            work.has_begun = True
+    except PrepError as error:
+        if not work.has_begun:
+            raise
+        for job in work.undone():
+            yield FileResult(job.path, "failed", error=f"not done: {error}")
 
 
-def _cause_of_death(error: BaseException | None) -> str:
+class _Work:
+    """Jobs that wait, that are in hand, and that are to be tried again."""
+
+    def __init__(
+        self, jobs: Sequence[Job], crew: Crew, stop: threading.Event, on_start: Callable[[Path], object]
+    ) -> None:
+        self._crew, self._stop, self._on_start = crew, stop, on_start
+        self._waiting, self._suspects = deque(jobs), deque[Job]()
+        self._in_hand: dict[Future[FileResult], Job] = {}
+        self._on_trial: Job | None = None
+        self.has_begun = False
+
+    def undone(self) -> list[Job]:
+        """List what nobody will do any more."""
+        return [*self._in_hand.values(), *self._suspects, *self._waiting]
+
+    def results(self) -> Iterator[FileResult]:
+        """Hand out jobs, and take what comes back, until nothing is in hand."""
+        while True:
+            if not self._stop.is_set():
+                self._hand_out()
+            if not self._in_hand:
+                return
+            finished, _ = wait(self._in_hand, return_when=FIRST_COMPLETED)
+            if any(map(_is_broken, finished)):
+                finished, _ = wait(self._in_hand)
+            taken = {future: self._in_hand.pop(future) for future in finished}
+            yield from (future.result() for future in finished if _failure(future) is None)
+            for future, job in taken.items():
+                error = _failure(future)
+                if isinstance(error, BrokenExecutor) and job is not self._on_trial:
+                    self._suspects.append(job)
+                elif error is not None:
+                    yield FileResult(job.path, "failed", error=_cause_of_death(error))
+            self._on_trial = None
+            if any(map(_is_broken, finished)) and not self._stop.is_set():
+                self._crew.renew()
+
+    def _hand_out(self) -> None:
+        if self._suspects:
+            if not self._in_hand:
+                self._on_trial = self._suspects.popleft()
+                self._submit(self._on_trial)
+            return
+        while self._waiting and self._on_trial is None and len(self._in_hand) < self._crew.size:
+            job = self._waiting.popleft()
+            self._submit(job)
+            self._on_start(job.path)
+
+    def _submit(self, job: Job) -> None:
+        try:
+            future = self._crew.submit(job)
+        except (BrokenExecutor, OSError, EOFError):  # somebody died who had nothing in hand
+            try:
+                self._crew.renew()
+            except PrepError:
+                self._waiting.appendleft(job)
+                raise
+            future = self._crew.submit(job)
+        self._in_hand[future] = job
+
+
+def _failure(future: Future[FileResult]) -> BaseException | None:
+    return CancelledError() if future.cancelled() else future.exception()
+
+
+def _is_broken(future: Future[FileResult]) -> bool:
+    return isinstance(_failure(future), BrokenExecutor)
+
+
+def _cause_of_death(error: BaseException) -> str:
     if isinstance(error, BrokenExecutor):
         return "the worker process died at this file, twice: killed, or out of memory"
-    if error is None:
-        return "cancelled: the cluster has gone"
-    return f"the worker died at this file ({type(error).__name__}: {error})"
+    if isinstance(error, CancelledError):
+        return "not done: the cluster has gone"
+    if type(error).__name__ == "KilledWorker":  # of distributed, which need not be installed
+        return "workers of the cluster died at this file, one after the other: killed, or out of memory"
+    return f"the worker could not do this file ({type(error).__name__}: {error})"

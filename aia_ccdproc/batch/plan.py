@@ -56,7 +56,7 @@ def make_plan(inputs: Sequence[Input], recipe: Recipe, folder: Path) -> list[Job
     taken: dict[Path, Path] = {}
     for found, each in zip(inputs, planned, strict=True):
         maker = targets.get(found.path.resolve())
-        if maker is not None and found.named:
+        if maker is not None and (found.named or maker.path == found.path):
             raise WriteError(f"{maker.output} is an input; choose another output folder")
         if maker is not None:
             continue

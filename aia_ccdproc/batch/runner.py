@@ -118,8 +118,8 @@ def run(
     -----
     Errors are raised before any work is done, but for the last: nothing has been written then.
     """
-    if jobs < 1:
-        raise SettingsError(f"jobs = {jobs}: there must be at least 1")
+    if not isinstance(jobs, int) or jobs < 1:
+        raise SettingsError(f"jobs = {jobs!r}: should be a whole number, at least 1")
     started, clock = datetime.now(UTC), time.perf_counter()
     watch = observer or Observer()
     reports = [Path(report)] if isinstance(report, str | os.PathLike) else [Path(one) for one in report]
@@ -134,37 +134,51 @@ def run(
     _prepare_folders(folder, todo)
     for path in reports:
         check_report_path(path)
+        remove_abandoned(path.parent)
     watch.planned(len(plan))
     results = {each.path: each for each in plan if isinstance(each, FileResult)}
     for result in results.values():
         watch.finished(result)
-    with stop_on_signals() as stop:
-        pipeline.before_batch(
-            _Headers([job.path for job in todo if loaded.output.overwrite or not job.output.exists()])
+    interrupted = True
+    try:
+        with stop_on_signals() as stop:
+            missing = [job.path for job in todo if loaded.output.overwrite or not job.output.exists()]
+            pipeline.before_batch(_Headers(missing))
+            with contextlib.closing(_results(todo, orders, pipeline, jobs, scheduler, stop, watch)) as coming:
+                for result in coming:
+                    results[result.path] = result
+                    watch.finished(result)
+        interrupted = len(results) < len(plan)
+    finally:  # whatever happened, what was done is told
+        ordered = [results[each.path] for each in plan if each.path in results]
+        info = BatchInfo(
+            recipe=loaded.name,
+            digest=loaded.digest,
+            steps=tuple((step.use, step.settings.describe(), step.plugin) for step in loaded.steps),
+            versions=_versions(),
+            started=started,
+            seconds=time.perf_counter() - clock,
+            jobs=jobs,
+            scheduler=scheduler or "",
+            output_dir=folder,
+            interrupted=interrupted,
         )
-        with contextlib.closing(_results(todo, orders, pipeline, jobs, scheduler, stop, watch)) as coming:
-            for result in coming:
-                results[result.path] = result
-                watch.finished(result)
-    interrupted = len(results) < len(plan)
-    ordered = [results[each.path] for each in plan if each.path in results]
-    info = BatchInfo(
-        recipe=loaded.name,
-        digest=loaded.digest,
-        steps=tuple((step.use, step.settings.describe(), step.plugin) for step in loaded.steps),
-        versions=_versions(),
-        started=started,
-        seconds=time.perf_counter() - clock,
-        jobs=jobs,
-        scheduler=scheduler or "",
-        output_dir=folder,
-        interrupted=interrupted,
-    )
-    for path in reports:
-        write_report(path, info, ordered)
+        _write_reports(reports, info, ordered)
     if interrupted:
         raise KeyboardInterrupt
     return ordered
+
+
+def _write_reports(paths: Sequence[Path], info: BatchInfo, results: Sequence[FileResult]) -> None:
+    """Write all reports that can be written; raise the first error after the last report."""
+    errors = []
+    for path in paths:
+        try:
+            write_report(path, info, results)
+        except WriteError as error:
+            errors.append(error)
+    if errors:
+        raise errors[0]
 
 
 def _with_output(recipe: Recipe, overwrite: bool | None, compression: str | None) -> Recipe:

@@ -30,7 +30,7 @@ from aia_ccdproc.naming import stem
 from aia_ccdproc.pictures import quicklook, thumbnail
 from aia_ccdproc.pipeline import Pipeline
 from aia_ccdproc.recipe import Recipe
-from aia_ccdproc.result import FileResult
+from aia_ccdproc.result import FileResult, Status
 from aia_ccdproc.threads import limit_threads
 
 __all__ = ["Orders", "Worker", "prep_job"]
@@ -106,6 +106,7 @@ class Worker:
     def __init__(self, orders: Orders, pipeline: Pipeline | None = None) -> None:
         self._orders = orders
         self._pipeline = pipeline or Pipeline(orders.recipe)
+        self._digest = orders.recipe.digest
 
     def prep(self, job: Job) -> FileResult:
         """Prep a file.
@@ -135,7 +136,7 @@ class Worker:
             job.path, warnings=texts, worker=f"{platform.node()}:{os.getpid()}", peak_memory=_peak_memory(), **said
         )
 
-    def _prep(self, job: Job, said: dict[str, Any]) -> str:
+    def _prep(self, job: Job, said: dict[str, Any]) -> Status:
         """Do the work, and tell of it in ``said`` as it goes, so that a failure leaves what is known."""
         path, output = self._orders.folder / job.path, self._orders.folder / job.output
         seconds: dict[str, float] = said.setdefault("seconds", {})
@@ -143,6 +144,8 @@ class Worker:
             input_hash = aside.submit(_file_hash, path)
             if output.exists():
                 said["input_hash"] = input_hash.result()
+                if not said["input_hash"]:
+                    read_header(path)  # says why not
                 if not self._needs_work(output, said["input_hash"]):
                     self._tell_of_unchanged(job, path, output, said)
                     return "unchanged"
@@ -151,16 +154,17 @@ class Worker:
             result = self._pipeline(level1, seconds=seconds)
             said["input_hash"] = input_hash.result()
         result.header[INPUT_HASH] = said["input_hash"]
+        if output.exists() and not self._needs_work(output, said["input_hash"]):  # another batch was quicker
+            self._tell_of_unchanged(job, path, output, said)
+            return "unchanged"
         with _timed(seconds, "write"):
-            output.parent.mkdir(parents=True, exist_ok=True)
             how = self._orders.recipe.output
+            output.parent.mkdir(parents=True, exist_ok=True)
             compression = None if how.compression == "none" else how.compression
             write(result, output, overwrite=how.overwrite, compression=compression)
-        said["output"] = job.output
-        self._tell_of_output(job, result, output, said)
-        if self._orders.pictures:
-            with _timed(seconds, "pictures"):
-                said["before"], said["after"] = thumbnail(level1), thumbnail(result)
+        self._tell_of_output(job, result.header, output, said)
+        self._draw(job, output, result, said)
+        self._draw_small(level1, result, said)
         return "done"
 
     def _read(self, path: Path) -> CCDData:
@@ -168,39 +172,49 @@ class Worker:
 
     def _needs_work(self, output: Path, input_hash: str) -> bool:
         """Tell whether an output that is there is to be made anew; raise if it is in the way."""
-        recipe = self._orders.recipe
         try:
             header = read_header(output)
-            if (header.get(INPUT_HASH), header.get("RECIPEID")) == (input_hash, recipe.digest):
+            if (header.get(INPUT_HASH), header.get("RECIPEID")) == (input_hash, self._digest):
                 return False
             other = "another recipe" if header.get(INPUT_HASH) == input_hash else "another file"
             reason = f"is there already, made from {other}"
         except PrepError as error:
             reason = f"is there already, and is no whole output ({error})"
-        if recipe.output.overwrite:
+        if self._orders.recipe.output.overwrite:
             return True
         raise WriteError(f"{output}: {reason}; overwrite = True (--overwrite) replaces it")
 
     def _tell_of_unchanged(self, job: Job, path: Path, output: Path, said: dict[str, Any]) -> None:
-        said["output"] = job.output
-        wants_picture = self._orders.quicklook and not _picture_of(output).exists()
-        if not (self._orders.pictures or wants_picture):
-            said["pointing"] = _pointing(read_header(output))
+        self._tell_of_output(job, read_header(output), output, said)
+        picture = _picture_of(output)
+        is_drawn = picture.exists() and picture.stat().st_mtime_ns >= output.stat().st_mtime_ns
+        if is_drawn and self._orders.quicklook:
+            said["quicklook"] = _picture_of(job.output)
+        if not (self._orders.pictures or (self._orders.quicklook and not is_drawn)):
             return
-        with _timed(said["seconds"], "pictures"):
-            result = self._read(output)
-            self._tell_of_output(job, result, output, said)
-            if self._orders.pictures:
-                said["before"], said["after"] = thumbnail(self._read(path)), thumbnail(result)
+        result = self._read(output)
+        if not is_drawn:
+            self._draw(job, output, result, said)
+        if self._orders.pictures:
+            self._draw_small(self._read(path), result, said)
 
-    def _tell_of_output(self, job: Job, result: Any, output: Path, said: dict[str, Any]) -> None:
-        said["pointing"] = _pointing(result.header)
+    def _tell_of_output(self, job: Job, header: fits.Header, output: Path, said: dict[str, Any]) -> None:
+        said["output"], said["pointing"] = job.output, _pointing(header)
         if self._orders.output_hashes:
             said["output_hash"] = _file_hash(output)
-        if self._orders.quicklook:
-            with _timed(said["seconds"], "quicklook"):
-                quicklook(result, _picture_of(output))
+
+    def _draw(self, job: Job, output: Path, result: CCDData, said: dict[str, Any]) -> None:
+        """Draw the picture beside an output, which stands whether or not that can be done."""
+        if not self._orders.quicklook:
+            return
+        with _timed(said["seconds"], "quicklook"), _only_warning("no quick-look picture"):
+            quicklook(result, _picture_of(output))
             said["quicklook"] = _picture_of(job.output)
+
+    def _draw_small(self, level1: CCDData, result: CCDData, said: dict[str, Any]) -> None:
+        if self._orders.pictures:
+            with _timed(said["seconds"], "pictures"), _only_warning("no small pictures"):
+                said["before"], said["after"] = thumbnail(level1), thumbnail(result)
 
 
 def _picture_of(output: Path) -> Path:
@@ -212,12 +226,23 @@ def _explain(error: Exception) -> str:
     return f"{type(error).__name__}: {text}"
 
 
-def _file_hash(path: Path) -> str:
+@contextmanager
+def _only_warning(what: str) -> Iterator[None]:
     try:
+        yield
+    except Exception as error:  # of the drawing library, or no room on the disk
+        warnings.warn(f"{what}: {_explain(error)}", PrepWarning, stacklevel=3)
+
+
+def _file_hash(path: Path) -> str:
+    """Give the SHA-256 of a file; nothing if it cannot be read, which reading it tells better."""
+    try:
+        if not path.is_file():
+            return ""  # and no pipe, that nobody may ever write to
         with path.open("rb") as stream:
             return hashlib.file_digest(stream, "sha256").hexdigest()
     except OSError:
-        return ""  # reading it says what is wrong
+        return ""
 
 
 def _pointing(header: fits.Header) -> dict[str, str]:

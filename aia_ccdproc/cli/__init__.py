@@ -5,6 +5,7 @@ Nothing heavy is imported before a command needs it, so that ``--help`` answers 
 
 from __future__ import annotations
 
+import io
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -41,6 +42,9 @@ def main(arguments: list[str] | None = None) -> int:
     int
         0 all done, 1 some files failed, 2 wrong usage or recipe, 130 interrupted.
     """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a name that it cannot write must not end a batch
     with notes():
         return _run(arguments)
 

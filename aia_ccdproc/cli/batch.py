@@ -8,7 +8,8 @@ from typing import Annotated
 
 import typer
 
-from aia_ccdproc.cli.console import DONE, SOME_FAILED, console
+from aia_ccdproc.cli.console import DONE, SOME_FAILED, show_error
+from aia_ccdproc.errors import PrepError
 from aia_ccdproc.memory import keep_freed_memory
 from aia_ccdproc.threads import cores
 
@@ -27,7 +28,7 @@ def run(
     files: Annotated[
         list[str], typer.Argument(help="Level-1 FITS files, folders of such, or patterns.", show_default=False)
     ],
-    output: Annotated[Path, typer.Option("--output", "-o", help="Folder for the outputs.", show_default=False)],
+    output: Annotated[str, typer.Option("--output", "-o", help="Folder for the outputs.", show_default=False)],
     recipe: Annotated[
         str, typer.Option("--recipe", "-r", help="A built-in recipe's name, or the path of a TOML file.")
     ] = "level1.5",
@@ -59,9 +60,12 @@ def run(
     from aia_ccdproc.batch import run as run_batch
     from aia_ccdproc.cli.progress import progress
 
+    if not output:
+        raise typer.BadParameter("--output is empty")
     if verbose and quiet:
         raise typer.BadParameter("--verbose and --quiet contradict each other")
     keep_freed_memory()
+    failed = False
     with progress(verbose - quiet) as shown:
         try:
             run_batch(
@@ -76,8 +80,11 @@ def run(
                 quicklook=quicklook,
                 observer=shown,
             )
-        finally:
-            summary = shown.summary() if shown.counts else ""
-    if summary and not quiet:
-        console().print(summary)
-    raise typer.Exit(SOME_FAILED if shown.counts["failed"] else DONE)
+        except PrepError as error:
+            if not shown.counts:
+                raise
+            show_error(error)  # of a report, say; what was done is done
+            failed = True
+    if shown.counts and not quiet:
+        shown.tell(shown.summary())
+    raise typer.Exit(SOME_FAILED if failed or shown.counts["failed"] else DONE)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import logging
+import os
+import sys
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 from aia_ccdproc.errors import PrepError, PrepWarning
@@ -13,7 +15,17 @@ from aia_ccdproc.errors import PrepError, PrepWarning
 if TYPE_CHECKING:
     from rich.console import Console
 
-__all__ = ["DONE", "INTERRUPTED", "SOME_FAILED", "WRONG_USAGE", "console", "notes", "show_error"]
+__all__ = [
+    "DONE",
+    "INTERRUPTED",
+    "SOME_FAILED",
+    "WRONG_USAGE",
+    "console",
+    "ignore_output",
+    "notes",
+    "show_error",
+    "shown",
+]
 
 #: Exit codes.
 DONE, SOME_FAILED, WRONG_USAGE, INTERRUPTED = 0, 1, 2, 130
@@ -24,6 +36,19 @@ def console(*, stderr: bool = False) -> Console:
     from rich.console import Console
 
     return Console(stderr=stderr, highlight=False, soft_wrap=True)
+
+
+def shown(text: object) -> str:
+    """Write a text, a hostile file's name say, so that it can do nothing but be read."""
+    from rich.markup import escape
+
+    return escape("".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in str(text)))
+
+
+def ignore_output() -> None:
+    """Let standard output, which nobody can write to any more, end nowhere, so that nothing fails for it again."""
+    with suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def show_error(error: PrepError) -> None:

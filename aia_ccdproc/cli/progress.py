@@ -16,7 +16,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from aia_ccdproc.batch import FileResult, Observer
-from aia_ccdproc.cli.console import console
+from aia_ccdproc.cli.console import console, ignore_output, shown
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
@@ -62,7 +62,7 @@ class Lines(Observer):
     """
 
     def __init__(self, out: Console, verbosity: int) -> None:
-        self._out = out
+        self._out: Console | None = out
         self._begun = time.monotonic()
         self.counts: Counter[str] = Counter()
         self._shown = {"failed"}
@@ -75,20 +75,33 @@ class Lines(Observer):
     def finished(self, result: FileResult) -> None:
         """Write what became of a file."""
         self.counts[result.status] += 1
-        path = escape(str(result.path))
+        path = shown(result.path)
         for text in result.warnings if self._shows_warnings else ():
-            self._out.print(f"[yellow]warning[/] {path}: {escape(text)}")
+            self.tell(f"[yellow]warning[/] {path}: {shown(text)}")
         if result.status not in self._shown:
             return
-        more = (
-            f": {escape(result.error or result.reason)}"
-            if result.output is None
-            else f" -> {escape(str(result.output))}"
-        )
-        self._out.print(f"[{_STYLES[result.status]}]{result.status:8}[/] {path}{more}")
+        more = f": {shown(result.error or result.reason)}" if result.output is None else f" -> {shown(result.output)}"
+        self.tell(f"[{_STYLES[result.status]}]{result.status:8}[/] {path}{more}")
         if self._shows_seconds and result.seconds:
             parts = ", ".join(f"{part} {seconds:.2f}" for part, seconds in result.seconds.items())
-            self._out.print(f"         [dim]{escape(parts)} s[/]")
+            self.tell(f"         [dim]{escape(parts)} s[/]")
+
+    def tell(self, text: str) -> None:
+        """Write a line, if anybody can still be told: a batch goes on when its log cannot.
+
+        Parameters
+        ----------
+        text : str
+            In rich's markup.
+        """
+        if self._out is None:
+            return
+        try:
+            self._out.print(text)
+            self._out.file.flush()
+        except (OSError, ValueError, SystemExit):  # the last is rich's, of a pipe that nobody reads any more
+            self._out = None
+            ignore_output()
 
     def summary(self) -> str:
         """Sum up the batch.
@@ -140,5 +153,5 @@ class _Moving(Lines):
         """Draw it."""
         workers = Table.grid(padding=(0, 1))
         for path, since in list(self._in_hand.items()):
-            workers.add_row(f"[dim]{time.monotonic() - since:5.1f} s[/]", escape(path.name))
+            workers.add_row(f"[dim]{time.monotonic() - since:5.1f} s[/]", shown(path.name))
         return Group(workers, self._bar)

@@ -129,6 +129,8 @@ def read_header(path: str | os.PathLike[str], *, hdu: int | str | None = None) -
 @contextmanager
 def _open(path: Path, hdu: int | str | None) -> Iterator[tuple[fits.HDUList, Any]]:
     """Open a file and find its image; whatever astropy says of it becomes a `ReadError`."""
+    if path.exists() and not path.is_file():
+        raise ReadError(f"{path}: is {'a folder' if path.is_dir() else 'no regular file'}")
     try:
         # Verification is ours: what astropy would warn of is mended or reported.
         with warnings.catch_warnings(record=True) as caught:
@@ -154,8 +156,6 @@ def _refuse_truncated(path: Path, caught: list[warnings.WarningMessage]) -> None
 
 
 def _why_unreadable(path: Path, error: Exception) -> str:
-    if path.is_dir():
-        return "is a folder"
     if isinstance(error, PermissionError):
         return "may not be read (permission denied)"
     if path.stat().st_size == 0:

@@ -21,7 +21,7 @@ from aia_ccdproc.header import complete_header, observer_cards, plate_scale, pos
 from aia_ccdproc.instrument import LEVEL15_SCALE, LEVEL15_SHAPE, Instrument
 from aia_ccdproc.io.fits import read_header
 
-__all__ = ["Grid", "level15_grid", "pixel_area_ratio", "target_grid", "wcs_pair"]
+__all__ = ["Grid", "is_affine", "level15_grid", "pixel_area_ratio", "target_grid", "wcs_pair"]
 
 #: Two observers are one if a feature at disk centre moves by less than this between them, arcsec.
 _SAME_VIEW = 0.001
@@ -202,24 +202,31 @@ def is_affine(source: WCS, target: WCS) -> bool:
     Returns
     -------
     bool
-        True for tangent projections about the same point, with the same native pole, and no distortion.
+        True for tangent projections about the same point, with the same LONPOLE, no PV and no distortion. LATPOLE is of
+        no matter: the pole of a tangent projection is its reference point.
     """
-    return all(
-        wcs.sip is None
-        and wcs.cpdis1 is None
-        and wcs.cpdis2 is None
-        and wcs.det2im1 is None
-        and wcs.det2im2 is None
-        and not wcs.wcs.get_pv()
-        and [str(kind)[-4:] for kind in wcs.wcs.ctype] == ["-TAN", "-TAN"]
-        for wcs in (source, target)
-    ) and all(
+    return all(_is_tangent(wcs) for wcs in (source, target)) and all(
         np.allclose(a, b, rtol=0, atol=1e-12)
         for a, b in [
             (source.wcs.crval, target.wcs.crval),
             (source.wcs.lonpole, target.wcs.lonpole),
         ]
     )
+
+
+def _is_tangent(wcs: WCS) -> bool:
+    """Tell whether a WCS is an undistorted tangent projection."""
+    distortions = (wcs.sip, wcs.cpdis1, wcs.cpdis2, wcs.det2im1, wcs.det2im2)
+    if any(distortion is not None for distortion in distortions) or wcs.wcs.get_pv():
+        return False
+    if [str(kind)[-4:] for kind in wcs.wcs.ctype] != ["-TAN", "-TAN"]:
+        return False
+    # wcslib says TAN for TPV too, and takes in distortions of many kinds (DQi, CPDIS), of which astropy shows nothing.
+    plain = _linear(wcs)
+    plain.wcs.ctype, plain.wcs.crval, plain.wcs.lonpole = wcs.wcs.ctype, wcs.wcs.crval, wcs.wcs.lonpole
+    pixels = wcs.wcs.crpix + 1000 * np.array([(2, 1), (-1, 2), (-2, -1.5), (1.5, -2), (0.3, 0.2)])
+    apart = wcs.wcs_pix2world(pixels, 1) - plain.wcs_pix2world(pixels, 1)
+    return bool(np.all(np.abs((apart + 180) % 360 - 180) < 1e-10))
 
 
 def _same_frame(source: WCS, target: WCS) -> bool:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import itertools
 import math
-import os
 import warnings
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -13,21 +12,24 @@ from dataclasses import dataclass
 
 import numpy as np
 from astropy.wcs import WCS
-from astropy.wcs.utils import pixel_to_pixel
 from reproject import reproject_adaptive, reproject_exact, reproject_interp
-from scipy import ndimage
 
 from aia_ccdproc.hookspecs import Resampled, hookimpl
-from aia_ccdproc.steps._noise_gain import area_noise_gain, spline_noise_gain
+from aia_ccdproc.steps._kernels import AreaKernel, Kernel, SplineKernel
+from aia_ccdproc.steps._pixel_map import AffineMap, Block, CelestialMap, PixelMap, Positions
+from aia_ccdproc.steps._surroundings import Surroundings
+from aia_ccdproc.threads import thread_count
 
 __all__ = ["METHODS", "resample"]
 
-#: Output pixels that are resampled in one go, rows and columns; large enough for numpy, small for the caches.
-_BLOCK = (256, 1024)
+#: Rows and columns of output pixels that are resampled in one go. Their arrays fit into a processor's cache. And their
+#: window is well below 500 pixels: scipy's spline filter takes 8 times as long for lines of some 540, where the
+#: powers of its pole become denormal numbers.
+_BLOCK = (256, 256)
 #: Input pixels around a block's window: the spline prefilter's tail falls to 0.268**16 = 7e-10 over them.
 _MARGIN = 16
-
-Pixels = tuple[np.ndarray, np.ndarray]
+#: Flag of an output pixel that has no input.
+_NOTHING = 2
 
 
 @dataclass(frozen=True)
@@ -35,24 +37,26 @@ class _Method:
     """One of reproject's algorithms."""
 
     reproject: Callable[..., np.ndarray]
-    #: Half-width of an area method's kernel in output pixels; 0 for interpolation.
-    reach: int = 0
+    #: Half-width of an area method's kernel in pixels; 0 for interpolation.
+    width: int = 0
     #: Degree of the interpolating spline; -1 for an area method.
     degree: int = -1
 
-    def taps(self, scale: float) -> int:
-        """Input pixels that the kernel spans on each axis; ``scale`` is input pixels per output pixel."""
-        return self.degree + 1 if self.degree >= 0 else 2 * max(1, math.ceil(self.reach * scale - 0.01))
+    def kernel(self, matrix: np.ndarray, shape: tuple[int, int]) -> Kernel:
+        """Describe its weights on an image of that shape, where the map has that derivative."""
+        if self.degree >= 0:
+            return SplineKernel(self.degree, shape)
+        return AreaKernel(self.reproject, self.width, matrix, shape)
 
 
 def _interpolation(order: str, degree: int) -> _Method:
     return _Method(functools.partial(reproject_interp, order=order, roundtrip_coords=False), degree=degree)
 
 
-def _adaptive(kernel: str, reach: int) -> _Method:
+def _adaptive(kernel: str, width: int) -> _Method:
     return _Method(
         functools.partial(reproject_adaptive, kernel=kernel, roundtrip_coords=False, boundary_mode="ignore"),
-        reach=reach,
+        width=width,
     )
 
 
@@ -63,7 +67,7 @@ METHODS = {
     "bicubic": _interpolation("bicubic", 3),
     "adaptive-hann": _adaptive("hann", 1),
     "adaptive-gaussian": _adaptive("gaussian", 2),
-    "exact": _Method(reproject_exact, reach=1),
+    "exact": _Method(reproject_exact, width=1),
 }
 
 
@@ -122,21 +126,22 @@ def resample(
     small and blocks run side by side: scipy and reproject's compiled loops release the interpreter lock.
 
     For output = sum(w * input) with independent pixels, the variance is sum(w**2 * variance). reproject does not give
-    the weights. So the local variance is interpolated, and multiplied by sum(w**2), the gain for white noise,
-    which is taken from the method's own response to an impulse and depends on where in an input pixel the
-    output pixel falls. That is exact where the variance varies little over a kernel.
+    the weights; they are read off the method's own response to an impulse.
     """
     task = _Task(data, variance, flags, input_wcs, output_wcs, METHODS[method], output_shape)
-    rows, columns = (range(0, n, step) for n, step in zip(output_shape, _BLOCK, strict=True))
-    with warnings.catch_warnings(), ThreadPoolExecutor(_threads()) as pool:
+    corners = itertools.product(*(range(0, n, step) for n, step in zip(output_shape, _BLOCK, strict=True)))
+    with warnings.catch_warnings(), ThreadPoolExecutor(thread_count()) as pool:
         # sunpy's, of positions off the disk as another observer sees them: they are masked.
         warnings.filterwarnings("ignore", "The conversion of these 2D helioprojective")
-        list(pool.map(lambda corner: task.resample_block(*corner), itertools.product(rows, columns)))
-    return Resampled(task.data_out, task.variance_out, task.flags_out)
+        list(pool.map(lambda corner: task.resample_block(*corner), corners))
+    return Resampled(task.data_out, task.variance_out, task.flags_out, _propagation(variance, input_wcs, method))
 
 
-def _threads() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+def _propagation(variance: np.ndarray | None, input_wcs: WCS, method: str) -> str:
+    if variance is None:
+        return ""
+    curved = input_wcs.has_celestial and METHODS[method].degree < 0
+    return "sum(w**2 var)" + (", w as at CRPIX" if curved else "")
 
 
 class _Task:
@@ -152,52 +157,44 @@ class _Task:
         method: _Method,
         output_shape: tuple[int, int],
     ) -> None:
-        if method.reproject is reproject_exact:
-            # It knows spherical polygons only. Any projection that both share leaves the pixel map as it is.
-            input_wcs, output_wcs = _celestial(input_wcs), _celestial(output_wcs)
-        self.data, self.variance, self.flags = data, variance, flags
-        self.input_wcs, self.output_wcs, self.method = input_wcs, output_wcs, method
+        self.data, self.variance, self.flags, self.method = data, variance, flags, method
+        self.map = _pixel_map(input_wcs, output_wcs, method)
         self.shape = output_shape
-        self.data_out = np.full(output_shape, np.nan, dtype=np.float32)
-        self.variance_out = None if variance is None else np.full(output_shape, np.nan, dtype=np.float32)
-        self.flags_out = np.full(output_shape, 2, dtype=np.uint8)
-        self.matrix = np.linalg.inv(input_wcs.pixel_scale_matrix) @ output_wcs.pixel_scale_matrix
-        scale = math.sqrt(abs(np.linalg.det(self.matrix)))
-        self.taps = method.taps(scale)
-        self.reach = _MARGIN + math.ceil(max(method.reach * scale, 1))
+        # A block is first touched by the thread that fills it.
+        self.data_out = np.empty(output_shape, dtype=np.float32)
+        self.variance_out = None if variance is None else np.empty(output_shape, dtype=np.float32)
+        self.flags_out = np.empty(output_shape, dtype=np.uint8)
+        good = flags is None and variance is None
+        self.kernel = None if good else method.kernel(self.map.matrix, data.shape)
+        self.margin = _MARGIN + math.ceil(method.width * max(1, np.abs(self.map.matrix).sum(axis=1).max()))
 
     def resample_block(self, top: int, left: int) -> None:
         bottom, right = min(top + _BLOCK[0], self.shape[0]), min(left + _BLOCK[1], self.shape[1])
-        output_wcs = _shifted(self.output_wcs, left, top)
-        input_wcs = self.input_wcs.deepcopy()  # WCS objects are not thread-safe
-        shape = (bottom - top, right - left)
-        window, inside = self._window(*_outline(shape, output_wcs, input_wcs))
+        block = Block(slice(top, bottom), slice(left, right))
+        window, inside = self._window(*self.map.positions(*_outline(block)))
         if window is None:
+            self._fill(block, math.nan, math.nan, _NOTHING)
             return
-        block = (slice(top, bottom), slice(left, right))
-        input_wcs = _shifted(input_wcs, window[1].start, window[0].start)
-        data = self._reproject(self.method, self.data[window], input_wcs, output_wcs, shape)
-        self.data_out[block] = data
-        if inside and self.flags is None and self.variance is None:
-            self.flags_out[block] = 0
+        input_wcs, output_wcs = self.map.wcs_pair(window, block)
+        data = self.method.reproject(
+            (self.data[window], input_wcs), output_wcs, shape_out=block.shape, return_footprint=False
+        )
+        if inside and self.kernel is None:
+            self._fill(block, data, None, 0)
             return
-        rows, columns = np.indices(shape, dtype=float)
-        x, y = pixel_to_pixel(output_wcs, input_wcs, columns, rows)
-        flags = self._flags(window, x, y)
-        self.flags_out[block] = flags
+        x, y = self.map.positions(*_pixels(block))
+        variance, flags = self._spread(window, x, y)
         if not inside:
-            uncovered = self._uncovered(window, x, y) | ~np.isfinite(data)
-            flags[uncovered] = 2
-            self.flags_out[block] = flags
-            self.data_out[block][uncovered] = np.nan
-        if self.variance is not None and self.variance_out is not None:
-            self.variance_out[block] = self._variance(window, input_wcs, output_wcs, shape, x, y)
+            uncovered = self._uncovered(x, y) | ~np.isfinite(data)
+            data[uncovered] = np.nan
+            flags = np.where(uncovered, _NOTHING, flags)
+        self._fill(block, data, variance, flags)
 
-    def _window(self, x: np.ndarray, y: np.ndarray) -> tuple[tuple[slice, slice] | None, bool]:
+    def _window(self, x: np.ndarray, y: np.ndarray) -> tuple[Block | None, bool]:
         """Find the input pixels that a block can reach, and whether all of it lies inside the image."""
         if not (np.isfinite(x).all() and np.isfinite(y).all()):
             # Another observer sees no position off the disk, though there may be some of the disk within the block.
-            return (slice(0, self.data.shape[0]), slice(0, self.data.shape[1])), False
+            return Block(*(slice(0, size) for size in self.data.shape)), False
         limits = []
         inside = True
         for position, size in ((y, self.data.shape[0]), (x, self.data.shape[1])):
@@ -205,64 +202,50 @@ class _Task:
             if last < -0.5 or first > size - 0.5:
                 return None, False
             inside &= first >= 0 and last <= size - 1
-            limits.append(slice(max(0, math.floor(first) - self.reach), min(size, math.ceil(last) + self.reach + 1)))
-        return (limits[0], limits[1]), inside
+            limits.append(slice(max(0, math.floor(first) - self.margin), min(size, math.ceil(last) + self.margin + 1)))
+        return Block(*limits), inside
 
-    @staticmethod
-    def _reproject(
-        method: _Method, plane: np.ndarray, input_wcs: WCS, output_wcs: WCS, shape: tuple[int, int]
-    ) -> np.ndarray:
-        return method.reproject((plane, input_wcs), output_wcs, shape_out=shape, return_footprint=False)
+    def _spread(self, window: Block, x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray | None, np.ndarray | int]:
+        """Propagate variance and flags to positions in a window."""
+        if self.kernel is None:
+            return None, 0
+        surroundings = Surroundings(self.kernel, window, x, y)
+        variance = None if self.variance is None else surroundings.variance(self.variance)
+        if self.flags is None or not self.flags[window].any():
+            return variance, 0
+        return variance, surroundings.flags(self.flags)
 
-    def _uncovered(self, window: tuple[slice, slice], x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    def _uncovered(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
         ny, nx = self.data.shape
-        x, y = x + window[1].start, y + window[0].start
         return ~((x >= -0.5) & (x <= nx - 0.5) & (y >= -0.5) & (y <= ny - 0.5))
 
-    def _flags(self, window: tuple[slice, slice], x: np.ndarray, y: np.ndarray) -> np.ndarray:
-        """Find the worst flag among the pixels that the kernel reaches."""
-        if self.flags is None or not self.flags[window].any():
-            return np.zeros(x.shape, dtype=np.uint8)
-        # The kernel spans an even number of pixels about the one left of the position, an odd one about the nearest.
-        even = self.taps % 2 == 0
-        reached = ndimage.maximum_filter(self.flags[window], size=self.taps, origin=-1 if even else 0, mode="nearest")
-        base = np.floor if even else np.rint
-        ny, nx = reached.shape
-        rows = np.clip(base(np.nan_to_num(y)), 0, ny - 1).astype(np.intp)
-        columns = np.clip(base(np.nan_to_num(x)), 0, nx - 1).astype(np.intp)
-        return reached[rows, columns]
-
-    def _variance(
-        self,
-        window: tuple[slice, slice],
-        input_wcs: WCS,
-        output_wcs: WCS,
-        shape: tuple[int, int],
-        x: np.ndarray,
-        y: np.ndarray,
-    ) -> np.ndarray:
-        assert self.variance is not None
-        degree = self.method.degree
-        # A spline of higher degree could overshoot to a negative variance.
-        smooth = METHODS["bilinear"] if degree > 1 else self.method
-        local = self._reproject(smooth, self.variance[window], input_wcs, output_wcs, shape)
-        if degree < 0:
-            return local * area_noise_gain(self.method.reproject, self.method.reach, self.matrix, x, y)
-        return local * spline_noise_gain(degree, x, y)
+    def _fill(
+        self, block: Block, data: np.ndarray | float, variance: np.ndarray | float | None, flags: np.ndarray | int
+    ) -> None:
+        self.data_out[block], self.flags_out[block] = data, flags
+        if self.variance_out is not None:
+            self.variance_out[block] = variance
 
 
-def _outline(shape: tuple[int, int], output_wcs: WCS, input_wcs: WCS) -> Pixels:
-    rows, columns = shape[0] - 1, shape[1] - 1
-    along_x, along_y = np.linspace(0, columns, 17), np.linspace(0, rows, 17)
-    x = np.concatenate([along_x, along_x, np.zeros(17), np.full(17, columns)])
-    y = np.concatenate([np.zeros(17), np.full(17, rows), along_y, along_y])
-    return pixel_to_pixel(output_wcs, input_wcs, x, y)
+def _pixel_map(input_wcs: WCS, output_wcs: WCS, method: _Method) -> PixelMap:
+    if method.reproject is reproject_exact:
+        # It knows spherical polygons only. Any projection that both share leaves the pixel map as it is.
+        input_wcs, output_wcs = _celestial(input_wcs), _celestial(output_wcs)
+    return (CelestialMap if input_wcs.has_celestial else AffineMap)(input_wcs, output_wcs)
 
 
-def _shifted(wcs: WCS, left: int, top: int) -> WCS:
-    shifted = wcs.deepcopy()
-    shifted.wcs.crpix = shifted.wcs.crpix - [left, top]
-    return shifted
+def _pixels(block: Block) -> Positions:
+    rows, columns = (np.arange(along.start, along.stop, dtype=float) for along in block)
+    return rows[:, None], columns[None, :]
+
+
+def _outline(block: Block) -> Positions:
+    """Give rows and columns of pixels all around a block."""
+    rows, columns = (np.linspace(along.start, along.stop - 1, 17) for along in block)
+    return (
+        np.concatenate([rows, rows, np.full(17, rows[0]), np.full(17, rows[-1])]),
+        np.concatenate([np.full(17, columns[0]), np.full(17, columns[-1]), columns, columns]),
+    )
 
 
 def _celestial(wcs: WCS) -> WCS:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import pickle
 import re
 from collections.abc import Callable, Iterable, Mapping
@@ -80,6 +81,8 @@ def check_step(
     if ccd is None:
         _check_run(step, pipeline, level1_image(), folder)
     result = _check_run(step, pipeline, given, folder)
+    if step.place.repeatable:
+        _check_repeated(step, pipeline, result)
     if step.takes_header:
         _check_header_is_not_changed(step, manager, given, made)
     for change, message in refuses:
@@ -102,25 +105,13 @@ def _check_declaration(step: Step, known: Mapping[str, Step]) -> None:
     silent = [key for key, setting in step.settings.document().items() if not setting.description]
     _hold(not silent, f"{step.name}: settings without a description: {', '.join(silent)}")
     for other in (*step.place.before, *step.place.after):
-        near = choices(other, known)
-        meant = other in known or not near.startswith("did")  # else it is a step of a plugin that is not here
-        _hold(meant, f"{step.name}: its place names the unknown step {other!r}; {near}")
+        # What is not near enough for a slip is a step of a plugin that is not here: despike is not respike.
+        near = () if other in known else difflib.get_close_matches(other, known, n=1, cutoff=0.9)
+        _hold(not near, f"{step.name}: its place names the unknown step {other!r}; did you mean {''.join(near)!r}?")
     for name in known:
         if name != step.name:
-            _check_order(step, known[name])
-    _hold(
-        bool(order_faults([step, step])) is not step.place.repeatable,
-        f"{step.name}: a recipe that holds it twice is {'refused' if step.place.repeatable else 'taken'}",
-    )
-
-
-def _check_order(step: Step, other: Step) -> None:
-    first, last = ([said for _, said in order_faults(pair)] for pair in ([step, other], [other, step]))
-    _hold(not (first and last), f"{step.name} and {other.name} cannot stand in one recipe: {first} and {last}")
-    if other.name in step.place.before:
-        _hold(last, f"{step.name} after {other.name} is taken, and it says before = {other.name!r}")
-    if other.name in step.place.after:
-        _hold(first, f"{step.name} before {other.name} is taken, and it says after = {other.name!r}")
+            either = order_faults([step, known[name]]) and order_faults([known[name], step])
+            _hold(not either, f"{step.name} and {name} cannot stand in one recipe, in whichever order")
 
 
 # -- run -------------------------------------------------------------------------------------------
@@ -269,6 +260,13 @@ def _check_header_is_not_changed(
     before = header.tostring()
     manager.call_step(step, header=header, instrument=manager.identify(header), settings=settings)
     _hold(header.tostring() == before, f"{step.name} changes the header that it is given")
+
+
+def _check_repeated(step: Step, pipeline: Pipeline, result: CCDData) -> None:
+    try:
+        pipeline(result)
+    except PrepError as error:
+        raise BrokenPromiseError(f"{step.name} is repeatable, and refuses its own result: {error}") from error
 
 
 def _check_refusal(step: Step, pipeline: Pipeline, given: CCDData, change: Change, message: str) -> None:

@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
+from distributions import DEADLY, mark, put_distribution
 
-from aia_ccdproc import PrepError, read, run
+from aia_ccdproc import PrepError, SettingsError, read, run
+from aia_ccdproc.batch import FileResult, Observer
 from aia_ccdproc.recipe import Recipe
 
 dask = pytest.importorskip("dask")
 distributed = pytest.importorskip("distributed")
 
+LOOPBACK = {"host": "127.0.0.1", "dashboard_address": "127.0.0.1:0"}
+
 
 @pytest.fixture(scope="module")
 def cluster():
-    with distributed.LocalCluster(
-        n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None, host="127.0.0.1"
-    ) as cluster:
+    with distributed.LocalCluster(n_workers=2, threads_per_worker=1, processes=True, **LOOPBACK) as cluster:
         yield cluster
 
 
@@ -43,3 +46,53 @@ def test_no_scheduler_is_an_error_with_its_address(tmp_path: Path, files, recipe
     ):
         run(files, recipe, tmp_path / "out", scheduler="tcp://127.0.0.1:9")
     assert not list((tmp_path / "out").iterdir())
+
+
+def test_an_address_that_is_none_is_refused_at_once(tmp_path: Path, files, recipe: Recipe) -> None:
+    for address in ("bogus", "", "tcp://nowhere"):
+        with pytest.raises(SettingsError, match="should be an address like tcp://host:8786"):
+            run(files, recipe, tmp_path / "out", scheduler=address)
+
+
+@pytest.mark.slow
+def test_a_cluster_without_workers_is_an_error(tmp_path: Path, files, recipe: Recipe, monkeypatch) -> None:
+    monkeypatch.setattr("aia_ccdproc.batch.crew._PATIENCE", 1)
+    with (
+        distributed.LocalCluster(n_workers=0, **LOOPBACK) as empty,
+        pytest.raises(PrepError, match="has had no workers for 1 s"),
+    ):
+        run(files, recipe, tmp_path / "out", scheduler=empty.scheduler_address)
+
+
+@pytest.mark.slow
+def test_a_scheduler_that_goes_away_fails_the_files_that_are_not_done(tmp_path: Path, files, recipe: Recipe) -> None:
+    many = [Path(shutil.copy(files[i % 6], tmp_path / f"{i:03}.fits")) for i in range(60)]
+    leaving = distributed.LocalCluster(n_workers=1, threads_per_worker=1, **LOOPBACK)
+
+    class Closing(Observer):
+        def finished(self, result: FileResult) -> None:
+            if result.path == many[2]:
+                leaving.close()
+
+    with dask.config.set({"distributed.comm.timeouts.connect": "1s"}):
+        results = run(many, recipe, tmp_path / "out", scheduler=leaving.scheduler_address, observer=Closing())
+    assert len(results) == 60
+    assert "done" in {result.status for result in results}
+    failed = [result for result in results if result.status == "failed"]
+    assert failed
+    assert all("not done" in result.error for result in failed)
+    assert len(list((tmp_path / "out").iterdir())) == 60 - len(failed)
+
+
+@pytest.mark.slow
+def test_a_file_at_which_workers_of_a_cluster_die_fails_alone(tmp_path: Path, files, monkeypatch, toml: str) -> None:
+    put_distribution(tmp_path, "deadly", DEADLY)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    for path in files:
+        mark(path, DATAMARK="deadly" if path is files[2] else "good")
+    with distributed.LocalCluster(n_workers=1, threads_per_worker=1, **LOOPBACK) as mortal:
+        mortal.scheduler.allowed_failures = 1
+        recipe = Recipe.from_toml(toml + '[[step]]\nuse = "normalize_exposure"\n')
+        results = run(files[:4], recipe, tmp_path / "out", scheduler=mortal.scheduler_address)
+    assert [result.status for result in results] == ["done", "done", "failed", "done"]
+    assert "workers of the cluster died at this file" in results[2].error

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
 from astropy.io import fits
+from astropy.nddata import CCDData
 
-from aia_ccdproc import read, run
+from aia_ccdproc import Pipeline, WriteError, read, run
 from aia_ccdproc.recipe import Recipe
 
 
@@ -104,3 +106,70 @@ def test_what_a_killed_batch_left_is_cleared_away(tmp_path: Path, files, recipe:
     run(files[:1], recipe, out)
     assert [path.name for path in out.iterdir()] == ["0_lev1p5.fits"]
     assert read(out / "0_lev1p5.fits").header["LVL_NUM"] == 1.5
+
+
+def test_what_a_recipe_names_counts_by_its_content(tmp_path: Path, files, pointing_path: Path) -> None:
+    out, table = tmp_path / "out", tmp_path / "pointing.ecsv"
+    text = pointing_path.read_text()
+    toml = '[[step]]\nuse = "update_pointing"\nsource = "{}"\n[[step]]\nuse = "register"\n'
+    table.write_text(text)
+    first = Recipe.from_toml(toml.format(table.as_posix()))
+    run(files[:1], first, out)
+    (tmp_path / "elsewhere.ecsv").write_text(text)
+    assert statuses(files[:1], Recipe.from_toml(toml.format(tmp_path / "elsewhere.ecsv")), out) == ["unchanged"]
+    table.write_text(text.replace("2069.808594", "2074.808594"))
+    result = run(files[:1], Recipe.from_toml(toml.format(table.as_posix())), out)[0]
+    assert result.status == "failed"
+    assert "made from another recipe" in result.error
+
+
+def test_an_input_that_is_gone_is_told_of_as_gone(tmp_path: Path, files, recipe: Recipe) -> None:
+    run(files[:1], recipe, tmp_path / "out")
+    files[0].unlink()
+    result = run(files[:1], recipe, tmp_path / "out")[0]
+    assert result.status == "failed"
+    assert "no such file" in result.error
+
+
+def test_a_picture_is_drawn_anew_with_its_output(tmp_path: Path, files, toml: str) -> None:
+    out = tmp_path / "out"
+    one, other = Recipe.from_toml(toml), Recipe.from_toml(toml + 'method = "nearest-neighbor"\n')
+    picture = run(files[:1], one, out, quicklook=True)[0].quicklook
+    assert picture is not None
+    first = picture.read_bytes()
+    drawn = picture.stat().st_mtime_ns
+    assert run(files[:1], one, out, quicklook=True)[0].quicklook == picture
+    assert picture.stat().st_mtime_ns == drawn
+    run(files[:1], other, out, overwrite=True)
+    assert run(files[:1], other, out, quicklook=True)[0].status == "unchanged"
+    assert picture.read_bytes() != first
+
+
+def test_reports_tell_of_unchanged_outputs_what_they_tell_of_others(tmp_path: Path, files, recipe: Recipe) -> None:
+    first = run(files[:1], recipe, tmp_path / "out", report=tmp_path / "a.json")[0]
+    again = run(files[:1], recipe, tmp_path / "out", report=tmp_path / "b.json")[0]
+    assert again.output_hash == first.output_hash != ""
+    assert sum(again.seconds.values()) == 0
+
+
+def test_an_output_that_another_batch_made_meanwhile_is_unchanged(tmp_path: Path, files, recipe: Recipe) -> None:
+    out = tmp_path / "out"
+    made = run(files[:1], recipe, tmp_path / "made")[0].output
+    assert made is not None
+    pipeline_call = Pipeline.__call__
+
+    def call(self: Pipeline, ccd: CCDData, **options: object) -> CCDData:
+        shutil.copy(made, out / made.name)
+        return pipeline_call(self, ccd, **options)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Pipeline, "__call__", call)
+        assert statuses(files[:1], recipe, out) == ["unchanged"]
+
+
+def test_a_file_that_is_its_own_output_is_refused(files, toml: str) -> None:
+    recipe = Recipe.from_toml('[output]\nname = "{stem}.fits"\n' + toml)
+    before = files[0].read_bytes()
+    with pytest.raises(WriteError, match="is an input"):
+        run(files[0].parent, recipe, files[0].parent)
+    assert files[0].read_bytes() == before

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -13,29 +14,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from astropy.io import fits
-from distributions import put_distribution
+from distributions import DEADLY, mark, put_distribution
+from scenes import small_exposure, small_sun
 
 from aia_ccdproc import PrepError, SettingsError, read, run
 from aia_ccdproc.batch import Observer
 from aia_ccdproc.recipe import Recipe
-
-DEADLY = """
-    import os, signal
-    from aia_ccdproc import hookimpl
-
-    @hookimpl
-    def prep_normalize_exposure(ccd, instrument, settings):
-        mark = ccd.header["DATAMARK"]
-        if mark == "deadly" or (mark == "once" and not os.path.exists(ccd.header["WITNESS"])):
-            open(ccd.header.get("WITNESS", os.devnull), "w").close()
-            os.kill(os.getpid(), signal.SIGKILL)
-"""
-
-
-def mark(path: Path, **cards: str) -> None:
-    with fits.open(path, mode="update") as hdus:
-        hdus[1].header.update(cards)
 
 
 @pytest.fixture
@@ -171,3 +155,15 @@ def _is_alive(pid: int) -> bool:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except FileNotFoundError:
         return False
+
+
+@pytest.mark.slow
+def test_a_workers_memory_does_not_grow_with_the_number_of_files(tmp_path: Path, toml: str) -> None:
+    exposure = small_exposure(shape=(1000, 1000), corner=(1500, 1500))
+    first = exposure.write_level1(exposure.image(small_sun()), tmp_path / "00.fits")
+    files = [first, *(Path(shutil.copy(first, tmp_path / f"{i:02}.fits")) for i in range(1, 24))]
+    few, many = (
+        max(result.peak_memory for result in run(files[:n], Recipe.from_toml(toml), tmp_path / str(n), jobs=2))
+        for n in (4, 24)
+    )
+    assert many < few + 8e6  # two images of float32

@@ -1,6 +1,7 @@
 """Writes docs/performance.rst, docs/accuracy.rst and their pictures from a run of the benchmarks.
 
-python tests/benchmarks/tables.py RESULTS.json DOCS: called by `make bench`; nothing on those pages is written by hand but
+python tests/benchmarks/tables.py RESULTS.json DOCS: called by `make bench`; nothing on those pages is written by hand
+but
 the texts that stand here.
 """
 
@@ -25,7 +26,8 @@ Performance
 
 .. This page is written by ``make bench``; change tests/benchmarks/tables.py instead.
 
-Measured on {date} with {machine}, Python {python}, {versions}. All rows of a table come from one run. Times are medians; the
+Measured on {date} with {machine}, Python {python}, {versions}. All rows of a table come from one run. Times are
+medians; the
 machine is shared, and a repeated run may differ by a fifth. Memory is what is held at most beyond the input and the
 output, in a process of its own, at the second call.
 
@@ -77,13 +79,15 @@ Accuracy
 
 .. This page is written by ``make bench``; change tests/benchmarks/tables.py instead.
 
-How true each method is, measured in the same run as :doc:`performance`. The scene is 150 Gaussians of σ 0.9 to 4 pixels and
+How true each method is, measured in the same run as :doc:`performance`. The scene is 150 Gaussians of σ 0.9 to 4
+pixels and
 peak 1000 DN, whose truth is known at every pixel, seen at level 1 (scale 0.600109″, roll -0.138°), and registered.
 
 rms
     Error of all pixels over the peak.
 position, peak, total
-    The largest error of a star that stands alone: fitted position in pixels, brightest pixel over the peak, sum over a box
+    The largest error of a star that stands alone: fitted position in pixels, brightest pixel over the peak, sum over
+    a box
     of 25 × 25 pixels.
 noise
     Standard deviation of white noise after over before: the lower, the more neighbouring pixels are mixed.
@@ -132,7 +136,12 @@ def performance(run: dict[str, Any], groups: dict[str, Results]) -> str:
         registration=table(
             ("", "seconds", "times aiapy's default", "memory [MiB]"),
             [
-                (name(r), f"{seconds(r):.2f}", f"{seconds(r) / reference:.2f}", f"{max(0, r['extra_info']['memory']):.0f}")
+                (
+                    name(r),
+                    f"{seconds(r):.2f}",
+                    f"{seconds(r) / reference:.2f}",
+                    f"{max(0, r['extra_info']['memory']):.0f}",
+                )
                 for r in registration
             ],
         ),

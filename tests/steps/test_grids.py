@@ -6,13 +6,13 @@ import sys
 
 import numpy as np
 import pytest
-from astropy.wcs import WCS
+from astropy.wcs import WCS, DistortionLookupTable
 from astropy.wcs.utils import pixel_to_pixel
 from scenes import small_exposure, small_sun
 
-from aia_ccdproc import HeaderError, register
+from aia_ccdproc import HeaderError, Instrument, register
 from aia_ccdproc.header import wcs_from_header
-from aia_ccdproc.steps._grids import wcs_pair
+from aia_ccdproc.steps._grids import is_affine, level15_grid, wcs_pair
 from aia_ccdproc.steps.resampling import resample
 from aia_ccdproc.synthetic import Exposure, Sun
 
@@ -29,31 +29,75 @@ def pair(**changes: object) -> tuple[WCS, WCS]:
     return wcs_pair(wcs_from_header(header()), wcs_from_header(target))
 
 
-def test_tangent_projections_about_one_point_are_linear():
-    assert not any(wcs.has_celestial for wcs in pair())
+#: Said otherwise, or without effect on a tangent projection: LATPOLE is settled by CRVAL2 there.
+SAME = {
+    "as it is": {},
+    "rolled": {"CROTA2": 30.0},
+    "other scale": {"CDELT1": 2.4, "CDELT2": 2.4},
+    "no square pixels": {"CDELT1": 0.5, "CDELT2": 0.7},
+    "mirrored": {"CDELT1": -0.6},
+    "other centre": {"CRPIX1": -300.0, "CRPIX2": 4000.5},
+    "in degrees": {"CUNIT1": "deg", "CUNIT2": "deg", "CDELT1": 0.6 / 3600, "CDELT2": 0.6 / 3600},
+    "by PC": {"CROTA2": None, "PC1_1": 0.8, "PC1_2": -0.6, "PC2_1": 0.6, "PC2_2": 0.8},
+    "by CD": {
+        **dict.fromkeys(["CROTA2", "CDELT1", "CDELT2"]),
+        **{"CD1_1": 0.48, "CD1_2": -0.36, "CD2_1": 0.36, "CD2_2": 0.48},
+    },
+    "LONPOLE said": {"LONPOLE": 180.0},
+    "LATPOLE": {"LATPOLE": 45.0},
+    "later": {"DATE-OBS": "2021-01-01T00:00:00"},
+    "observer beside": {"HGLN_OBS": 1e-7},
+}
+#: What bends the map.
+OTHER = {
+    "CRVAL1": {"CRVAL1": 0.1},
+    "CRVAL2": {"CRVAL2": -3.0},
+    "CAR": {"CTYPE1": "HPLN-CAR", "CTYPE2": "HPLT-CAR"},
+    "SIN": {"CTYPE1": "HPLN-SIN", "CTYPE2": "HPLT-SIN"},
+    "ARC": {"CTYPE1": "HPLN-ARC", "CTYPE2": "HPLT-ARC"},
+    "LONPOLE": {"LONPOLE": 170.0},
+    "PV": {"PV2_1": 0.1},
+    "PV for LONPOLE": {"PV1_3": 170.0},
+    "TPV": {"CTYPE1": "HPLN-TPV", "CTYPE2": "HPLT-TPV", "PV1_1": 1.0, "PV1_4": 1e-3, "PV2_1": 1.0},
+    "SIP": {
+        **{"CTYPE1": "HPLN-TAN-SIP", "CTYPE2": "HPLT-TAN-SIP"},
+        **{"A_ORDER": 2, "B_ORDER": 2, "A_2_0": 1e-6, "B_0_2": 1e-6},
+    },
+}
 
 
-@pytest.mark.parametrize(
-    "changes",
-    [
-        {"CRVAL1": 0.1},
-        {"CRVAL2": -3.0},
-        {"CTYPE1": "HPLN-CAR", "CTYPE2": "HPLT-CAR"},
-        {"CTYPE1": "HPLN-SIN", "CTYPE2": "HPLT-SIN"},
-        {"LONPOLE": 170.0},
-        {
-            "CTYPE1": "HPLN-TAN-SIP",
-            "CTYPE2": "HPLT-TAN-SIP",
-            "A_ORDER": 2,
-            "B_ORDER": 2,
-            "A_2_0": 1e-6,
-            "B_0_2": 1e-6,
-        },
-    ],
-)
-def test_other_projections_are_celestial(changes):
-    assert all(wcs.has_celestial for wcs in pair(**changes))
-    assert pair(**changes)[0].wcs.ctype[0].startswith("RA--")
+@pytest.mark.parametrize("changes", SAME.values(), ids=SAME)
+def test_tangent_projections_about_one_point_are_linear_and_exactly_so(changes):
+    """However it is said; to a millionth of a pixel all over a full frame."""
+    target = header(CROTA2=0.0, CDELT1=0.6, CDELT2=0.6)
+    for keyword, value in changes.items():
+        target[keyword] = value
+        if value is None:
+            del target[keyword]
+    source, target = wcs_from_header(header()), wcs_from_header(target)
+    linear = wcs_pair(source, target)
+    assert not any(wcs.has_celestial for wcs in linear)
+    y, x = (v.ravel() for v in np.mgrid[-2000:2000:5j, -2000:2000:5j])
+    sky = target.wcs_pix2world(x, y, 0)
+    np.testing.assert_allclose(pixel_to_pixel(*linear[::-1], x, y), source.wcs_world2pix(*sky, 0), rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize("changes", OTHER.values(), ids=OTHER)
+def test_whatever_bends_the_map_is_left_celestial_whichever_of_the_two_has_it(changes):
+    plain, bent = wcs_from_header(header()), wcs_from_header(header(**changes))
+    for one, other in [(plain, bent), (bent, plain)]:
+        assert not is_affine(one, other)
+        assert all(wcs.has_celestial for wcs in wcs_pair(one, other))
+        assert wcs_pair(one, other)[0].wcs.ctype[0].startswith("RA--")
+
+
+@pytest.mark.parametrize("table", ["cpdis1", "cpdis2", "det2im1", "det2im2"])
+def test_a_distortion_table_bends_the_map(table):
+    plain, bent = wcs_from_header(header()), wcs_from_header(header())
+    displacement = DistortionLookupTable(np.full((2, 2), 3, np.float32), (1, 1), (1, 1), (300, 300))
+    setattr(bent, table, displacement)
+    assert not is_affine(plain, bent)
+    assert not is_affine(bent, plain)
 
 
 def test_another_observer_is_sunpys_business():
@@ -75,28 +119,20 @@ def test_a_target_without_an_observer_is_seen_by_the_images():
     assert not wcs_pair(wcs_from_header(header()), wcs_from_header(target))[1].has_celestial
 
 
-def test_the_linear_map_is_the_celestial_one():
-    """To a millionth of a pixel at a corner of the full frame."""
-    source, target = wcs_from_header(header()), wcs_from_header(header(CROTA2=0.0, CDELT1=0.6, CDELT2=0.6))
-    x, y = np.array([-2000.0, 0, 150, 2300]), np.array([-1900.0, 0, 2200, 160])
-    linear = pixel_to_pixel(*reversed(wcs_pair(source, target)), x, y)
-    sky = np.array(target.wcs_pix2world(x, y, 0))
-    np.testing.assert_allclose(linear, source.wcs_world2pix(*sky, 0), rtol=0, atol=1e-6)
-
-
-def test_linear_and_celestial_wcs_give_one_image():
+@pytest.mark.parametrize("method", ["nearest-neighbor", "bilinear", "bicubic", "adaptive-hann"])
+def test_linear_and_celestial_wcs_give_one_image(method):
     """To 1e-4 DN on 200 DN."""
     level1 = small_exposure().image(small_sun())
     level1.data *= 200 / level1.data.max()
     source, target = level1.wcs, wcs_from_header(register(level1).header)
     shape = target.array_shape
-    linear = resample(level1.data, None, None, *wcs_pair(source, target), shape, "bicubic")
+    linear = resample(level1.data, None, None, *wcs_pair(source, target), shape, method)
     named = []
     for wcs in (source, target):
         celestial = wcs.deepcopy()
         celestial.wcs.ctype = ["RA---TAN", "DEC--TAN"]
         named.append(celestial)
-    celestial = resample(level1.data, None, None, *named, shape, "bicubic")
+    celestial = resample(level1.data, None, None, *named, shape, method)
     assert np.nanmax(np.abs(linear.data - celestial.data)) < 1e-4
     np.testing.assert_array_equal(linear.flags, celestial.flags)
 
@@ -140,3 +176,13 @@ def test_a_target_of_another_time_leaves_the_exposures_own_times():
     registered = register(level1, target=target)
     assert registered.header["DATE-OBS"] == level1.header["DATE-OBS"]
     assert registered.wcs.wcs.dateobs.startswith("2020-01-01")
+
+
+def test_a_cutout_of_coarse_pixels_is_cropped_from_the_level_15_grid():
+    coarse = Instrument("COARSE", plate_scale=0.6 * 8, shape=(512, 512))
+    cutout = Exposure(binning=8, corner=(230, 240), shape=(20, 30)).header()
+    grid = level15_grid(cutout, coarse)
+    assert grid.shape == pytest.approx((160, 240), abs=4)
+    assert (grid.wcs.wcs.crpix - 2048.5) % 1 == pytest.approx([0, 0])
+    whole = level15_grid(Exposure(binning=8).header(), coarse)
+    assert (whole.shape, list(whole.wcs.wcs.crpix)) == ((4096, 4096), [2048.5, 2048.5])

@@ -368,7 +368,11 @@ BAD_DECLARATIONS = {
     ),
     "no place at all": (
         declaration(before=("register",), after=("register",)),
-        "mine and register cannot stand in one recipe",
+        "mine and register cannot stand in one recipe, in whichever order",
+    ),
+    "repeatable, and is not": (
+        declaration(repeatable=True),
+        "mine is repeatable, and refuses its own result: the image is divided already, by 3",
     ),
 }
 
@@ -382,7 +386,7 @@ def test_a_bad_declaration_is_caught(check_step, mine, what: str) -> None:
 
 
 def test_a_place_may_name_a_step_of_a_plugin_that_is_not_there(check_step, mine) -> None:
-    mine(divided, declaration(before=("deconvolve",)))
+    mine(divided, declaration(before=("deconvolve", "time"), after=("minx",)))
     check_step("mine")
 
 

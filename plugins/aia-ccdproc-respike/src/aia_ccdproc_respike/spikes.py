@@ -11,8 +11,7 @@ from typing import NamedTuple, Self
 import numpy as np
 from astropy.io import fits
 
-from aia_ccdproc import HeaderError, ReadError, TableError
-from aia_ccdproc.io.jsoc import query_series
+from aia_ccdproc import HeaderError, ReadError, TableError, query_series
 from aia_ccdproc.io.network import download_table
 from aia_ccdproc.keywords import as_number, number, parse_time
 from aia_ccdproc.naming import NamePattern, is_fits_name

@@ -1,0 +1,162 @@
+"""The map from the pixels of one grid to those of another, block by block, and in the form that reproject takes."""
+
+from __future__ import annotations
+
+from types import MappingProxyType
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+from astropy import units
+from astropy.wcs import WCS
+from astropy.wcs.utils import pixel_to_pixel
+from astropy.wcs.wcsapi import BaseLowLevelWCS
+
+__all__ = ["AffineMap", "Block", "CelestialMap", "PixelMap", "Positions"]
+
+#: A coordinate along each axis.
+Positions = tuple[np.ndarray, np.ndarray]
+
+
+class Block(NamedTuple):
+    """A rectangle of pixels."""
+
+    rows: slice
+    columns: slice
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Count rows and columns.
+
+        Returns
+        -------
+        tuple of int
+            Rows, columns.
+        """
+        return self.rows.stop - self.rows.start, self.columns.stop - self.columns.start
+
+
+class PixelMap(Protocol):
+    """The places of the output pixels in the input."""
+
+    #: Input position derived by output position, x before y, shape ``(2, 2)``; of a curved map, at the reference point.
+    matrix: np.ndarray
+
+    def positions(self, rows: np.ndarray, columns: np.ndarray) -> Positions:
+        """Map output pixels to the input.
+
+        Parameters
+        ----------
+        rows, columns : `~numpy.ndarray`
+            Output pixels from 0, of shapes that broadcast.
+
+        Returns
+        -------
+        tuple of `~numpy.ndarray`
+            Of the input, x and y, pixels from 0; NaN where there is no such place.
+        """
+
+    def wcs_pair(self, window: Block, block: Block) -> tuple[Any, Any]:
+        """Describe a window of the input, and a block of the output, to reproject.
+
+        Parameters
+        ----------
+        window, block : `Block`
+            Input and output pixels.
+
+        Returns
+        -------
+        tuple of `~astropy.wcs.WCS` or `~astropy.wcs.wcsapi.BaseLowLevelWCS`
+            The WCS of each.
+        """
+
+
+class _PixelWCS(BaseLowLevelWCS):
+    """Pixels that are a world of their own, in astropy's shared interface for WCSs (APE 14)."""
+
+    pixel_n_dim = world_n_dim = 2
+    world_axis_physical_types = (None, None)
+    world_axis_units = ("pix", "pix")
+    world_axis_object_components = (("x", 0, "value"), ("y", 0, "value"))
+    world_axis_object_classes = MappingProxyType(
+        {axis: (units.Quantity, (), {"unit": units.pix, "copy": False}) for axis in "xy"}
+    )
+
+    def pixel_to_world_values(self, *pixel_arrays: np.ndarray) -> Positions:
+        return pixel_arrays[0], pixel_arrays[1]
+
+    def world_to_pixel_values(self, *world_arrays: np.ndarray) -> Positions:
+        return world_arrays[0], world_arrays[1]
+
+
+class _AffineWCS(_PixelWCS):
+    """Pixels whose place among other pixels is matrix @ (x, y) + offset.
+
+    A multiplication and an addition: `~astropy.wcs.WCS` takes several times as long for it, and is not thread-safe.
+    """
+
+    def __init__(self, matrix: np.ndarray, offset: np.ndarray) -> None:
+        self.matrix, self.offset = matrix, offset
+
+    def pixel_to_world_values(self, *pixel_arrays: np.ndarray) -> Positions:
+        x, y = pixel_arrays
+        (xx, xy), (yx, yy) = self.matrix
+        return x * xx + y * xy + self.offset[0], x * yx + y * yy + self.offset[1]
+
+    def world_to_pixel_values(self, *world_arrays: np.ndarray) -> Positions:
+        inverse = np.linalg.inv(self.matrix)
+        return _AffineWCS(inverse, -inverse @ self.offset).pixel_to_world_values(*world_arrays)
+
+
+class AffineMap(PixelMap):
+    """The map between two linear WCSs.
+
+    Parameters
+    ----------
+    input_wcs, output_wcs : `~astropy.wcs.WCS`
+        Linear WCSs in one world.
+    """
+
+    def __init__(self, input_wcs: WCS, output_wcs: WCS) -> None:
+        self.matrix = _derivative(input_wcs, output_wcs)
+        shift = np.linalg.solve(input_wcs.pixel_scale_matrix, output_wcs.wcs.crval - input_wcs.wcs.crval)
+        self.offset = input_wcs.wcs.crpix - 1 + shift - self.matrix @ (output_wcs.wcs.crpix - 1)
+
+    def positions(self, rows: np.ndarray, columns: np.ndarray) -> Positions:
+        return _AffineWCS(self.matrix, self.offset).pixel_to_world_values(columns, rows)
+
+    def wcs_pair(self, window: Block, block: Block) -> tuple[Any, Any]:
+        start = np.array([block.columns.start, block.rows.start])
+        corner = np.array([window.columns.start, window.rows.start])
+        return _PixelWCS(), _AffineWCS(self.matrix, self.matrix @ start + self.offset - corner)
+
+
+class CelestialMap(PixelMap):
+    """The map between two celestial WCSs.
+
+    Parameters
+    ----------
+    input_wcs, output_wcs : `~astropy.wcs.WCS`
+        Celestial WCSs.
+    """
+
+    def __init__(self, input_wcs: WCS, output_wcs: WCS) -> None:
+        self._input, self._output = input_wcs, output_wcs
+        self.matrix = _derivative(input_wcs, output_wcs)
+
+    def positions(self, rows: np.ndarray, columns: np.ndarray) -> Positions:
+        # WCS objects are not thread-safe.
+        x, y = pixel_to_pixel(self._output.deepcopy(), self._input.deepcopy(), *np.broadcast_arrays(columns, rows))
+        return x, y
+
+    def wcs_pair(self, window: Block, block: Block) -> tuple[Any, Any]:
+        return _shifted(self._input, window), _shifted(self._output, block)
+
+
+def _shifted(wcs: WCS, block: Block) -> WCS:
+    shifted = wcs.deepcopy()
+    shifted.wcs.crpix = shifted.wcs.crpix - [block.columns.start, block.rows.start]
+    return shifted
+
+
+def _derivative(input_wcs: WCS, output_wcs: WCS) -> np.ndarray:
+    return np.linalg.solve(input_wcs.pixel_scale_matrix, output_wcs.pixel_scale_matrix)

@@ -1,0 +1,47 @@
+"""A resampling engine for ``register``: cubic convolution and cubic splines, compiled.
+
+The hooks of the plugin. What they need is imported when one of its methods is used, so that
+looking at recipes and plugins stays quick.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from aia_ccdproc import hookimpl
+
+if TYPE_CHECKING:
+    import numpy as np
+    from astropy.wcs import WCS
+
+    from aia_ccdproc.hookspecs import Resampled
+
+#: The methods, each with the default of its parameter.
+METHODS = {"cubic-convolution": -0.5, "cubic-spline": None}
+
+
+@hookimpl
+def prep_resampling_methods() -> dict[str, float | None]:
+    """Name the methods."""
+    return dict(METHODS)
+
+
+@hookimpl
+def prep_resample(
+    data: np.ndarray,
+    variance: np.ndarray | None,
+    flags: np.ndarray | None,
+    input_wcs: WCS,
+    output_wcs: WCS,
+    output_shape: tuple[int, int],
+    method: str,
+    parameter: float | None,
+) -> Resampled | None:
+    """Resample by one of the methods of this plugin."""
+    if method not in METHODS:
+        return None
+    from aia_ccdproc_cubic.engine import resample
+    from aia_ccdproc_cubic.kernels import convolution, spline
+
+    kernel = spline() if parameter is None else convolution(parameter)
+    return resample(data, variance, flags, input_wcs, output_wcs, output_shape, kernel)

@@ -1,0 +1,173 @@
+"""The methods as a user meets them: `register`, recipes and ``aia-prep``."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import warnings
+from pathlib import Path
+
+import numpy as np
+import pytest
+from astropy.io import fits
+from astropy.nddata import CCDData
+from scenes import fit_source, pixel_of, small_exposure, small_sun
+
+import aia_ccdproc
+from aia_ccdproc import Recipe, RecipeError, SettingsError, register
+from aia_ccdproc.cli import main
+from aia_ccdproc.synthetic import Exposure, Source, Sun
+from aia_ccdproc_cubic.loops import compiled
+
+METHODS = ["cubic-convolution", "cubic-spline"]
+REAL_DATA = Path(os.environ.get("AIA_CCDPROC_TEST_DATA", Path(__file__).parents[4] / "shared" / "data"))
+
+
+@pytest.fixture(scope="module")
+def small() -> CCDData:
+    return small_exposure(roll=0.3).image(small_sun())
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_sources_come_to_where_the_wcs_has_them(small, method):
+    level15 = register(small, method=method)
+    for source in small_sun().sources:
+        place = fit_source(level15, source)[:2]
+        assert np.hypot(*np.subtract(place, pixel_of(level15, source.x, source.y))) < 0.01
+
+
+def test_cubic_spline_is_what_reproject_calls_bicubic(small):
+    ours, theirs = register(small, method="cubic-spline"), register(small, method="bicubic")
+    inner = (slice(20, -20), slice(20, -20))
+    np.testing.assert_allclose(ours.data[inner], theirs.data[inner], rtol=0, atol=1e-4)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_another_projection_is_resampled_as_reproject_does(small, method):
+    header = register(small).header
+    header["CTYPE1"], header["CTYPE2"] = "HPLN-CAR", "HPLT-CAR"
+    ours, theirs = (register(small, method=name, target=header) for name in (method, "bicubic"))
+    inner = (slice(20, -20), slice(20, -20))
+    within = 2e-3 if method == "cubic-spline" else 2.5  # of a peak of 600 DN; that much do the kernels differ
+    np.testing.assert_allclose(ours.data[inner], theirs.data[inner], rtol=0, atol=within)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_another_observer_sees_nothing_off_the_disk(small, method):
+    pytest.importorskip("sunpy.coordinates")
+    header = register(small).header
+    header["HGLN_OBS"], header["CRLN_OBS"] = 10.0, 80.36
+    ours, theirs = (register(small, method=name, target=header) for name in (method, "bicubic"))
+    np.testing.assert_array_equal(np.isnan(ours.data), np.isnan(theirs.data))
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_what_stands_in_a_bad_pixel_does_not_matter_and_is_masked(small, method):
+    results = []
+    for value in (0.0, 1e7):
+        bad = small.copy()
+        bad.mask = np.zeros(bad.shape, dtype=bool)
+        bad.mask[100:103, 50:60] = True
+        bad.data[bad.mask] = value
+        results.append(register(bad, method=method))
+    np.testing.assert_array_equal(results[0].data, results[1].data)
+    np.testing.assert_array_equal(results[0].mask, results[1].mask)
+    clean = register(small, method=method)
+    grown = (results[0].mask & ~clean.mask).sum()
+    assert 30 <= grown <= (3 + 6) * (10 + 6)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_nan_becomes_nan_and_no_more_than_the_kernel_reaches(small, method):
+    bad = small.copy()
+    bad.data[150, 160] = np.nan
+    lost = np.isnan(register(bad, method=method).data) & ~np.isnan(register(small, method=method).data)
+    rows, columns = np.nonzero(lost)
+    assert 1 <= lost.sum() <= 25
+    assert max(np.ptp(rows), np.ptp(columns)) <= 5
+
+
+def test_the_parameter_is_used_and_recorded(small):
+    by_default, soft, sharp = (register(small, method="cubic-convolution", parameter=a) for a in (None, -0.25, -0.75))
+    same = register(small, method="cubic-convolution", parameter=-0.5)
+    np.testing.assert_array_equal(by_default.data, same.data)
+    widths = [fit_source(image, small_sun().sources[1])[3] for image in (soft, by_default, sharp)]
+    assert widths == sorted(widths, reverse=True)
+    assert "method=cubic-convolution, parameter=-0.75" in "".join(sharp.header["HISTORY"])
+
+
+def test_a_method_without_a_parameter_refuses_one(small):
+    for method in ("cubic-spline", "bicubic"):
+        with pytest.raises(
+            SettingsError, match=rf"'{method}' has no parameter; those that have one: cubic-convolution"
+        ):
+            register(small, method=method, parameter=-0.5)
+
+
+def test_a_recipe_is_checked_for_the_parameter():
+    table = '[[step]]\nuse = "register"\nmethod = "{}"\nparameter = {}\n'
+    step = Recipe.from_toml(table.format("cubic-convolution", -0.75)).steps[0]
+    assert step.settings.parameter == -0.75
+    with pytest.raises(RecipeError, match=r"line 4.*'cubic-spline' has no parameter"):
+        Recipe.from_toml(table.format("cubic-spline", -0.75))
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_aia_prep_runs_a_recipe_on_real_files(method, tmp_path):
+    if not REAL_DATA.is_dir():
+        pytest.skip(f"no real data: {REAL_DATA} is not there (AIA_CCDPROC_TEST_DATA names another folder)")
+    [path] = (REAL_DATA / "aia_level1").glob("*2013-03-10*171.cutout.fits")
+    recipe = tmp_path / "recipe.toml"
+    recipe.write_text(f'[[step]]\nuse = "register"\nmethod = "{method}"\n')
+    assert main(["run", str(path), "-r", str(recipe), "-o", str(tmp_path)]) == 0
+    [output] = tmp_path.glob("*_lev1p5.fits")
+    header = fits.getheader(output)
+    assert f"method={method}" in str(header["HISTORY"])
+    ours, theirs = aia_ccdproc.read(output).data, register(aia_ccdproc.read(path)).data
+    assert np.nanpercentile(np.abs(ours - theirs) / np.sqrt(np.abs(theirs) + 1), 99) < 1
+
+
+@pytest.mark.slow
+def test_on_an_analytic_scene_the_error_is_lower_than_that_of_aiapy_by_opencv():
+    calibrate, cv2 = pytest.importorskip("aiapy.calibrate"), pytest.importorskip("cv2")
+    sunpy_map = pytest.importorskip("sunpy.map")
+    assert cv2.__version__
+    random = np.random.default_rng(0)
+    places, widths = random.uniform(-60, 60, (2, 40)), random.uniform(0.9, 4.0, 40) * 0.6
+    sources = tuple(Source(x, y, 1000, s) for x, y, s in zip(*places, widths, strict=True))
+    sun = Sun(disk=0, corona=0, sources=sources)
+    level1 = Exposure().image(sun)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # aiapy's and sunpy's own
+        theirs = calibrate.register(sunpy_map.Map(level1.data, level1.header), method="opencv")
+
+    def error(data, wcs):
+        middle = slice(data.shape[0] // 2 - 130, data.shape[0] // 2 + 130)
+        columns, rows = np.meshgrid(*[np.arange(middle.start, middle.stop, dtype=float)] * 2)
+        sky = wcs.wcs_pix2world(columns.ravel(), rows.ravel(), 0)
+        x, y = ((np.reshape(v, rows.shape) + 180) % 360 - 180 for v in sky)
+        return np.sqrt(np.mean((data[middle, middle] - sun.brightness(x * 3600, y * 3600)) ** 2))
+
+    errors = {method: error(image.data, image.wcs) for method in METHODS for image in [register(level1, method=method)]}
+    assert errors["cubic-convolution"] < 0.6 * error(theirs.data, theirs.wcs)
+    assert errors["cubic-spline"] < 0.5 * errors["cubic-convolution"]
+
+
+# -- compilation ---------------------------------------------------------------------------------
+
+
+def test_looking_at_methods_does_not_import_numba():
+    script = (
+        "import sys, aia_ccdproc; print('cubic-spline' in aia_ccdproc.get_plugin_manager().resampling_methods());"
+        "print('numba' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["True", "False"]
+
+
+def test_where_nothing_can_be_kept_on_disk_it_is_compiled_all_the_same():
+    """Numba finds no place for the cache of a function that is in no file."""
+    names: dict[str, object] = {}
+    exec("def twice(x):\n    return 2 * x", names)
+    assert compiled(names["twice"])(21) == 42
