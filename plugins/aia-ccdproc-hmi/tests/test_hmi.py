@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from aia_ccdproc_hmi import observe
 from astropy import units as u
 from astropy.io import fits
 from astropy.time import Time
@@ -15,6 +14,7 @@ from aia_ccdproc import InstrumentError, RecipeError, StateError
 from aia_ccdproc.header import plate_scale, roll_angle
 from aia_ccdproc.keywords import observation_time
 from aia_ccdproc.synthetic import Exposure, Source, Sun
+from aia_ccdproc_hmi import observe
 
 #: Of both signs, and none but these: what positions are measured on.
 SPOTS = tuple(

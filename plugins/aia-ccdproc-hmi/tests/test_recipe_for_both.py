@@ -10,10 +10,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from aia_ccdproc_hmi import observe
 
 import aia_ccdproc
 from aia_ccdproc.synthetic import Exposure, Source, Sun
+from aia_ccdproc_hmi import observe
 
 RECIPE = """
 [select]

@@ -7,14 +7,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from aia_ccdproc_respike import fetch_spikes, respike
-from aia_ccdproc_respike.settings import SpikesSettings
 from astropy.io import fits
 from astropy.nddata import CCDData
 
 import aia_ccdproc
 from aia_ccdproc import ReadError, RecipeError, StateError, TableError
 from aia_ccdproc.__main__ import main
+from aia_ccdproc_respike import fetch_spikes, respike
+from aia_ccdproc_respike.settings import SpikesSettings
 
 RECORD = "aia.lev1_euv_12s[2020-01-01T00:00:09Z][171]"
 PATH = "/SUM31/D1234/S00000/spikes.fits"

@@ -6,12 +6,12 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from aia_ccdproc_respike import Spikes, despike, respike
 from astropy import units as u
 from astropy.io import fits
 
 import aia_ccdproc
 from aia_ccdproc import HeaderError, InstrumentError, StateError
+from aia_ccdproc_respike import Spikes, despike, respike
 
 CORNER = (1850, 1900)  # row and column at which `level1` begins
 

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from aia_ccdproc_respike import Spikes, find_spikes, read_spikes
-from aia_ccdproc_respike.settings import SpikesSettings
 from astropy.io import fits
 from hypothesis import given
 from hypothesis import strategies as st
 
 from aia_ccdproc import HeaderError, ReadError, SettingsError
+from aia_ccdproc_respike import Spikes, find_spikes, read_spikes
+from aia_ccdproc_respike.settings import SpikesSettings
 
 ROWS = np.array([[5, 4096, 4096**2 - 1], [900, -3, 16000], [100, 2, 110]], dtype=np.int32)
 HEADER = fits.Header({"T_REC": "2017-08-07T23:59:46Z", "WAVELNTH": 171, "FSN": 156014950})
