@@ -27,9 +27,9 @@ import aia_ccdproc
 from aia_ccdproc import hookspecs, plugins, recipe
 from aia_ccdproc.ccdproc_steps import PREFIX, ccdproc_steps
 from aia_ccdproc.cli import app, main
+from aia_ccdproc.conditions import INSTRUMENT, TESTS
 from aia_ccdproc.demo import Demo
 from aia_ccdproc.errors import RecipeError
-from aia_ccdproc.selection import INSTRUMENT, TESTS
 from aia_ccdproc.synthetic import Exposure, Source, Sun, builtin_pointing_path
 
 ROOT = Path(__file__).parents[1]

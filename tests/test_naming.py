@@ -13,7 +13,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aia_ccdproc import HeaderError, SettingsError, WriteError
-from aia_ccdproc.batch import output_name
 from aia_ccdproc.io.fits import read_header
 from aia_ccdproc.naming import NamePattern, stem
 from aia_ccdproc.settings import OutputSettings
@@ -69,7 +68,7 @@ def test_a_pattern_says_which_keywords_it_needs() -> None:
 @pytest.mark.parametrize("name", ["a.fits", "a.fit", "a.fts", "a.FITS", "a.fits.gz", "a.fits.fz", "a.FTS.GZ"])
 def test_the_stem_is_the_name_without_the_ending_of_fits(name: str) -> None:
     assert stem(f"folder.fits/{name}") == "a"
-    assert output_name(name) == str(OutputSettings().pattern.fill(name)) == "a_lev1p5.fits"
+    assert str(OutputSettings().pattern.fill(name)) == "a_lev1p5.fits"
 
 
 def test_other_endings_stay() -> None:
