@@ -50,10 +50,10 @@ class _Field(NamedTuple):
         if self.name == _STEM:
             return stem(path)
         if header is None or self.name not in header:
-            raise HeaderError(f"the output cannot be named: there is no {self.name}")
+            raise HeaderError(f"there is no {self.name}")
         value = header[self.name]
         if is_empty(value) or not as_text(value):
-            raise HeaderError(f"the output cannot be named: {self.name} is empty")
+            raise HeaderError(f"{self.name} is empty")
         if "%" in self.format:
             return _UNSAFE_IN_PATH.sub("_", self._time(value))
         return _UNSAFE.sub("_", self._number(value) if self.format else as_text(value))
@@ -64,19 +64,18 @@ class _Field(NamedTuple):
             with any_year():
                 return str(time.strftime(self.format))
         except (HeaderError, ValueError):
-            raise HeaderError(f"the output cannot be named: {self.name} is {value!r}, no time") from None
+            raise HeaderError(f"{self.name} is {value!r}, no time") from None
 
     def _number(self, value: object) -> str:
         number = as_number(value)
         if self.format[-1] in _WHOLE and not isinstance(number, int):
-            said = f"{self.name} is {value!r}, no whole number for {self.format!r}"
-            raise HeaderError(f"the output cannot be named: {said}")
+            raise HeaderError(f"{self.name} is {value!r}, no whole number for {self.format!r}")
         if number is None:
-            raise HeaderError(f"the output cannot be named: {self.name} is {value!r}, no number")
+            raise HeaderError(f"{self.name} is {value!r}, no number")
         try:
             return format(number, self.format)
         except OverflowError:
-            raise HeaderError(f"the output cannot be named: {self.name} is {value!r}, too large") from None
+            raise HeaderError(f"{self.name} is {value!r}, too large") from None
 
 
 @dataclass(frozen=True)
@@ -146,7 +145,10 @@ class NamePattern:  # numpydoc ignore=PR02
         WriteError
             If the name would lie outside the folder, be hidden, or be too long.
         """
-        name = "".join(part if isinstance(part, str) else part.fill(path, header) for part in self._parts)
+        try:
+            name = "".join(part if isinstance(part, str) else part.fill(path, header) for part in self._parts)
+        except HeaderError as error:
+            raise HeaderError(f"{self.pattern} cannot be filled in: {error}") from None
         wrong = _why_unsafe(name)
         if wrong:
             raise WriteError(f"{name!r}, made by {self.pattern!r}, {wrong}")

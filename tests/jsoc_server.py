@@ -56,6 +56,9 @@ class StandIn(ThreadingHTTPServer):
         self.failures = 10**9
         self.queries: list[dict[str, str]] = []
         self.url = f"http://127.0.0.1:{self.server_address[1]}/cgi-bin/ajax/"
+        #: What lies at a path of the server, and what it answers when asked for a dataset, whatever is asked of it.
+        self.files: dict[str, bytes] = {}
+        self.answers: dict[str, dict[str, object]] = {}
 
     @property
     def rs_lists(self) -> list[str]:
@@ -97,7 +100,11 @@ class Handler(BaseHTTPRequestHandler):
         self.server.queries.append(query)
         mode = self.server.mode if self.server.failures > 0 else "well"
         self.server.failures -= 1
-        if not parts.path.endswith("jsoc_info"):
+        if parts.path in self.server.files:
+            self.answer(self.server.files[parts.path], kind="application/octet-stream")
+        elif query.get("ds") in self.server.answers:
+            self.answer(json.dumps({"runtime": 0.1, "status": 0, **self.server.answers[query["ds"]]}).encode())
+        elif not parts.path.endswith("jsoc_info"):
             self.answer(b"not here", status=404, kind="text/plain")
         else:
             _MODES[mode](self, query)

@@ -137,7 +137,7 @@ def test_a_pattern_that_cannot_be_filled_safely_is_refused(pattern: str, fault: 
     ],
 )
 def test_a_header_that_does_not_fit_is_refused(pattern: str, fault: str) -> None:
-    with pytest.raises(HeaderError, match=f"the output cannot be named: {fault}"):
+    with pytest.raises(HeaderError, match=f"cannot be filled in: {fault}"):
         filled(pattern)
 
 

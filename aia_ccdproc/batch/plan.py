@@ -41,8 +41,8 @@ def make_plan(inputs: Sequence[Input], recipe: Recipe, folder: Path) -> list[Job
     -------
     list of `Job` or `FileResult`
         For each file, in their order, a job, or a result if there is nothing to be done: not selected, or no header to
-        tell by. Headers are read only if the recipe asks for a keyword. Files that were found, and not named, and are
-        the output of another are left out: they stem from an earlier run in the same folder.
+        tell by. Headers are read only if the recipe asks for something in them. Files that were found, and not named,
+        and are the output of another are left out: they stem from an earlier run in the same folder.
 
     Raises
     ------
@@ -73,7 +73,7 @@ def make_plan(inputs: Sequence[Input], recipe: Recipe, folder: Path) -> list[Job
 
 def _place(path: Path, recipe: Recipe, pattern: NamePattern, folder: Path) -> Job | FileResult:
     try:
-        header = read_header(path) if recipe.select.keywords or pattern.keywords else fits.Header()
+        header = read_header(path) if recipe.select or pattern.keywords else fits.Header()
         reason = recipe.why_not(header)
         if reason:
             return FileResult(path, "skipped", reason=reason)

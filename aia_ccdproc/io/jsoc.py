@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
+from urllib.parse import urljoin, urlsplit
 
 from astropy.table import Table
 from astropy.time import Time, TimeDelta
@@ -83,6 +83,7 @@ def query_series(
     dataset: str,
     keys: Sequence[str] = ("**ALL**",),
     *,
+    segments: Sequence[str] = (),
     needed: Sequence[str] = (),
     server: str | drms.Client | None = None,
     timeout: float = TIMEOUT,
@@ -95,6 +96,8 @@ def query_series(
         The series and which of its records, ``"aia.response[][!1=1!]"``.
     keys : sequence of str
         The keywords; by default all.
+    segments : sequence of str
+        The segments whose files are wanted.
     needed : sequence of str
         Those without which an answer is none.
     server : str or `drms.Client`, optional
@@ -106,7 +109,8 @@ def query_series(
     -------
     `~astropy.table.Table`
         A row for every record, all values as the text that they are on the wire, missing ones ``"MISSING"``, without
-        the keywords that the series has not; empty if there are no records.
+        the keywords that the series has not; in the column of a segment the URLs of its files, or what the server says
+        where a file is not at hand. Empty if there are no records.
 
     Raises
     ------
@@ -115,12 +119,15 @@ def query_series(
     """
     asked = f"{server_name(server)} was asked for {dataset}"
     client = connect(server)
-    frame = persistently(
-        lambda: client.query(dataset, key=list(keys), convert_numeric=False), asked, server_name(server), timeout
-    )
+    wanted = {"key": list(keys), "seg": list(segments) or None, "convert_numeric": False}
+    answer = persistently(lambda: client.query(dataset, **wanted), asked, server_name(server), timeout)
     try:
-        names = [str(name) for name in frame.columns]
-        table = Table({name: [str(value) for value in frame[name]] for name in names})
+        columns = {
+            str(name): [str(value) for value in frame[name]]
+            for frame in (answer if segments else (answer,))
+            for name in frame.columns
+        }
+        names, table = list(columns), Table(columns)
     except (AttributeError, TypeError, ValueError) as error:
         raise failure(asked, f"an answer of the wrong shape came ({error})") from error
     if len(table) and not set(needed) <= set(names):
@@ -128,6 +135,8 @@ def query_series(
     for name in names:
         if len(table) and all(value.startswith("Invalid KeyLink") for value in table[name]):
             table.remove_column(name)  # how JSOC answers for a keyword that the series has not
+    for name in set(segments) & set(table.colnames):
+        table[name] = [urljoin(client._server.url_jsoc_info, at) if at.startswith("/") else at for at in table[name]]
     return table
 
 

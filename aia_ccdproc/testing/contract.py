@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
+from astropy import units as u
 from astropy.nddata import CCDData
 
 from aia_ccdproc.chain import Step, order_faults
@@ -200,7 +201,8 @@ def _check_planes(step: Step, given: CCDData, result: CCDData) -> None:
         _hold(shape == result.shape, f"{name}: the uncertainty has shape {shape}, the image {result.shape}")
     for keyword in ("BUNIT", "PIXLUNIT"):
         said = result.header.get(keyword, str(result.unit))
-        _hold(said == str(result.unit), f"{name}: the image is in {result.unit or 'no unit'}, {keyword} says {said!r}")
+        same = u.Unit(said, parse_strict="silent") == result.unit
+        _hold(same, f"{name}: the image is in {result.unit or 'no unit'}, {keyword} says {said!r}")
 
 
 def _has_bad_pixels(ccd: CCDData) -> bool:

@@ -29,6 +29,13 @@ def test_images_that_are_not_selected_are_skipped_with_the_reason(tmp_path: Path
     assert len(list((tmp_path / "out").iterdir())) == 5
 
 
+def test_images_are_selected_by_their_instrument_alone(tmp_path: Path, files, toml: str) -> None:
+    set_cards(files[1], INSTRUME="SWAP")
+    results = run(files[:2], Recipe.from_toml('[select]\ninstrument = "AIA"\n' + toml), tmp_path / "out")
+    assert [result.status for result in results] == ["done", "skipped"]
+    assert "INSTRUME='SWAP'" in results[1].reason
+
+
 def test_outputs_are_named_after_keywords_in_folders_of_their_own(tmp_path: Path, files, toml: str) -> None:
     recipe = Recipe.from_toml('[output]\nname = "{WAVELNTH:04d}/{stem}_{T_OBS:%H%M%S}.fits"\n' + toml)
     results = run(files[:2], recipe, tmp_path / "out")

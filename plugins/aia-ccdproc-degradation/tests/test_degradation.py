@@ -8,7 +8,6 @@ from pathlib import Path
 import astropy.units as u
 import numpy as np
 import pytest
-from aia_ccdproc_degradation import degradation
 from astropy.table import Table
 from astropy.time import Time
 from calibration_tables import response_table
@@ -16,6 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aia_ccdproc import CalibrationTable, TableError
+from aia_ccdproc_degradation import degradation
 
 V8 = "aia_V8_20171210_050627_response_table.txt"
 V10 = "aia_V10_20201119_190000_response_table.txt"

@@ -7,13 +7,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from aia_ccdproc_degradation import correct_degradation
-from aia_ccdproc_degradation.settings import DegradationSettings
 from astropy.nddata import InverseVariance, VarianceUncertainty
 from calibration_tables import as_ssw, on_the_wire, response_table
 
 import aia_ccdproc
 from aia_ccdproc import InstrumentError, RecipeError, StateError, TableError
+from aia_ccdproc_degradation import correct_degradation
+from aia_ccdproc_degradation.settings import DegradationSettings
 
 NAME = "aia-ccdproc-degradation"
 STEP = '[[step]]\nuse = "correct_degradation"\ntable = "{table}"\n'

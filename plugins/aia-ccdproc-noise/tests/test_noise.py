@@ -8,11 +8,11 @@ from pathlib import Path
 import astropy.units as u
 import numpy as np
 import pytest
-from aia_ccdproc_noise import noise_sigma
 from hypothesis import given
 from hypothesis import strategies as st
 
 from aia_ccdproc import CalibrationTable, InstrumentError
+from aia_ccdproc_noise import noise_sigma
 
 CHANNELS = (94, 131, 171, 193, 211, 304, 335, 1600, 1700, 4500)
 READ = {1: 1.18, 2: 1.20, 3: 1.15, 4: 1.14}

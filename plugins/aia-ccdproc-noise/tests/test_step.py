@@ -7,14 +7,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from aia_ccdproc_noise import estimate_uncertainty, noise_sigma
-from aia_ccdproc_noise.settings import NoiseSettings
 from astropy.nddata import StdDevUncertainty, VarianceUncertainty
 from calibration_tables import as_ssw, error_table
 
 import aia_ccdproc
 from aia_ccdproc import RecipeError, StateError, TableError
 from aia_ccdproc.synthetic import Source, Sun
+from aia_ccdproc_noise import estimate_uncertainty, noise_sigma
+from aia_ccdproc_noise.settings import NoiseSettings
 
 NAME = "aia-ccdproc-noise"
 STEP = '[[step]]\nuse = "estimate_uncertainty"\ntable = "{table}"\n'

@@ -1,0 +1,170 @@
+"""HMI: known by its header, and put where AIA's images are."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from astropy import units as u
+from astropy.io import fits
+from astropy.time import Time
+from scenes import fit_source, limb_centre, pixel_of, position_errors
+
+import aia_ccdproc
+from aia_ccdproc import InstrumentError, RecipeError, StateError
+from aia_ccdproc.header import plate_scale, roll_angle
+from aia_ccdproc.keywords import observation_time
+from aia_ccdproc.synthetic import Exposure, Source, Sun
+from aia_ccdproc_hmi import observe
+
+#: Of both signs, and none but these: what positions are measured on.
+SPOTS = tuple(
+    Source(x, y, peak, 2.0) for x, y, peak in [(0, 0, 900), (-60, 25, -700), (45, -50, 500), (-30, -55, -1200)]
+)
+MIDDLE = {"corner": (1890, 1900), "shape": (320, 340)}
+
+
+@pytest.fixture(autouse=True)
+def manager(prep_manager):
+    return prep_manager("aia-ccdproc-hmi")
+
+
+@pytest.mark.parametrize(
+    ("content", "unit"), [("CONTINUUM INTENSITY", "DN / s"), ("MAGNETOGRAM", "G"), ("DOPPLERGRAM", "m / s")]
+)
+def test_each_content_is_known_with_its_unit_and_written_back_so(content, unit, manager, tmp_path):
+    image = observe(Sun(disk=10, corona=0), content, **MIDDLE)
+    assert manager.identify(image.header).name == "HMI"
+    aia_ccdproc.write(image, tmp_path / "hmi.fits")
+    assert aia_ccdproc.read(tmp_path / "hmi.fits").unit == u.Unit(unit)
+
+
+@pytest.mark.parametrize(("camera", "unit"), [("HMI_SIDE1", "Gauss"), ("HMI_COMBINED", "m/s"), ("HMI_FRONT2", "DN/s")])
+def test_an_image_without_content_is_known_by_its_unit(camera, unit, manager):
+    header = fits.Header({"TELESCOP": "SDO/HMI", "INSTRUME": camera, "BUNIT": unit})
+    assert manager.identify(header).unit == unit
+
+
+def test_other_images_of_hmi_are_refused_by_name_and_other_instruments_are_left_alone(manager, level1):
+    wrong = fits.Header({"TELESCOP": "SDO/HMI", "INSTRUME": "HMI_COMBINED", "CONTENT": "AZIMUTH", "BUNIT": "degree"})
+    with pytest.raises(InstrumentError, match="CONTENT='AZIMUTH', BUNIT='degree'; known are CONTINUUM INTENSITY"):
+        manager.identify(wrong)
+    assert manager.identify(level1().header).name == "AIA"
+    with pytest.raises(InstrumentError, match="unknown instrument"):
+        manager.identify(fits.Header({"TELESCOP": "PROBA2", "INSTRUME": "SWAP"}))
+
+
+def test_time_is_read_as_tai(manager):
+    time = observation_time(observe(Sun(), **MIDDLE).header)
+    assert abs(time - Time("2020-01-01T00:00:00", scale="utc")) < 1e-6 * u.s
+
+
+def test_update_pointing_leaves_the_header_and_says_so():
+    image = observe(Sun(), **MIDDLE)
+    result = aia_ccdproc.update_pointing(image)
+    history = "".join(map(str, result.header["HISTORY"]))
+    assert "pointing" in history
+    assert "HMI" in history
+    for keyword in ("CRPIX1", "CRPIX2", "CDELT1", "CROTA2"):
+        assert result.header[keyword] == image.header[keyword]
+
+
+def test_register_turns_hmi_upright_onto_the_scale_of_aia():
+    image = observe(Sun(disk=0, corona=0, sources=SPOTS), **MIDDLE)
+    assert roll_angle(image.header) == pytest.approx(179.929733)
+    result = aia_ccdproc.register(image)
+    assert plate_scale(result.header) == pytest.approx(0.6, rel=1e-12)
+    assert roll_angle(result.header) == 0
+    assert result.header["LVL_NUM"] == 1.5
+    assert position_errors(result, SPOTS).max() < 0.01
+    with pytest.raises(StateError, match=r"at level 1\.5 already"):
+        aia_ccdproc.register(result)
+
+
+def test_signed_quantities_are_not_clipped():
+    result = aia_ccdproc.register(observe(Sun(disk=0, corona=0, sources=SPOTS), **MIDDLE))
+    for spot in SPOTS:
+        assert fit_source(result, spot)[2] == pytest.approx(spot.peak, rel=0.02)
+    assert np.nanmin(result.data) < -1150
+
+
+def test_register_keeps_the_contract(check_step):
+    image = observe(Sun(disk=300, corona=0, sources=SPOTS), "DOPPLERGRAM", corner=(3850, 1900), shape=(200, 240))
+    assert 0.2 < image.mask.mean() < 0.8
+    check_step("register", ccd=image)
+
+
+def test_division_by_an_exposure_time_is_refused_with_what_to_do():
+    recipe = aia_ccdproc.Recipe.from_toml('step = [{ use = "normalize_exposure" }]')
+    with pytest.raises(StateError, match=r'in G is no count .*only = { instrument = "AIA" }'):
+        aia_ccdproc.prep(observe(Sun(), **MIDDLE), recipe)
+
+
+def test_a_spot_lies_on_the_same_pixel_of_hmi_and_aia(level1):
+    sun = Sun(disk=0, corona=0, sources=SPOTS)
+    hmi = aia_ccdproc.register(observe(sun, **MIDDLE))
+    aia = aia_ccdproc.register(level1(94, sun=sun))
+    for spot in SPOTS:
+        places = []
+        for image in (hmi, aia):
+            column, row, *_ = fit_source(image, spot)
+            places.append(np.array([column, row]) + 1 - image.wcs.wcs.crpix)
+        assert np.abs(places[0] - places[1]).max() < 0.01
+        np.testing.assert_allclose(places[0], np.array([spot.x, spot.y]) / 0.6, atol=0.02)
+
+
+@pytest.mark.slow
+def test_full_frames_of_one_time_are_divided_pixel_by_pixel():
+    sun = Sun(disk=400, corona=0, sources=(Source(300, -200, 800, 3), Source(-500, 450, 600, 3)))
+    aia = aia_ccdproc.register(Exposure(channel=171).image(sun))
+    hmi = aia_ccdproc.register(observe(sun, "CONTINUUM INTENSITY"))
+    assert aia.shape == hmi.shape == (4096, 4096)
+    for image in (aia, hmi):
+        np.testing.assert_array_equal(image.wcs.wcs.crpix, 2048.5)
+        np.testing.assert_array_equal(image.wcs.wcs.get_cdelt() * 3600, 0.6)
+        assert [image.header[key] for key in ("DSUN_OBS", "HGLN_OBS", "HGLT_OBS")] == [147090492361.0, 0.0, -2.98]
+    ratio = aia.data / hmi.data
+    y, x = np.ogrid[:4096, :4096]
+    radius = np.hypot(x - 2047.5, y - 2047.5) * 0.6
+    limb = hmi.header["RSUN_OBS"]
+    assert np.abs(ratio[radius < limb - 12] - 1).max() < 2e-3
+    np.testing.assert_array_equal(np.isnan(hmi.data) & (radius < limb - 3), False)
+    assert np.isnan(hmi.data[radius > limb + 3]).all()
+    assert hmi.mask[radius > limb + 3].all()
+    both = limb_centre(aia, limb / 0.6), limb_centre(hmi, limb / 0.6)
+    np.testing.assert_allclose(both[0], 2047.5, atol=0.1)
+
+
+@pytest.mark.slow
+def test_sunpy_opens_a_registered_magnetogram_as_hmi(tmp_path):
+    sunpy_map = pytest.importorskip("sunpy.map")
+    path = aia_ccdproc.write(aia_ccdproc.register(observe(Sun(disk=5, corona=0), **MIDDLE)), tmp_path / "m.fits")
+    opened = sunpy_map.Map(path)
+    assert type(opened).__name__ == "HMIMap"
+    np.testing.assert_allclose(opened.rotation_matrix, np.eye(2), atol=1e-12)
+    assert opened.unit == u.G
+
+
+def test_the_real_continuum_is_registered_with_its_disk_in_the_middle(real_data):
+    level1 = aia_ccdproc.read(real_data / "other_instruments" / "resampled_hmi.fits")
+    assert (level1.unit, level1.mask.sum()) == (u.Unit("DN / s"), 2430)
+    result = aia_ccdproc.register(level1)
+    assert roll_angle(result.header) == 0
+    assert plate_scale(result.header) == pytest.approx(0.6 * 41)
+    rows, columns = np.nonzero(np.isfinite(result.data))
+    middle = [(index.min() + index.max()) / 2 for index in (columns, rows)]
+    np.testing.assert_allclose(middle, pixel_of(result, 0, 0), atol=1)
+    assert np.ptp(columns) * 24.6 / 2 == pytest.approx(result.header["RSUN_OBS"], abs=25)
+    inner = []
+    for image in (level1, result):
+        y, x = np.indices(image.shape)
+        column, row = pixel_of(image, 0, 0)
+        inner.append(image.data[np.hypot(x - column, y - row) * plate_scale(image.header) < 600].mean())
+    assert inner[1] == pytest.approx(inner[0], rel=2e-3)
+
+
+def test_a_recipe_for_a_plugin_that_is_not_there_is_refused(prep_manager):
+    prep_manager()
+    with pytest.raises(InstrumentError, match="unknown instrument"):
+        aia_ccdproc.register(observe(Sun(), **MIDDLE))
+    with pytest.raises(RecipeError, match="no plugin 'aia-ccdproc-hmi'"):
+        aia_ccdproc.Recipe.from_toml('step = [{ use = "normalize_exposure", plugin = "aia-ccdproc-hmi" }]')

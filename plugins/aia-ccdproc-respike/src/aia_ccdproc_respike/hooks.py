@@ -1,0 +1,45 @@
+"""The hooks: both steps are declared and done here."""
+
+from __future__ import annotations
+
+import pluggy
+from astropy.nddata import CCDData
+
+from aia_ccdproc import Instrument, hookimpl, hookspec, step
+from aia_ccdproc_respike import despike, respike
+from aia_ccdproc_respike.settings import SpikesSettings
+
+#: Steps after which the pixels are no longer the camera's counts.
+LATER = ("register", "normalize_exposure", "correct_degradation", "estimate_uncertainty")
+
+
+class Declarations:
+    """The steps, and their places in the chain."""
+
+    @step(before=LATER)
+    @hookspec(firstresult=True)
+    def prep_respike(self, ccd: CCDData, instrument: Instrument, settings: SpikesSettings) -> CCDData | None:
+        """Put the spikes that JSOC took out back into a level-1 image, which makes it level 0.5."""
+
+    @step(before=LATER, after=("respike",))
+    @hookspec(firstresult=True)
+    def prep_despike(self, ccd: CCDData, instrument: Instrument, settings: SpikesSettings) -> CCDData | None:
+        """Take the spikes out of a level-0.5 image again."""
+
+
+@hookimpl
+def prep_addhooks(manager: pluggy.PluginManager) -> None:
+    """Bring the steps' declarations."""
+    manager.add_hookspecs(Declarations)
+
+
+@hookimpl
+def prep_respike(ccd: CCDData, instrument: Instrument, settings: SpikesSettings) -> CCDData | None:
+    """Do it for AIA."""
+    return respike(ccd, **dict(settings)) if instrument.name == "AIA" else None
+
+
+@hookimpl
+def prep_despike(ccd: CCDData, instrument: Instrument, settings: SpikesSettings) -> CCDData | None:
+    """Do it for AIA."""
+    return despike(ccd, **dict(settings)) if instrument.name == "AIA" else None

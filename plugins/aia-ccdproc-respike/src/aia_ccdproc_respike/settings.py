@@ -1,0 +1,40 @@
+"""The settings of both steps: schema of a recipe's table, defaults and documentation in one."""
+
+from __future__ import annotations
+
+import os
+from typing import Literal
+
+from pydantic import Field, field_validator
+
+from aia_ccdproc import StepSettings
+from aia_ccdproc.settings import RecipeFile
+from aia_ccdproc_respike.spikes import SpikesFolder
+
+__all__ = ["SpikesSettings"]
+
+
+class SpikesSettings(StepSettings):
+    """Settings of ``respike`` and ``despike``."""
+
+    spikes: Literal["jsoc"] | RecipeFile = Field(
+        default="jsoc",
+        union_mode="left_to_right",
+        description="Where the spikes are: jsoc, the folder of an export from JSOC, or the name of a file, in which "
+        "keywords of the header may stand: spikes/{FSN}.fits.",
+    )
+    server: str | None = Field(
+        default=None, description="Another DRMS server than JSOC: the base URL of its CGIs, under which jsoc_info lies."
+    )
+    timeout: float = Field(
+        default=60.0, gt=0, description="Seconds after which to give up on the network, all tries together."
+    )
+
+    @field_validator("spikes")
+    @classmethod
+    def _can_be_found(cls, value: object) -> object:
+        if not isinstance(value, str | os.PathLike):
+            raise ValueError(f"should be jsoc, a folder or the name of a file, not {value!r}")
+        if value != "jsoc":
+            SpikesFolder.of(value)
+        return value

@@ -1,0 +1,252 @@
+"""Files of spikes, as JSOC writes them: where they are, and what is in them."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import NamedTuple, Self
+
+import numpy as np
+from astropy.io import fits
+
+from aia_ccdproc import HeaderError, ReadError, TableError, query_series
+from aia_ccdproc.io.network import download_table
+from aia_ccdproc.keywords import as_number, number, parse_time
+from aia_ccdproc.naming import NamePattern, is_fits_name
+
+__all__ = ["FULL_FRAME", "Spikes", "SpikesFolder", "fetch_spikes", "find_spikes", "read_spikes"]
+
+#: Rows and columns of the frame in which a file of spikes counts its pixels.
+FULL_FRAME = (4096, 4096)
+#: How an export from JSOC names the file of an image: by the slot of time of its record.
+_EXPORTED = "{series}.{{T_REC:%Y-%m-%dT%H%M%S}}Z.{{WAVELNTH:d}}.spikes.fits"
+_ULTRAVIOLET = (1600, 1700, 4500)
+
+
+@dataclass(frozen=True)
+class Spikes:  # numpydoc ignore=PR02
+    """What was taken out of an exposure, on the full frame.
+
+    Parameters
+    ----------
+    pixel : `~numpy.ndarray`
+        Flat indices into the full frame of 4096 x 4096 pixels, C order, each once; int, shape ``(n,)``.
+    original : `~numpy.ndarray`
+        What the pixels were, DN, shape ``(n,)``.
+    replaced : `~numpy.ndarray` or None
+        What was put in their place, DN, shape ``(n,)``; None where the file does not say.
+    name : str
+        Where they come from, for messages and the header.
+    fsn : int or None
+        Number of the exposure (FSN), where the file says it.
+    """
+
+    pixel: np.ndarray
+    original: np.ndarray
+    replaced: np.ndarray | None = None
+    name: str = "spikes"
+    fsn: int | None = None
+
+    def __len__(self) -> int:
+        return len(self.pixel)
+
+    def inside(self, corner: tuple[int, int], shape: tuple[int, int]) -> tuple[tuple[np.ndarray, np.ndarray], Spikes]:
+        """Choose the spikes that lie in a cutout.
+
+        Parameters
+        ----------
+        corner : tuple of int
+            Row and column of the full frame at which the cutout begins.
+        shape : tuple of int
+            Rows and columns of the cutout.
+
+        Returns
+        -------
+        where : tuple of `~numpy.ndarray`
+            Rows and columns of the cutout, to index it by.
+        spikes : `Spikes`
+            Those that fall inside.
+        """
+        row, column = np.unravel_index(self.pixel, FULL_FRAME)
+        row, column = row - corner[0], column - corner[1]
+        here = (row >= 0) & (row < shape[0]) & (column >= 0) & (column < shape[1])
+        replaced = None if self.replaced is None else self.replaced[here]
+        return (row[here], column[here]), Spikes(self.pixel[here], self.original[here], replaced, self.name, self.fsn)
+
+
+def read_spikes(path: str | os.PathLike[str]) -> Spikes:
+    """Read a file of spikes.
+
+    Parameters
+    ----------
+    path : str or path-like
+        A FITS file with one image of two or three rows: flat indices, original values and, in the third, the values
+        that took their place.
+
+    Returns
+    -------
+    `Spikes`
+        What is in it.
+
+    Raises
+    ------
+    ReadError
+        If it is not there or cannot be read, or holds something else.
+    """
+    path = Path(path)
+    if not path.exists():
+        raise ReadError(f"{path}: no such file of spikes")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # cards that are not valid FITS are not asked for
+            with fits.open(path, memmap=False) as hdus:
+                image = next(hdu for hdu in hdus if hdu.is_image and hdu.header.get("NAXIS"))
+                rows, fsn = np.asarray(image.data), as_number(image.header.get("FSN", hdus[0].header.get("FSN")))
+    except StopIteration:
+        raise ReadError(f"{path}: holds no spikes") from None
+    except Exception as error:  # what astropy raises on a damaged file is no short list
+        raise ReadError(f"{path}: cannot be read ({error})") from error
+    if rows.ndim != 2 or len(rows) not in (2, 3) or rows.dtype.kind not in "iu":
+        axes = "x".join(map(str, rows.shape[::-1]))
+        raise ReadError(
+            f"{path}: holds an image of {axes} pixels ({rows.dtype.name}); a file of spikes has two or three rows of "
+            "integers: pixel, original value, value in its place"
+        )
+    rows = rows.astype(np.int64)
+    if rows.size and not (rows[0].min() >= 0 and rows[0].max() < np.prod(FULL_FRAME)):
+        raise ReadError(f"{path}: has pixels from {rows[0].min()} to {rows[0].max()}, which no full frame has")
+    if np.unique(rows[0]).size != rows[0].size:
+        raise ReadError(f"{path}: names a pixel twice")
+    return Spikes(rows[0], rows[1], rows[2] if len(rows) == 3 else None, path.name, None if fsn is None else int(fsn))
+
+
+class SpikesFolder(NamedTuple):
+    """Where the files of spikes lie, and how they are named."""
+
+    folder: Path
+    pattern: NamePattern | None
+    """None: as an export from JSOC names them."""
+
+    @classmethod
+    def of(cls, path: str | os.PathLike[str]) -> Self:
+        """Understand the setting ``spikes``.
+
+        Parameters
+        ----------
+        path : str or path-like
+            A folder, or the name of a file in which keywords may stand.
+
+        Returns
+        -------
+        `SpikesFolder`
+            The folder, up to the first part with a keyword in it, and the rest.
+
+        Raises
+        ------
+        SettingsError
+            If a keyword is malformed.
+        """
+        path = Path(path)
+        parts = path.parts
+        first = next((i for i, part in enumerate(parts) if "{" in part), len(parts))
+        if first == len(parts):
+            return cls(path.parent, NamePattern(path.name)) if is_fits_name(path) else cls(path, None)
+        return cls(Path(*parts[:first]), NamePattern("/".join(parts[first:])))
+
+    def path(self, header: fits.Header) -> Path:
+        """Name the file of an image.
+
+        Parameters
+        ----------
+        header : `~astropy.io.fits.Header`
+            Complete header of the image.
+
+        Returns
+        -------
+        `~pathlib.Path`
+            The file.
+        """
+        pattern = self.pattern or NamePattern(_EXPORTED.format(series=_series(header)))
+        return self.folder / pattern.fill("", header)
+
+
+def find_spikes(where: str | os.PathLike[str], header: fits.Header) -> Spikes:
+    """Read the spikes of an image from the file that lies ready for it.
+
+    Parameters
+    ----------
+    where : str or path-like
+        The folder of an export from JSOC, or the name of a file, in which keywords of the header may stand:
+        ``"spikes/{FSN}.fits"``.
+    header : `~astropy.io.fits.Header`
+        Complete header of the image.
+
+    Returns
+    -------
+    `Spikes`
+        Its spikes.
+
+    Raises
+    ------
+    ReadError
+        If the file is not there or holds something else.
+    HeaderError
+        If the header lacks a keyword of the name.
+    """
+    path = SpikesFolder.of(where).path(header)
+    if not path.exists():
+        raise ReadError(
+            f"{path}: no such file of spikes. Export the segment spikes of {_record(header)} from JSOC, or set "
+            'spikes = "jsoc"'
+        )
+    return read_spikes(path)
+
+
+def fetch_spikes(header: fits.Header, *, server: str | None = None, timeout: float = 60.0) -> Spikes:
+    """Fetch the spikes of an image from JSOC.
+
+    Parameters
+    ----------
+    header : `~astropy.io.fits.Header`
+        Complete header of the image, with T_REC, WAVELNTH and FSN.
+    server : str, optional
+        Another DRMS server than JSOC: the base URL of its CGIs, under which ``jsoc_info`` lies.
+    timeout : float
+        Seconds after which to give up on the network, all tries together.
+
+    Returns
+    -------
+    `Spikes`
+        Its spikes.
+
+    Raises
+    ------
+    TableError
+        If JSOC does not answer in time, has no record of the image, or has its spikes on tape alone.
+    ReadError
+        If what came is no file of spikes.
+    """
+    record, fsn = _record(header), int(number(header, "FSN"))
+    table = query_series(record, ["FSN"], segments=["spikes"], needed=["FSN", "spikes"], server=server, timeout=timeout)
+    mine = [row for row in table if as_number(str(row["FSN"])) == fsn]
+    if not mine:
+        found = ", ".join(map(str, table["FSN"])) if len(table) else "no record"
+        raise TableError(f"{record}: JSOC has {found}, the image is of exposure FSN={fsn}")
+    url = str(mine[0]["spikes"])
+    if "://" not in url:
+        raise TableError(
+            f"{record}: the spikes are not online ({url!r}); export them to a folder, and set spikes to it"
+        )
+    return replace(read_spikes(download_table(url, timeout)), name=f"{record}{{spikes}}", fsn=fsn)
+
+
+def _series(header: fits.Header) -> str:
+    return "aia.lev1_uv_24s" if number(header, "WAVELNTH") in _ULTRAVIOLET else "aia.lev1_euv_12s"
+
+
+def _record(header: fits.Header) -> str:
+    if "T_REC" not in header:
+        raise HeaderError("T_REC is missing; JSOC's records, those of spikes too, are named by it")
+    return f"{_series(header)}[{parse_time(header['T_REC']).isot[:19]}Z][{int(number(header, 'WAVELNTH'))}]"

@@ -1,0 +1,156 @@
+"""The steps in recipes: their places, real files, and spikes from JSOC by a stand-in."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import numpy as np
+import pytest
+from astropy.io import fits
+from astropy.nddata import CCDData
+
+import aia_ccdproc
+from aia_ccdproc import ReadError, RecipeError, StateError, TableError
+from aia_ccdproc.__main__ import main
+from aia_ccdproc_respike import fetch_spikes, respike
+from aia_ccdproc_respike.settings import SpikesSettings
+
+RECORD = "aia.lev1_euv_12s[2020-01-01T00:00:09Z][171]"
+PATH = "/SUM31/D1234/S00000/spikes.fits"
+KEYWORDS = {"T_REC": "2020-01-01T00:00:09.000", "FSN": 156014950, "NSPIKES": 3}
+
+
+@pytest.fixture(autouse=True)
+def _plugin(prep_manager):
+    prep_manager("aia-ccdproc-respike")
+
+
+def recipe_of(*steps: str) -> str:
+    return "\n".join(f"[[step]]\n{step}\n" for step in steps)
+
+
+@pytest.mark.parametrize("later", ["register", "normalize_exposure"])
+@pytest.mark.parametrize("step", ["respike", "despike"])
+def test_spikes_after_pixels_were_changed_are_refused(step, later):
+    with pytest.raises(RecipeError, match=f"{step} must come before {later}, which is step 1"):
+        aia_ccdproc.Recipe.from_toml(recipe_of(f'use = "{later}"', f'use = "{step}"'))
+
+
+def test_respike_stands_once_and_before_despike():
+    with pytest.raises(RecipeError, match="respike may run only once"):
+        aia_ccdproc.Recipe.from_toml(recipe_of('use = "respike"', 'use = "respike"'))
+    with pytest.raises(RecipeError, match="respike must come before despike"):
+        aia_ccdproc.Recipe.from_toml(recipe_of('use = "despike"', 'use = "respike"'))
+
+
+def test_steps_stand_between_pointing_and_registration():
+    steps = list(aia_ccdproc.get_plugin_manager().steps())
+    assert steps == ["update_pointing", "respike", "despike", "register", "normalize_exposure"]
+
+
+def test_page_holds_every_setting():
+    page = (Path(__file__).parents[3] / "docs" / "respike.rst").read_text(encoding="utf-8")
+    assert [name for name in SpikesSettings.model_fields if f"\n``{name}``" not in page] == []
+
+
+def spikes_file(level1: CCDData, corner: tuple[int, int], count: int) -> bytes:
+    """A file of spikes, as JSOC exports it, for an image that lies at a corner of the full frame."""
+    random = np.random.default_rng(5)
+    flat = random.choice(level1.data.size, count, replace=False)
+    rows, columns = np.unravel_index(flat, level1.shape)
+    replaced = level1.data[rows, columns].astype(np.int32)
+    pixels = (rows + corner[0]) * 4096 + columns + corner[1]
+    values = np.array([pixels, replaced + random.integers(100, 3000, count), replaced], dtype=np.int32)
+    stream = io.BytesIO()
+    fits.HDUList([fits.PrimaryHDU(), fits.CompImageHDU(values)]).writeto(stream)
+    return stream.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("name", "corner", "exported"),
+    [
+        ("aia.lev1_euv_12s_mod.2021-06-28T232159Z.171.cutout", (1217, 1123), "2021-06-28T232159Z"),
+        ("aia.lev1_euv_12s.2013-03-10T120012Z.171.cutout", (1277, 1925), "2013-03-10T120001Z"),
+    ],
+)
+def test_aia_prep_respikes_a_real_cutout_by_the_file_beside_it(real_data, tmp_path, name, corner, exported):
+    source = real_data / "aia_level1" / f"{name}.fits"
+    level1 = aia_ccdproc.read(source)
+    beside = tmp_path / f"aia.lev1_euv_12s.{exported}.171.spikes.fits"
+    beside.write_bytes(spikes_file(level1, corner, level1.header["NSPIKES"]))
+    recipe = tmp_path / "recipe.toml"
+    recipe.write_text('[output]\nname = "{stem}_lev0p5.fits"\n' + recipe_of('use = "respike"\nspikes = "."'))
+    assert main(["run", str(source), "-r", str(recipe), "-o", str(tmp_path / "out")]) == 0
+    result = aia_ccdproc.read(tmp_path / "out" / f"{name}_lev0p5.fits")
+    pixels, original, _ = fits.getdata(beside)
+    rows, columns = pixels // 4096 - corner[0], pixels % 4096 - corner[1]
+    np.testing.assert_array_equal(result.data[rows, columns], original)
+    assert (result.data != level1.data).sum() == len(pixels) == level1.header["NSPIKES"]
+    assert (result.header["LVL_NUM"], result.header["SPK_N"]) == (0.5, len(pixels))
+    assert "respike (aia-ccdproc-respike" in "".join(result.header["HISTORY"])
+    recipe.write_text(recipe_of(f'use = "despike"\nspikes = "{beside.name}"', 'use = "register"'))
+    back = aia_ccdproc.prep(result, recipe)
+    np.testing.assert_array_equal(back.data, aia_ccdproc.register(level1).data)
+
+
+# -- JSOC ------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def image(level1):
+    return level1(noise=1, keywords=KEYWORDS)
+
+
+@pytest.fixture
+def online(jsoc, image):
+    """A stand-in for JSOC that has the spikes of the image."""
+    answer = {
+        "keywords": [{"name": "FSN", "values": [str(KEYWORDS["FSN"])]}],
+        "segments": [{"name": "spikes", "values": [PATH], "dims": ["3x3"]}],
+        "count": 1,
+    }
+    jsoc.answers[RECORD] = answer
+    jsoc.files[PATH] = spikes_file(image, (1850, 1900), 3)
+    return jsoc
+
+
+def test_spikes_come_from_jsoc_by_one_query_and_one_download(image, online):
+    recipe = aia_ccdproc.Recipe.from_toml(recipe_of(f'use = "respike"\nserver = "{online.url}"'))
+    result = aia_ccdproc.prep(image, recipe)
+    assert (result.data != image.data).sum() == 3
+    assert result.header["SPK_SRC"] == f"{RECORD}{{spikes}}"
+    assert online.rs_lists == [RECORD]
+    [query] = [query for query in online.queries if query.get("op") == "rs_list"]
+    assert (query["key"], query["seg"]) == ("FSN", "spikes")
+
+
+def test_a_record_of_another_exposure_is_refused(image, online):
+    image.header["FSN"] = 5
+    with pytest.raises(TableError, match=r"JSOC has 156014950, the image is of exposure FSN=5"):
+        respike(image, server=online.url)
+    online.answers[RECORD] = {"count": 0}
+    with pytest.raises(TableError, match="JSOC has no record"):
+        respike(image, server=online.url)
+
+
+def test_spikes_on_tape_are_to_be_exported(image, online):
+    online.answers[RECORD]["segments"][0]["values"] = ["NoDataDirectory"]
+    with pytest.raises(TableError, match=r"not online \('NoDataDirectory'\); export them to a folder"):
+        respike(image, server=online.url)
+
+
+def test_what_jsoc_sends_in_place_of_spikes_is_refused(image, online):
+    online.files[PATH] = b"<html>maintenance</html>"
+    with pytest.raises(ReadError, match="cannot be read"):
+        fetch_spikes(image.header, server=online.url)
+    del online.files[PATH]
+    online.answers[RECORD]["segments"][0]["values"] = ["/SUM31/elsewhere.fits"]
+    with pytest.raises(TableError, match="HTTP 404"):
+        fetch_spikes(image.header, server=online.url)
+
+
+def test_spikes_of_another_count_than_the_header_says_are_refused(image, online):
+    online.files[PATH] = spikes_file(image, (1850, 1900), 4)
+    with pytest.raises(StateError, match=r"\{spikes\} holds 4 spikes, NSPIKES of the image is 3"):
+        respike(image, server=online.url)

@@ -1,0 +1,128 @@
+"""Files of spikes: what is read out of them, what is refused, and where they are looked for."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from astropy.io import fits
+from hypothesis import given
+from hypothesis import strategies as st
+
+from aia_ccdproc import HeaderError, ReadError, SettingsError
+from aia_ccdproc_respike import Spikes, find_spikes, read_spikes
+from aia_ccdproc_respike.settings import SpikesSettings
+
+ROWS = np.array([[5, 4096, 4096**2 - 1], [900, -3, 16000], [100, 2, 110]], dtype=np.int32)
+HEADER = fits.Header({"T_REC": "2017-08-07T23:59:46Z", "WAVELNTH": 171, "FSN": 156014950})
+
+
+def write_spikes(path: Path, rows: np.ndarray = ROWS, **keywords: object) -> Path:
+    """Write a file of spikes as JSOC exports it: int32, RICE_1, in extension 1."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    image = fits.CompImageHDU(rows, fits.Header(keywords), compression_type="RICE_1")
+    fits.HDUList([fits.PrimaryHDU(), image]).writeto(path)
+    return path
+
+
+def test_three_rows_are_pixel_original_and_what_took_its_place(tmp_path):
+    spikes = read_spikes(write_spikes(tmp_path / "a.fits", FSN=7))
+    assert [list(spikes.pixel), list(spikes.original), list(spikes.replaced)] == ROWS.tolist()
+    assert (spikes.fsn, spikes.name, len(spikes)) == (7, "a.fits", 3)
+
+
+def test_two_rows_do_not_say_what_took_their_place(tmp_path):
+    path = tmp_path / "plain.fits"
+    fits.PrimaryHDU(ROWS[:2]).writeto(path)
+    spikes = read_spikes(path)
+    assert spikes.replaced is None
+    assert spikes.fsn is None
+    assert list(spikes.original) == [900, -3, 16000]
+
+
+@pytest.mark.parametrize(
+    ("rows", "message"),
+    [
+        (np.zeros((4, 9), dtype=np.int32), r"9x4 pixels \(int32\); a file of spikes has two or three rows"),
+        (np.zeros(9, dtype=np.int32), "an image of 9 pixels"),
+        (ROWS.astype(np.float32), "rows of integers"),
+        (ROWS - 6, "pixels from -1 to 16777209, which no full frame has"),
+        (ROWS + 1, "to 16777216"),
+        (ROWS[:, [0, 0]], "names a pixel twice"),
+    ],
+)
+def test_what_is_no_list_of_spikes_is_refused(tmp_path, rows, message):
+    path = tmp_path / "wrong.fits"
+    fits.PrimaryHDU(rows).writeto(path)
+    with pytest.raises(ReadError, match=message):
+        read_spikes(path)
+
+
+def test_a_file_that_is_missing_damaged_or_empty_is_refused_by_name(tmp_path):
+    (tmp_path / "text.fits").write_text("no FITS")
+    fits.PrimaryHDU().writeto(tmp_path / "empty.fits")
+    whole = write_spikes(tmp_path / "whole.fits").read_bytes()
+    (tmp_path / "cut.fits").write_bytes(whole[: len(whole) - 2880])
+    for name, message in [
+        ("none", "no such file"),
+        ("text", "cannot be"),
+        ("empty", "no spikes"),
+        ("cut", "cannot be"),
+    ]:
+        with pytest.raises(ReadError, match=f"{name}.fits: .*{message}"):
+            read_spikes(tmp_path / f"{name}.fits")
+
+
+@given(
+    st.lists(st.integers(0, 4096**2 - 1), unique=True, max_size=50),
+    st.tuples(st.integers(0, 4000), st.integers(0, 4000)),
+    st.tuples(st.integers(1, 96), st.integers(1, 96)),
+)
+def test_spikes_of_a_cutout_are_those_of_the_full_frame_that_fall_inside(pixels, corner, size):
+    pixels = np.unique([*pixels, corner[0] * 4096 + corner[1]])
+    spikes = Spikes(pixels, np.arange(len(pixels)))
+    (rows, columns), here = spikes.inside(corner, size)
+    flat = (rows + corner[0]) * 4096 + columns + corner[1]
+    assert list(here.pixel) == list(flat)
+    assert list(spikes.original[np.isin(pixels, flat)]) == list(here.original)
+    assert ((rows >= 0) & (rows < size[0]) & (columns >= 0) & (columns < size[1])).all()
+    outside = pixels[~np.isin(pixels, flat)]
+    y, x = outside // 4096 - corner[0], outside % 4096 - corner[1]
+    assert not ((y >= 0) & (y < size[0]) & (x >= 0) & (x < size[1])).any()
+
+
+def test_a_folder_is_searched_for_the_name_that_an_export_from_jsoc_has(tmp_path):
+    write_spikes(tmp_path / "aia.lev1_euv_12s.2017-08-07T235946Z.171.spikes.fits")
+    assert len(find_spikes(tmp_path, HEADER)) == 3
+    ultraviolet = fits.Header({**HEADER, "WAVELNTH": 1600})
+    expected = (
+        r"aia.lev1_uv_24s.2017-08-07T235946Z.1600.spikes.fits: no such .* aia.lev1_uv_24s\[2017-08-07T23:59:46Z\]"
+    )
+    with pytest.raises(ReadError, match=expected):
+        find_spikes(tmp_path, ultraviolet)
+
+
+@pytest.mark.parametrize("name", ["{FSN}.fits", "{T_REC:%Y/%m}/{FSN:012d}.fits", "one.fits"])
+def test_a_name_may_hold_keywords_of_the_header(tmp_path, name):
+    made = {"{FSN}.fits": "156014950.fits", "one.fits": "one.fits"}.get(name, "2017/08/000156014950.fits")
+    write_spikes(tmp_path / "spikes" / made)
+    assert len(find_spikes(tmp_path / "spikes" / name, HEADER)) == 3
+
+
+def test_a_keyword_that_is_missing_is_named(tmp_path):
+    with pytest.raises(HeaderError, match=r"{FSN}\.fits cannot be filled in: there is no FSN"):
+        find_spikes(tmp_path / "{FSN}.fits", fits.Header())
+
+
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        (5, "should be jsoc, a folder or the name of a file, not 5"),
+        ("{fsn}.fits", "did you mean 'FSN'"),
+        ("{FSN}.txt", "should end with .fits"),
+    ],
+)
+def test_settings_that_name_no_file_are_refused(value, message):
+    with pytest.raises(SettingsError, match=message):
+        SpikesSettings.of(spikes=value)
