@@ -103,7 +103,7 @@ class _Task:
 
     def resample_block(self, corner: tuple[int, int]) -> None:
         """Resample the block that starts at a row and column."""
-        size = tuple(min(step, n - at) for step, n, at in zip(_BLOCK, self._shape, corner, strict=True))
+        size = (min(_BLOCK[0], self._shape[0] - corner[0]), min(_BLOCK[1], self._shape[1] - corner[1]))
         x, y = self._positions(corner, size)
         source = self._source(x, y)
         if self._affine.size:
@@ -124,11 +124,11 @@ class _Task:
 
     def _source(self, x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, int, int, int]:
         """Give what the polynomials weight, flat, the pixel of the input at which it starts, and its width."""
-        window = [_window(position, n) for position, n in zip((y, x), self._data.shape, strict=True)]
-        if not self._pole or None in window:
+        rows, columns = (_window(position, n) for position, n in zip((y, x), self._data.shape, strict=True))
+        if not self._pole or rows is None or columns is None:
             return self._data.reshape(-1), 0, 0, self._data.shape[1]
-        filtered = coefficients(self._data, *window, self._pole, self._tail)
-        return filtered.reshape(-1), window[0][0], window[1][0], filtered.shape[1]
+        filtered = coefficients(self._data, rows, columns, self._pole, self._tail)
+        return filtered.reshape(-1), rows[0], columns[0], filtered.shape[1]
 
 
 def _worst_by_cell(flags: np.ndarray) -> np.ndarray:
