@@ -68,7 +68,7 @@ def test_a_pattern_says_which_keywords_it_needs() -> None:
 @pytest.mark.parametrize("name", ["a.fits", "a.fit", "a.fts", "a.FITS", "a.fits.gz", "a.fits.fz", "a.FTS.GZ"])
 def test_the_stem_is_the_name_without_the_ending_of_fits(name: str) -> None:
     assert stem(f"folder.fits/{name}") == "a"
-    assert str(OutputSettings().pattern.fill(name)) == "a_lev1p5.fits"
+    assert str(OutputSettings().pattern.fill(Path(name))) == "a_lev1p5.fits"
 
 
 def test_other_endings_stay() -> None:

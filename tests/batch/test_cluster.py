@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 from distributions import DEADLY, mark, put_distribution
 
-from aia_ccdproc import PrepError, SettingsError, read, run
+from aia_ccdproc import PrepError, SettingsError, get_plugin_manager, read, run
 from aia_ccdproc.batch import FileResult, Observer
+from aia_ccdproc.plugins import CHOSEN
 from aia_ccdproc.recipe import Recipe
 
 dask = pytest.importorskip("dask")
@@ -87,7 +88,9 @@ def test_a_scheduler_that_goes_away_fails_the_files_that_are_not_done(tmp_path: 
 @pytest.mark.slow
 def test_a_file_at_which_workers_of_a_cluster_die_fails_alone(tmp_path: Path, files, monkeypatch, toml: str) -> None:
     put_distribution(tmp_path, "deadly", DEADLY)
+    get_plugin_manager()  # only workers shall know the plugin
     monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.setenv(CHOSEN, "deadly")
     for path in files:
         mark(path, DATAMARK="deadly" if path is files[2] else "good")
     with distributed.LocalCluster(n_workers=1, threads_per_worker=1, **LOOPBACK) as mortal:

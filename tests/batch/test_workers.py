@@ -17,8 +17,9 @@ import pytest
 from distributions import DEADLY, mark, put_distribution
 from scenes import small_exposure, small_sun
 
-from aia_ccdproc import PrepError, SettingsError, read, run
+from aia_ccdproc import PrepError, SettingsError, get_plugin_manager, read, run
 from aia_ccdproc.batch import Observer
+from aia_ccdproc.plugins import CHOSEN
 from aia_ccdproc.recipe import Recipe
 
 
@@ -28,7 +29,9 @@ def deadly(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, toml: str) -> Recipe
     folder = tmp_path / "plugins"
     folder.mkdir()
     put_distribution(folder, "deadly", DEADLY)
+    get_plugin_manager()
     monkeypatch.syspath_prepend(str(folder))
+    monkeypatch.setenv(CHOSEN, "deadly")
     importlib.invalidate_caches()
     return Recipe.from_toml(toml + '[[step]]\nuse = "normalize_exposure"\n')
 
