@@ -144,6 +144,8 @@ def target_grid(target: Any, source: WCS) -> Grid:
         raise HeaderError(
             f"target is a {type(target).__name__}; a celestial WCS, a header, an image or a path is needed"
         )
+    if any(table is not None for table in (target.cpdis1, target.cpdis2, target.det2im1, target.det2im2)):
+        raise HeaderError("target has distortion tables, which a header of the result could not hold")
     if target.array_shape is None:
         raise HeaderError("target has no shape; set array_shape of the WCS, or NAXIS1 and NAXIS2 of the header")
     rows, columns = target.array_shape
@@ -286,13 +288,20 @@ def pixel_area_ratio(source: WCS, target: WCS, shape: tuple[int, int]) -> float 
     -------
     float or `~numpy.ndarray`
         Target area over source area; one number where the map is affine, else of the target's shape, from
-        finite differences on every 64th pixel.
+        finite differences on every 64th pixel, or on all if some of these see nothing.
     """
     if not source.has_celestial:
         matrices = (np.linalg.det(wcs.pixel_scale_matrix) for wcs in (target, source))
         return float(abs(next(matrices) / next(matrices)))
     rows, columns = (np.linspace(0, n - 1, max(2, n // 64)) for n in shape)
-    y, x = np.meshgrid(rows, columns, indexing="ij")
+    coarse = _area_ratio(source, target, *np.meshgrid(rows, columns, indexing="ij"))
+    if not np.isfinite(coarse).all():  # a limb lies between the positions, beyond which nothing is seen
+        return _area_ratio(source, target, *np.indices(shape, dtype=float))
+    steps = np.meshgrid(*(np.linspace(0, n - 1, m) for n, m in zip(coarse.shape, shape, strict=True)), indexing="ij")
+    return ndimage.map_coordinates(coarse, steps, order=1)
+
+
+def _area_ratio(source: WCS, target: WCS, y: np.ndarray, x: np.ndarray) -> np.ndarray:
     right, up = (
         np.subtract(
             pixel_to_pixel(target, source, x + dx / 2, y + dy / 2),
@@ -300,6 +309,4 @@ def pixel_area_ratio(source: WCS, target: WCS, shape: tuple[int, int]) -> float 
         )
         for dx, dy in ((1, 0), (0, 1))
     )
-    coarse = np.abs(right[0] * up[1] - right[1] * up[0])
-    steps = np.meshgrid(*(np.linspace(0, n - 1, m) for n, m in zip(coarse.shape, shape, strict=True)), indexing="ij")
-    return ndimage.map_coordinates(coarse, steps, order=1)
+    return np.abs(right[0] * up[1] - right[1] * up[0])

@@ -11,7 +11,7 @@ from aia_ccdproc.steps._kernels import Kernel
 
 __all__ = ["THRESHOLD", "Surroundings"]
 
-#: A bad pixel touches the output pixels in which it has more than this weight.
+#: Bad pixels touch the output pixels in which they have, all together, more than this weight.
 THRESHOLD = 0.01
 #: Weights that are looked up in one go: few enough for a processor's cache.
 _CACHE = 2**20
@@ -62,7 +62,7 @@ class Surroundings:
         return np.concatenate(pieces).reshape(self.shape)
 
     def flags(self, plane: np.ndarray) -> np.ndarray:
-        """Find the worst flag among the pixels that have more than `THRESHOLD` of weight.
+        """Find the worst flag of which the pixels, or those that are worse, have more than `THRESHOLD` of weight.
 
         Parameters
         ----------
@@ -79,8 +79,11 @@ class Surroundings:
         size = 2 * self.kernel.reach
         nearby = ndimage.maximum_filter(padded.reshape(-1, self.width), size, origin=-(size // 2))
         for piece in self._pieces(np.flatnonzero(nearby.ravel().take(self.first))):
-            touched = [value * (np.abs(weight) > THRESHOLD) for weight, value in self._reached(padded, piece)]
-            worst[piece] = np.maximum.reduce(touched)
+            masked, invalid = np.zeros((2, piece.size), dtype=np.float32)
+            for weight, value in self._reached(padded, piece):
+                masked += np.abs(weight) * (value > 0)
+                invalid += np.abs(weight) * (value > 1)
+            worst[piece] = (masked > THRESHOLD).astype(np.uint8) + (invalid > THRESHOLD)
         return worst.reshape(self.shape)
 
     def _padded(self, plane: np.ndarray) -> np.ndarray:

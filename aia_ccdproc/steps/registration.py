@@ -88,9 +88,8 @@ def register(
         one binned n x n has 0.6 n arcsec; a cutout is cropped from the full-frame grid, so that its pixels
         are pixels of the full frame and CRPIX says which. Masked and NaN pixels take the value of
         the nearest good one before resampling; output pixels that the kernel reaches from them are masked, and NaN
-        where those were NaN. The variance is propagated for independent input pixels:
-        by reproject's methods exactly where it varies little over a kernel, within some 30 % where it jumps from
-        pixel to pixel and at the edge of the image.
+        where those were NaN. A pixel whose uncertainty is not finite counts as masked. The variance is the sum of
+        squared weights times variance, for independent input pixels; UNCPROP says so.
 
     Raises
     ------
@@ -151,6 +150,7 @@ def _register(ccd: CCDData, instrument: Instrument, settings: RegistrationSettin
         raise PluginError(f"unknown method {settings.method!r}; {choices(settings.method, known)}{manager.left_out}")
     if settings.conserve == "counts":
         ratio = pixel_area_ratio(*pair, grid.shape)
+        resampled.flags[~np.isfinite(np.broadcast_to(ratio, grid.shape))] = _INVALID
         np.multiply(resampled.data, ratio, out=resampled.data)
         if resampled.variance is not None:
             np.multiply(resampled.variance, ratio**2, out=resampled.variance)
@@ -171,18 +171,22 @@ def _planes(ccd: CCDData) -> tuple[np.ndarray, np.ndarray | None, np.ndarray | N
         flags[np.broadcast_to(ccd.mask, data.shape)] = _MASKED
     if ccd.uncertainty is not None:
         try:
-            variance = np.asarray(ccd.uncertainty.represent_as(VarianceUncertainty).array, dtype=np.float32)
+            as_variance = ccd.uncertainty.represent_as(VarianceUncertainty)
         except TypeError as error:
             raise StateError(
                 f"an uncertainty of type {type(ccd.uncertainty).__name__} cannot be resampled: it has no variance"
             ) from error
+        scale = 1.0 if as_variance.unit is None else as_variance.unit.to(ccd.unit**2)  # it may have a unit of its own
+        variance = np.asarray(as_variance.array * scale, dtype=np.float32)
+        if (variance < 0).any():
+            raise StateError("the uncertainty holds negative variances")
         flags[~np.isfinite(variance)] = _MASKED
     flags[~np.isfinite(data)] = _INVALID
     bad = flags > 0
     if not bad.any():
         return data, variance, None
     if bad.all():
-        raise StateError("no pixel of the image is good: all are masked or NaN")
+        raise StateError("no pixel of the image is good: all are masked, NaN, or without a finite uncertainty")
     nearest = _nearest_good(bad)
     data = data.copy()
     data[bad] = data[nearest]

@@ -7,6 +7,7 @@ import tracemalloc
 
 import numpy as np
 import pytest
+from astropy import units as u
 from astropy.io import fits
 from astropy.nddata import CCDData, InverseVariance, StdDevUncertainty, UnknownUncertainty, VarianceUncertainty
 from astropy.wcs import WCS
@@ -429,3 +430,35 @@ def test_the_source_lies_where_the_header_says_before_and_after(small):
     for source in small_sun().sources:
         column, row = pixel_of(small, source.x, source.y)
         assert fit_source(small, source)[:2] == pytest.approx((column, row), abs=2e-3)
+
+
+@pytest.mark.parametrize("coarser", [4, 12])
+@pytest.mark.parametrize("method", ["bilinear", "bicubic", "adaptive-hann", "adaptive-gaussian", "exact"])
+def test_where_half_of_an_image_is_missing_nothing_is_made_up(method: str, coarser: int) -> None:
+    image = small_exposure(shape=(240, 240)).image(small_sun())
+    image.data[:, 120:] = np.nan
+    target = image.wcs.deepcopy()
+    target.wcs.cdelt = target.wcs.cdelt * coarser
+    target.wcs.crpix = (target.wcs.crpix - 0.5) / coarser + 0.5
+    target.array_shape = (240 // coarser, 240 // coarser)
+    result = register(image, method=method, target=target)
+    right = result.data[:, 120 // coarser + 3 :]
+    assert right.size
+    assert np.isnan(right).all()
+    assert np.isfinite(result.data[2:-2, 2 : 120 // coarser - 3]).all()
+
+
+def test_an_uncertainty_in_a_unit_of_its_own_is_converted() -> None:
+    image = small_exposure(shape=(60, 60)).image(small_sun())
+    one, other = image.copy(), image.copy()
+    one.uncertainty = StdDevUncertainty(np.full(image.shape, 15.0, np.float32))
+    other.uncertainty = StdDevUncertainty(np.full(image.shape, 0.015, np.float32), unit=1000 * u.DN)
+    results = [register(each).uncertainty.array for each in (one, other)]
+    assert np.allclose(results[0], results[1], rtol=1e-5, equal_nan=True)
+
+
+def test_a_negative_variance_is_refused() -> None:
+    image = small_exposure(shape=(30, 30)).image(small_sun())
+    image.uncertainty = VarianceUncertainty(np.full(image.shape, -1.0, np.float32))
+    with pytest.raises(StateError, match="negative variances"):
+        register(image)

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import itertools
+import os
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -317,3 +320,26 @@ def test_the_worst_flag_counts_wherever_it_lies(method, name):
     both = resampled(data, affine, KERNELS[method], flags=flags).flags
     alone = [resampled(data, affine, KERNELS[method], flags=np.where(flags == f, f, 0)).flags for f in (1, 2)]
     np.testing.assert_array_equal(both, np.maximum(*alone))
+
+
+@pytest.mark.slow
+def test_a_damaged_cache_of_compiled_code_costs_time_and_nothing_else(tmp_path):
+    code = (
+        "from aia_ccdproc import register; from aia_ccdproc.synthetic import Exposure, Sun; "
+        "image = Exposure(corner=(1900, 1900), shape=(50, 50)).image(Sun()); "
+        "print(float(register(image, method='cubic-spline').data[25, 25]))"
+    )
+    environment = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path), "AIA_CCDPROC_PLUGINS": "aia-ccdproc-cubic"}
+
+    def value() -> str:
+        command = [sys.executable, "-c", code]
+        done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    first = value()
+    damaged = list(tmp_path.rglob("loops.*.nbi"))
+    assert damaged
+    for path in damaged:
+        path.write_bytes(b"")
+    assert value() == first

@@ -43,5 +43,5 @@ def prep_resample(
     from aia_ccdproc_cubic.engine import resample
     from aia_ccdproc_cubic.kernels import convolution, spline
 
-    kernel = spline() if parameter is None else convolution(parameter)
+    kernel = spline() if method == "cubic-spline" else convolution(-0.5 if parameter is None else parameter)
     return resample(data, variance, flags, input_wcs, output_wcs, output_shape, kernel)

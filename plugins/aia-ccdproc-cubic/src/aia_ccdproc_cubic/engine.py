@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import itertools
 import math
+import pickle
 import warnings
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -14,8 +16,7 @@ from astropy.wcs.utils import pixel_to_pixel
 from aia_ccdproc import thread_count
 from aia_ccdproc.hookspecs import Resampled
 from aia_ccdproc_cubic.kernels import REACHED, Kernel
-from aia_ccdproc_cubic.loops import CELL, resample_block
-from aia_ccdproc_cubic.prefilter import coefficients
+from aia_ccdproc_cubic.loops import CELL, coefficients, resample_block, without_cache
 
 __all__ = ["resample"]
 
@@ -68,8 +69,20 @@ def resample(
     with warnings.catch_warnings(), ThreadPoolExecutor(threads or thread_count()) as pool:
         # sunpy's, of positions off the disk as another observer sees them: they are not covered.
         warnings.filterwarnings("ignore", "The conversion of these 2D helioprojective")
+        first = next(corners, None)
+        if first is not None:
+            _with_or_without_cache(task.resample_block, first)
         list(pool.map(task.resample_block, corners))
     return task.resampled
+
+
+def _with_or_without_cache(function: Callable[[tuple[int, int]], None], corner: tuple[int, int]) -> None:
+    """Call what may be compiled now, and kept on disk, or read from there."""
+    try:
+        function(corner)
+    except (OSError, EOFError, pickle.UnpicklingError):  # a cache that was cut off, or a disk that is full
+        without_cache()
+        function(corner)
 
 
 class _Task:

@@ -19,7 +19,7 @@ _POLE = math.sqrt(3) - 2
 #: Pixels over which that filter is followed: 0.268**16 is below the rounding of float32.
 _TAIL = 16
 #: Pixels on each side, beyond the nearest four, whose weights the variance takes into account; what is left out is
-#: 1e-5 of it.
+#: less than 1e-6 of it.
 _SPREAD = 4
 
 

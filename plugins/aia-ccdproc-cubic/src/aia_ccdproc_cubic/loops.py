@@ -16,8 +16,9 @@ from typing import Any
 
 import numpy as np
 from numba import njit, uintp
+from numba.core.caching import NullCache
 
-__all__ = ["CELL", "compiled", "mirrored", "resample_block"]
+__all__ = ["CELL", "coefficients", "resample_block", "without_cache"]
 
 #: Side of the squares of pixels of which is known whether a flag is among them; more than a kernel's.
 CELL = 32
@@ -25,6 +26,8 @@ CELL = 32
 _OUTSIDE = np.int32(-(2**30))
 #: Output pixels whose noise is computed in one go: as many as keep their weights in the nearest cache.
 _CHUNK = 128
+#: Float32 values in a cache line.
+_LINE = 16
 #: Shortest part of a run for which a vector loop pays.
 _SHORT = 8
 _ONE, _TWO, _THREE, _STRIDE = uintp(1), uintp(2), uintp(3), uintp(64)
@@ -48,6 +51,13 @@ def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
         return njit(cache=True, **options)(function)
     except RuntimeError:  # neither the package's folder nor the user's cache can be written
         return njit(**options)(function)
+
+
+def without_cache() -> None:
+    """Have everything compiled anew, in memory: for a cache on disk that is damaged, or cannot be written to the end."""
+    for function in globals().values():
+        if hasattr(function, "_cache"):
+            function._cache = NullCache()
 
 
 # -- positions -----------------------------------------------------------------------------------
@@ -409,3 +419,68 @@ def resample_block(planes, out, source, x, y, affine, corner, size, shape, kerne
             _finish_row(data, worst, line, source, shape, places, kernel, edge_room)
         if planes[0].size > 0 or planes[1].size > 0:
             _noise_row(spread, worst, line, planes, shape, places, kernel, room)
+
+
+# -- the filter that makes coefficients of a spline out of pixels ----------------------------------
+
+
+@compiled
+def _filter(plane, pole):
+    """Filter along the columns, forth and back, in place."""
+    rows, columns = uintp(plane.shape[0]), uintp(plane.shape[1])
+    for r in range(_ONE, rows):
+        for c in range(columns):
+            plane[r, c] += pole * plane[r - _ONE, c]
+    for back in range(_ONE, rows):
+        r = rows - _ONE - back
+        for c in range(columns):
+            plane[r, c] = pole * (plane[r + _ONE, c] - plane[r, c])
+
+
+@compiled
+def _transpose(plane, first, transposed):
+    """Transpose a plane from a row on."""
+    columns, rows = transposed.shape
+    for top in range(0, rows, _LINE):
+        for c in range(uintp(columns)):
+            for r in range(uintp(top), uintp(min(top + _LINE, rows))):
+                transposed[c, r] = plane[uintp(first) + r, c]
+
+
+@compiled
+def coefficients(data, rows, columns, pole, margin):
+    """Filter a window of an image along both axes.
+
+    Parameters
+    ----------
+    data : `~numpy.ndarray`
+        Image.
+    rows, columns : tuple of int
+        The window: its first row or column, and the one after its last.
+    pole : float
+        Pole of the filter, float32.
+    margin : int
+        Pixels around the window over which the filter is followed; beyond an edge of the image it is mirrored.
+
+    Returns
+    -------
+    `~numpy.ndarray`
+        Coefficients, but for the gain of the filter; float32, of the window's shape.
+    """
+    height, width = rows[1] - rows[0] + 2 * margin, columns[1] - columns[0] + 2 * margin
+    taken = np.empty(width, np.uintp)
+    for c in range(width):
+        taken[c] = mirrored(columns[0] - margin + c, data.shape[1])
+    plane = np.empty((height, width), np.float32)
+    for r in range(height):
+        row = data[mirrored(rows[0] - margin + r, data.shape[0])]
+        for c in range(width):
+            plane[r, c] = row[taken[c]]
+    _filter(plane, pole)
+    # Along the rows each step would wait for the one before; turned, as many go abreast as there are rows.
+    turned = np.empty((width, height - 2 * margin), np.float32)
+    _transpose(plane, margin, turned)
+    _filter(turned, pole)
+    filtered = np.empty((height - 2 * margin, width - 2 * margin), np.float32)
+    _transpose(turned, margin, filtered)
+    return filtered
