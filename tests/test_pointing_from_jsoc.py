@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import subprocess
 import sys
-import time
 
 import pytest
 from astropy.io import fits
@@ -79,9 +78,8 @@ def test_a_batch_over_seven_channels_asks_once_and_a_second_run_not_at_all(jsoc,
 @pytest.mark.parametrize("mode", ["maintenance page", "slow", "status 1"])
 def test_an_empty_cache_and_no_jsoc_fail_in_time_and_write_nothing(jsoc, files, recipe, tmp_path, mode):
     jsoc.fail(mode)
-    begun = time.monotonic()
     done = prep(files, recipe(), tmp_path / "out")
-    assert time.monotonic() - begun < 8
+    assert len(jsoc.queries) < 7  # the tries of one query for all: workers know that the server is down
     assert done.returncode == 1
     assert done.stdout.count("PointingError: the local pointing cache does not hold 2020-01") == 7
     assert "Traceback" not in done.stdout + done.stderr

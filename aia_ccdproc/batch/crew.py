@@ -46,6 +46,9 @@ class Crew(Protocol):
     def renew(self) -> None:
         """Replace those who died; `~aia_ccdproc.PrepError` if there is nobody left."""
 
+    def is_gone(self) -> bool:
+        """Tell whether nothing will be heard any more of the jobs in hand."""
+
 
 # -- processes -----------------------------------------------------------------------------------
 
@@ -114,6 +117,9 @@ class _Processes:
                 "worker processes do not start, or are killed at once. A script that calls run(jobs=...) needs "
                 'if __name__ == "__main__": around the call; jobs=1 works without'
             ) from error
+
+    def is_gone(self) -> bool:
+        return False  # the pool itself tells of deaths
 
     def close(self) -> None:
         self._executor.shutdown(cancel_futures=True)
@@ -217,6 +223,9 @@ class _Cluster:
     def renew(self) -> None:
         """Leave workers to the scheduler, which tries their jobs elsewhere; itself it cannot be replaced."""
         raise PrepError("the dask scheduler has gone")
+
+    def is_gone(self) -> bool:
+        return self._client.status in ("closing", "closed")
 
 
 def _for_others(orders: Orders, threads: int) -> bytes:

@@ -22,6 +22,9 @@ __all__ = ["stop_on_signals", "work_off"]
 
 _log = logging.getLogger("aia_ccdproc")
 
+#: Seconds after which it is looked whether those from whom nothing is heard are still there.
+_LOOK_UP = 2.0
+
 
 @contextmanager
 def stop_on_signals() -> Iterator[threading.Event]:
@@ -128,14 +131,16 @@ class _Work:
                 self._hand_out()
             if not self._in_hand:
                 return
-            finished, _ = wait(self._in_hand, return_when=FIRST_COMPLETED)
+            finished, _ = wait(self._in_hand, timeout=_LOOK_UP, return_when=FIRST_COMPLETED)
+            if not finished and self._crew.is_gone():
+                raise PrepError("those who were at work have gone")
             if any(map(_is_broken, finished)):
                 finished, _ = wait(self._in_hand)
             taken = {future: self._in_hand.pop(future) for future in finished}
             yield from (future.result() for future in finished if _failure(future) is None)
             for future, job in taken.items():
                 error = _failure(future)
-                if isinstance(error, BrokenExecutor) and job is not self._on_trial:
+                if _is_death(error) and job is not self._on_trial:
                     self._suspects.append(job)
                 elif error is not None:
                     yield FileResult(job.path, "failed", error=_cause_of_death(error))
@@ -171,15 +176,18 @@ def _failure(future: Future[FileResult]) -> BaseException | None:
     return CancelledError() if future.cancelled() else future.exception()
 
 
+def _is_death(error: BaseException | None) -> bool:
+    # KilledWorker is of distributed, which need not be installed: it blames all that the worker had in hand.
+    return isinstance(error, BrokenExecutor) or type(error).__name__ == "KilledWorker"
+
+
 def _is_broken(future: Future[FileResult]) -> bool:
     return isinstance(_failure(future), BrokenExecutor)
 
 
 def _cause_of_death(error: BaseException) -> str:
-    if isinstance(error, BrokenExecutor):
-        return "the worker process died at this file, twice: killed, or out of memory"
+    if _is_death(error):
+        return "the worker process died at this file, more than once: killed, or out of memory"
     if isinstance(error, CancelledError):
         return "not done: the cluster has gone"
-    if type(error).__name__ == "KilledWorker":  # of distributed, which need not be installed
-        return "workers of the cluster died at this file, one after the other: killed, or out of memory"
     return f"the worker could not do this file ({type(error).__name__}: {error})"

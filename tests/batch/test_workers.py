@@ -83,7 +83,7 @@ def test_a_file_at_which_a_worker_dies_twice_fails_and_the_others_are_done(
     # One that was done when the pool broke, and not yet told of, is found unchanged.
     told = [result.status.replace("unchanged", "done") for result in results]
     assert told == ["done"] * 2 + ["failed"] + ["done"] * 3
-    assert results[2].error == "the worker process died at this file, twice: killed, or out of memory"
+    assert results[2].error == "the worker process died at this file, more than once: killed, or out of memory"
     assert len(list((tmp_path / "out").iterdir())) == 5
 
 

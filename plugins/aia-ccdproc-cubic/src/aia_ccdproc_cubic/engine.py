@@ -8,6 +8,7 @@ import pickle
 import warnings
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import numpy as np
 from astropy.wcs import WCS
@@ -76,7 +77,7 @@ def resample(
     return task.resampled
 
 
-def _with_or_without_cache(function: Callable[[tuple[int, int]], None], corner: tuple[int, int]) -> None:
+def _with_or_without_cache(function: Callable[[Any], None], corner: tuple[int, ...]) -> None:
     """Call what may be compiled now, and kept on disk, or read from there."""
     try:
         function(corner)

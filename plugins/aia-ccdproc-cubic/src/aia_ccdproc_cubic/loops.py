@@ -54,7 +54,7 @@ def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def without_cache() -> None:
-    """Have everything compiled anew, in memory: for a cache on disk that is damaged, or cannot be written to the end."""
+    """Have everything compiled anew, in memory: for a cache that is damaged, or cannot be written to the end."""
     for function in globals().values():
         if hasattr(function, "_cache"):
             function._cache = NullCache()
