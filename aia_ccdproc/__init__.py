@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from aia_ccdproc.pipeline import Pipeline
     from aia_ccdproc.plugins import get_plugin_manager
     from aia_ccdproc.recipe import Recipe, load_recipe, prep
-    from aia_ccdproc.settings import StepSettings, table_source
+    from aia_ccdproc.settings import UNRECORDED, StepSettings, table_source
     from aia_ccdproc.steps.exposure import normalize_exposure
     from aia_ccdproc.steps.pointing import update_pointing
     from aia_ccdproc.steps.registration import register
@@ -70,7 +70,7 @@ _HOMES = {
     "pipeline": ["Pipeline"],
     "plugins": ["get_plugin_manager"],
     "recipe": ["Recipe", "load_recipe", "prep"],
-    "settings": ["StepSettings", "table_source"],
+    "settings": ["UNRECORDED", "StepSettings", "table_source"],
     "steps.exposure": ["normalize_exposure"],
     "steps.pointing": ["update_pointing"],
     "steps.registration": ["register"],

@@ -95,7 +95,7 @@ class Pipeline:
     Raises
     ------
     PluginError
-        If nobody declares a step.
+        If nobody declares a step, or more than one plugin does.
     """
 
     def __init__(self, steps: Iterable[RecipeStep], manager: PrepPluginManager | None = None) -> None:
@@ -109,6 +109,8 @@ class Pipeline:
         known = ccdproc_steps() if use.startswith(PREFIX) else self._manager.steps()
         if use not in known:
             raise PluginError(f"unknown step {use!r}; {choices(use, known)}")
+        if twice := self._manager.declared_twice(known[use].hook):
+            raise PluginError(twice)
         return known[use]
 
     def before_batch(self, headers: Sequence[fits.Header]) -> None:

@@ -6,7 +6,7 @@ import functools
 import re
 import threading
 import warnings
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
 from types import ModuleType
@@ -18,6 +18,7 @@ from aia_ccdproc import hookspecs
 from aia_ccdproc.chain import declared_step
 from aia_ccdproc.errors import PluginError, PluginWarning, choices
 from aia_ccdproc.hookspecs import PROJECT
+from aia_ccdproc.instrument import Instrument
 
 __all__ = ["CORE", "ENTRY_POINTS", "BrokenPlugin", "LoadedPlugins", "Plugin", "normal_name"]
 
@@ -65,6 +66,8 @@ class LoadedPlugins(pluggy.PluginManager):
         self.plugins: dict[str, Plugin] = {}
         self.broken: list[BrokenPlugin] = []
         self._answer = threading.local()
+        self._declared_by: dict[str, list[Plugin | None]] = {}
+        self._declaring: Plugin | None = None
         self.add_hookspecs(hookspecs)
         self._load(chosen)
 
@@ -79,13 +82,53 @@ class LoadedPlugins(pluggy.PluginManager):
         Raises
         ------
         PluginError
-            If a step is declared without the arguments that every step takes.
+            If a step is declared without the arguments that every step takes, or a hook for the second time.
         """
         for name in dir(module_or_class):
             function = getattr(module_or_class, name)
             if hasattr(function, "prep_step"):
                 declared_step(name, function)
-        super().add_hookspecs(module_or_class)
+        hooks = [name for name in dir(module_or_class) if self.parse_hookspec_opts(module_or_class, name) is not None]
+        known = [hook for hook in hooks if self._declared_by.get(hook)]
+        for hook in known:
+            self._declared_by[hook].append(self._declaring)
+        if known:
+            raise PluginError("; ".join(map(self.declared_twice, known)))
+        while True:
+            try:
+                super().add_hookspecs(module_or_class)
+                break
+            except pluggy.PluginValidationError as error:  # of a plugin that implements one of the hooks
+                self._forget(hooks)
+                culprit = self.get_name(error.plugin)
+                if culprit is None or self.plugins[culprit] == self._declaring:
+                    raise
+                self._drop(culprit, _reason(error))
+        self._declared_by.update({hook: [self._declaring] for hook in hooks})
+
+    def declared_twice(self, hook: str) -> str:
+        """Tell whether more than one plugin declares a hook.
+
+        Parameters
+        ----------
+        hook : str
+            Name of the hook, ``prep_register``.
+
+        Returns
+        -------
+        str
+            Who does, and what can be done; nothing if it is declared once.
+        """
+        by = [plugin.distribution if plugin else CORE for plugin in self._declared_by.get(hook, ())]
+        if len(by) < 2:
+            return ""
+        return f"{hook.removeprefix('prep_')} is declared by {' and by '.join(by)}; only one of them can be loaded"
+
+    def _forget(self, hooks: Iterable[str]) -> None:
+        """Take declarations back; pluggy can not."""
+        for hook in hooks:
+            if hasattr(self.hook, hook):
+                getattr(self.hook, hook).spec = None
 
     def _load(self, chosen: Collection[str] | None) -> None:
         for point in _entry_points(chosen):
@@ -95,13 +138,33 @@ class LoadedPlugins(pluggy.PluginManager):
             except (Exception, SystemExit) as error:  # whatever a foreign module raises on import
                 if plugin.distribution == CORE:
                     raise
-                self._set_aside(plugin, f"{type(error).__name__}: {error}")
+                self._set_aside(plugin, _reason(error))
         for impl in self._implementations("prep_addhooks"):
+            if impl.plugin_name not in self.plugins:  # left out for what another one has declared
+                continue
+            self._declaring = self.plugins[impl.plugin_name]
             try:
                 impl.function(*[self for _ in impl.argnames])  # manager is the only argument there is
             except Exception as error:  # as on import
-                self._drop(impl.plugin_name, f"{type(error).__name__}: {error}")
+                self._drop(impl.plugin_name, _reason(error))
+            finally:
+                self._declaring = None
+        self._refuse_wrong_listings()
         self.refuse_unknown_hooks()
+
+    def _refuse_wrong_listings(self) -> None:
+        """Set plugins aside that cannot say what they bring: every recipe and every listing would fail of them."""
+        for hook, fault in (("prep_instruments", _no_instruments), ("prep_resampling_methods", _no_methods)):
+            for impl in self._implementations(hook):
+                if self.plugins[impl.plugin_name].distribution == CORE:
+                    continue
+                try:
+                    answer = impl.function()
+                except Exception as error:
+                    self._drop(impl.plugin_name, f"{hook}: {_reason(error)}")
+                else:
+                    if fault(answer):
+                        self._drop(impl.plugin_name, f"{hook} returned {answer!r}, {fault(answer)}")
 
     def add(self, implementation: object, plugin: Plugin) -> None:
         """Register a plugin under its distribution's name.
@@ -125,7 +188,11 @@ class LoadedPlugins(pluggy.PluginManager):
         # Pluggy does not tell who answered a firstresult hook; HISTORY and conflicts need to know.
         @functools.wraps(function)
         def call(*arguments: Any) -> Any:
-            result = function(*arguments)
+            try:
+                result = function(*arguments)
+            except Exception:
+                self._answer.failed = plugin
+                raise
             if result is not None:
                 self._answer.plugin = plugin
             return result
@@ -140,11 +207,17 @@ class LoadedPlugins(pluggy.PluginManager):
                 optional = all(impl.optionalhook for impl in caller.get_hookimpls() if impl.plugin is implementation)
                 if not caller.has_spec() and not optional:
                     self._drop(name, f"implements the unknown hook {caller.name}; {choices(caller.name, known)}")
-                    break
+                    self.refuse_unknown_hooks()  # what it declared is unknown now as well
+                    return
 
     def _drop(self, name: str, reason: str) -> None:
         self.unregister(name=name)
-        self._set_aside(self.plugins.pop(name), reason)
+        plugin = self.plugins.pop(name)
+        mine = [hook for hook, by in self._declared_by.items() if by == [plugin]]
+        self._forget(mine)
+        for hook in mine:
+            del self._declared_by[hook]
+        self._set_aside(plugin, reason)
 
     def _set_aside(self, plugin: Plugin, reason: str) -> None:
         broken = BrokenPlugin(plugin.name, plugin.distribution, plugin.version, reason)
@@ -169,6 +242,24 @@ def normal_name(name: str) -> str:
         ``aia-bias``.
     """
     return re.sub(r"[-_.]+", "-", str(name)).lower()
+
+
+def _reason(error: BaseException) -> str:
+    return f"{type(error).__name__}: {error}"
+
+
+def _no_instruments(answer: Any) -> str:
+    """Say what should have been answered by who names instruments, if it was not."""
+    fits = isinstance(answer, list | tuple) and all(isinstance(one, Instrument) for one in answer)
+    return "" if fits else "not a list of Instrument"
+
+
+def _no_methods(answer: Any) -> str:
+    """Say what should have been answered by who names methods of resampling, if it was not."""
+    fits = isinstance(answer, list | tuple | set | frozenset | dict) and all(isinstance(name, str) for name in answer)
+    if isinstance(answer, dict):
+        fits = fits and all(isinstance(default, int | float | None) for default in answer.values())
+    return "" if fits else "not a list of names, or a dict of names and defaults"
 
 
 def _distribution(point: EntryPoint) -> tuple[str, str]:

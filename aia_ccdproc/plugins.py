@@ -12,7 +12,7 @@ from contextvars import ContextVar
 from typing import Any
 
 from aia_ccdproc.chain import Step, declared_step
-from aia_ccdproc.errors import InstrumentError, PluginError, choices
+from aia_ccdproc.errors import InstrumentError, PluginError, PrepError, choices
 from aia_ccdproc.plugin_loading import BrokenPlugin, LoadedPlugins, Plugin, normal_name
 from aia_ccdproc.settings import StepSettings
 
@@ -176,8 +176,17 @@ class PrepPluginManager(LoadedPlugins):  # numpydoc ignore=PR02
         ------
         InstrumentError
             If no plugin knows it.
+        PluginError
+            If a plugin fails at it.
         """
-        instrument: Instrument | None = self.hook.prep_identify(header=header)
+        self._answer.failed = None
+        try:
+            instrument: Instrument | None = self.hook.prep_identify(header=header)
+        except PrepError:
+            raise
+        except Exception as error:
+            by = self._answer.failed or "a wrapper"
+            raise PluginError(f"prep_identify of {by} fails: {type(error).__name__}: {error}") from error
         if instrument is None:
             said = {key: header.get(key) for key in ("TELESCOP", "INSTRUME", "WAVELNTH")}
             raise InstrumentError(

@@ -29,6 +29,7 @@ from aia_ccdproc.errors import SettingsError, choices
 from aia_ccdproc.naming import NamePattern
 
 __all__ = [
+    "UNRECORDED",
     "ExposureSettings",
     "OutputSettings",
     "PointingSettings",
@@ -48,6 +49,14 @@ class Documented(NamedTuple):
     required: bool
     default: Any
     description: str
+
+
+class Unrecorded:
+    """Marks a setting as one that changes no result: no part of HISTORY, nor of a recipe's digest."""
+
+
+#: ``timeout: Annotated[float, UNRECORDED]``: how long one waits is no part of what is done.
+UNRECORDED = Unrecorded()
 
 
 class StepSettings(BaseModel):
@@ -146,7 +155,8 @@ class StepSettings(BaseModel):
 
     def _said(self) -> Iterator[tuple[str, Any]]:
         """Give the settings that are worth a word."""
-        return ((name, value) for name, value in self if value is not None)
+        fields = type(self).model_fields
+        return ((name, value) for name, value in self if value is not None and UNRECORDED not in fields[name].metadata)
 
     def fingerprint(self) -> str:
         """Write the settings on one line, as a recipe's digest needs them.
@@ -265,7 +275,7 @@ class PointingSettings(StepSettings):
         description="Another DRMS server than JSOC: the base URL of its CGIs, under which jsoc_info lies; from Python "
         "also a drms Client.",
     )
-    timeout: float = Field(
+    timeout: Annotated[float, UNRECORDED] = Field(
         default=60.0, gt=0, description="Seconds after which to give up on the network, all tries together."
     )
 

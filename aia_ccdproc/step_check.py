@@ -196,6 +196,8 @@ class StepCheck:
         step = self.find(use)
         if step is None:
             self._faults.add(self._unknown(use), (*place, "use"))
+        elif twice := self._manager.declared_twice(step.hook):
+            self._faults.add(twice, (*place, "use"), use)
         return step
 
     def _unknown(self, use: str) -> str:

@@ -14,7 +14,8 @@ import pytest
 from distributions import put_distribution
 from scenes import small_exposure
 
-from aia_ccdproc import PluginError, PluginWarning, Recipe, RecipeError, hookspecs
+from aia_ccdproc import Pipeline, PluginError, PluginWarning, Recipe, RecipeError, hookspecs
+from aia_ccdproc.pipeline import RecipeStep
 from aia_ccdproc.plugins import CHOSEN, PrepPluginManager
 from aia_ccdproc.steps.aia import AIA
 
@@ -86,6 +87,22 @@ BROKEN = {
         "from aia_ccdproc import hookimpl\n@hookimpl\ndef prep_addhooks(manager): raise OSError('no licence')",
         "OSError: no licence",
     ),
+    "instruments fail": (
+        "from aia_ccdproc import hookimpl\n@hookimpl\ndef prep_instruments(): raise OSError('no licence')",
+        "prep_instruments: OSError: no licence",
+    ),
+    "instruments are none": (
+        "from aia_ccdproc import hookimpl\n@hookimpl\ndef prep_instruments(): return ['AIA']",
+        r"prep_instruments returned \['AIA'\], not a list of Instrument",
+    ),
+    "methods fail": (
+        "from aia_ccdproc import hookimpl\n@hookimpl\ndef prep_resampling_methods(): raise OSError('no licence')",
+        "prep_resampling_methods: OSError: no licence",
+    ),
+    "methods are none": (
+        "from aia_ccdproc import hookimpl\n@hookimpl\ndef prep_resampling_methods(): return None",
+        "prep_resampling_methods returned None, not a list of names",
+    ),
     "a step without settings": (
         HALVE.replace("settings: HalveSettings", "").replace("instrument, settings)", "instrument)"),
         "settings",
@@ -108,6 +125,59 @@ def test_a_broken_plugin_is_left_out_and_named_and_the_others_work(install, kind
         assert "aia-broken" not in [who.distribution for who in manager.who_implements(hook)]
     with pytest.raises(PluginError, match="'aia-broken' could not be loaded: "):
         manager.find("aia-broken")
+
+
+SPOILER = """
+    from aia_ccdproc import hookimpl
+
+    @hookimpl
+    def prep_halve(ccd, instrument, settings, foo):
+        return None
+"""
+
+
+@pytest.mark.parametrize("spoiler", ["aia-before", "aia-later"])
+def test_who_implements_another_ones_step_with_wrong_arguments_is_left_out_and_not_who_declares_it(
+    install, spoiler: str
+) -> None:
+    install("aia-halve", HALVE)
+    install(spoiler, SPOILER)
+    with pytest.warns(PluginWarning, match=rf"(?s)plugin left out: {spoiler} .*foo"):
+        manager = PrepPluginManager(["aia-halve", spoiler])
+    assert [b.distribution for b in manager.broken] == [spoiler]
+    assert list(map(str, manager.who_implements("prep_halve"))) == ["aia-halve 1.2"]
+    assert "halve" in manager.steps()
+
+
+def test_who_implements_its_own_step_with_wrong_arguments_takes_the_step_along(install) -> None:
+    install("aia-halve", HALVE.replace("def prep_halve(ccd, instrument, settings):", "def prep_halve(ccd, foo):"))
+    with pytest.warns(PluginWarning, match=r"(?s)plugin left out: aia-halve .*foo"):
+        manager = PrepPluginManager(["aia-halve"])
+    assert len(manager.broken) == 1
+    assert "halve" not in manager.steps()
+
+
+def test_a_step_that_two_plugins_declare_is_an_error_that_names_both(install) -> None:
+    install("aia-halve", HALVE)
+    install("aia-rival", HALVE)
+    why = "halve is declared by aia-halve and by aia-rival; only one of them can be loaded"
+    with pytest.warns(PluginWarning, match=rf"plugin left out: aia-rival \(it\): PluginError: {why}"):
+        manager = PrepPluginManager(["aia-halve", "aia-rival"])
+    assert [b.distribution for b in manager.broken] == ["aia-rival"]
+    with manager.in_use(), pytest.raises(RecipeError, match=why):
+        Recipe.from_toml('[[step]]\nuse = "halve"')
+    step = RecipeStep("halve", manager.steps()["halve"].settings())
+    with pytest.raises(PluginError, match=why):
+        Pipeline([step], manager)
+    with manager.in_use():
+        Recipe.from_toml('[[step]]\nuse = "register"')
+
+
+def test_a_plugin_that_fails_to_identify_an_image_is_named(install) -> None:
+    install("aia-fails", "from aia_ccdproc import hookimpl\n@hookimpl\ndef prep_identify(header): return 1 / 0")
+    manager = PrepPluginManager(["aia-fails"])
+    with pytest.raises(PluginError, match=r"prep_identify of aia-fails 1\.2 fails: ZeroDivisionError"):
+        manager.identify(small_exposure().header())
 
 
 @pytest.mark.parametrize(

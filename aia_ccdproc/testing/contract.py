@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import functools
 import pickle
 import re
 from collections.abc import Callable, Iterable, Mapping
@@ -11,6 +12,7 @@ from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 from astropy import units as u
+from astropy.io import fits
 from astropy.nddata import CCDData
 
 from aia_ccdproc.chain import Step, order_faults
@@ -27,6 +29,8 @@ __all__ = ["BrokenPromiseError", "check_step"]
 
 #: What makes an image of a good one that the step has to refuse: by changing it, or by returning another.
 Change: TypeAlias = Callable[[CCDData], CCDData | None]
+#: What calls the hook of the step on an image or a header.
+Ask: TypeAlias = Callable[[CCDData | fits.Header], Any]
 #: Keywords that later steps, reports and names of outputs are made of.
 _KEPT = ("TELESCOP", "INSTRUME", "WAVELNTH", "T_OBS", "DATE-OBS", "EXPTIME", "QUALITY")
 
@@ -77,14 +81,15 @@ def check_step(
     made = settings if isinstance(settings, StepSettings) else step.settings.of(**(settings or {}))
     _check_travels(f"{name}: its settings do", made, lambda copied: copied.describe() != made.describe() and str(made))
     pipeline = Pipeline([RecipeStep(name, made)], manager)
+    ask = functools.partial(_ask, step, manager, made)
     given = level1_image(mask=True, uncertainty=True) if ccd is None else ccd
     if ccd is None:
-        _check_run(step, pipeline, level1_image(), folder)
-    result = _check_run(step, pipeline, given, folder)
+        _check_run(step, pipeline, ask, level1_image(), folder)
+    result = _check_run(step, pipeline, ask, given, folder)
     if step.place.repeatable:
         _check_repeated(step, pipeline, result)
     if step.takes_header:
-        _check_header_is_not_changed(step, manager, given, made)
+        _check_header_is_not_changed(step, ask, given)
     for change, message in refuses:
         _check_refusal(step, pipeline, given, change, message)
     return result
@@ -148,9 +153,24 @@ def _bytes(plane: Any) -> Any:
     return None if plane is None else (np.shape(plane), str(np.asarray(plane).dtype), np.asarray(plane).tobytes())
 
 
-def _check_run(step: Step, pipeline: Pipeline, given: CCDData, folder: Path) -> CCDData:
+def _ask(step: Step, manager: PrepPluginManager, settings: StepSettings, given: CCDData | fits.Header) -> Any:
+    """Call a step's hook on an image or a header, without what the pipeline does to the answer."""
+    header = complete_header(given) if isinstance(given, CCDData) else given
+    instrument = manager.identify(header)
+    what = {"header": given} if step.takes_header else {"ccd": given}
+    result = getattr(manager.hook, step.hook)(**what, instrument=instrument, settings=settings)
+    said = f"{step.name}: its hook returns None for an image of {instrument.name}, which it was to do"
+    _hold(result is not None, f"{said}{manager.left_out}")
+    return result
+
+
+def _check_run(step: Step, pipeline: Pipeline, ask: Ask, given: CCDData, folder: Path) -> CCDData:
     given = given.copy()
     given.header.add_history("what was done before")
+    handed = given.copy()
+    returned = ask(complete_header(handed) if step.takes_header else handed)
+    if isinstance(returned, CCDData):  # else the pipeline refuses it; it also copies what is shared
+        _check_memory(step, handed, returned)
     before = _Trace.of(given)
     result = pipeline(given)
     changed = before.changes(given)
@@ -192,6 +212,9 @@ def _check_planes(step: Step, given: CCDData, result: CCDData) -> None:
     if given.mask is not None and np.any(given.mask):
         _hold(mask is not None and np.any(mask), f"{name} loses the mask")
     _hold(mask is None or np.shape(mask) == result.shape, f"{name}: the mask has shape {np.shape(mask)}")
+    if given.mask is not None and mask is not None and _same_grid(given, result):
+        lost = int(np.count_nonzero(np.asarray(given.mask, bool) & ~np.asarray(mask, bool)))
+        _hold(not lost, f"{name} takes {lost} masked pixels for good: the mask does not contain that of its input")
     if not _has_bad_pixels(given):
         _hold(not _has_bad_pixels(result), f"{name} makes pixels that are not finite, and does not mask them")
     if given.uncertainty is not None:
@@ -203,6 +226,11 @@ def _check_planes(step: Step, given: CCDData, result: CCDData) -> None:
         said = result.header.get(keyword, str(result.unit))
         same = u.Unit(said, parse_strict="silent") == result.unit
         _hold(same, f"{name}: the image is in {result.unit or 'no unit'}, {keyword} says {said!r}")
+
+
+def _same_grid(one: CCDData, other: CCDData) -> bool:
+    known = one.wcs is not None and other.wcs is not None
+    return known and one.shape == other.shape and same_geometry(one.wcs, other.wcs)
 
 
 def _has_bad_pixels(ccd: CCDData) -> bool:
@@ -253,12 +281,10 @@ def _check_file(step: Step, result: CCDData, folder: Path) -> None:
         _hold(same, f"{step.name}: {name} of its result does not survive being written")
 
 
-def _check_header_is_not_changed(
-    step: Step, manager: PrepPluginManager, given: CCDData, settings: StepSettings
-) -> None:
+def _check_header_is_not_changed(step: Step, ask: Ask, given: CCDData) -> None:
     header = complete_header(given)
     before = header.tostring()
-    manager.call_step(step, header=header, instrument=manager.identify(header), settings=settings)
+    ask(header)
     _hold(header.tostring() == before, f"{step.name} changes the header that it is given")
 
 

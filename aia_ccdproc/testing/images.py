@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from astropy.nddata import CCDData, StdDevUncertainty
 
+from aia_ccdproc.steps.aia import CHANNELS
 from aia_ccdproc.synthetic import Exposure, Source, Sun
 
 __all__ = ["SUN", "level1_image"]
@@ -50,7 +51,14 @@ def level1_image(
     -------
     `~astropy.nddata.CCDData`
         The image, float32, in DN, with a complete level-1 header.
+
+    Raises
+    ------
+    ValueError
+        If AIA has no such channel.
     """
+    if channel not in CHANNELS:
+        raise ValueError(f"AIA has no channel {channel!r}; there are: {', '.join(map(str, CHANNELS))}")
     exposure = Exposure(channel=channel, **{"corner": (1900, 1850), "shape": (300, 320), **options})
     image = exposure.image(sun, noise=noise)
     if uncertainty:

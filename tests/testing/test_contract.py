@@ -190,6 +190,26 @@ def shares_the_header(ccd: CCDData) -> CCDData:
     return result
 
 
+def shares_all_planes(ccd: CCDData) -> CCDData:
+    return CCDData(ccd, meta=ccd.header.copy(), wcs=ccd.wcs.deepcopy())
+
+
+def hands_its_input_through(ccd: CCDData) -> CCDData:
+    return ccd
+
+
+def unmasks_some_pixels(ccd: CCDData) -> CCDData:
+    result = ccd.copy()
+    if result.mask is not None:
+        first = tuple(np.argwhere(result.mask)[0])
+        result.mask[first], result.data[first] = False, 7.0
+    return result
+
+
+def returns_nothing(ccd: CCDData) -> None:
+    pass
+
+
 def loses_a_keyword(ccd: CCDData) -> CCDData:
     result = ccd.copy()
     del result.header["RSUN_OBS"]
@@ -253,6 +273,11 @@ BAD_STEPS = {
     writes_into_the_header_of_its_input: "mine changes its input: header",
     shifts_the_wcs_of_its_input: "mine changes its input: .*wcs",
     shares_the_mask: "mask of the result is that of its input",
+    shares_the_header: "header of the result is that of its input",
+    shares_all_planes: "data of the result is that of its input",
+    hands_its_input_through: "data of the result is that of its input",
+    unmasks_some_pixels: "mine takes 1 masked pixels for good",
+    returns_nothing: "mine: its hook returns None for an image of AIA",
     loses_a_keyword: "mine loses keywords of the header: RSUN_OBS",
     rewrites_the_exposure_time: "mine changes what the exposure was: EXPTIME",
     forgets_what_was_done_before: "mine does not keep the HISTORY of its input",
@@ -348,6 +373,12 @@ class Undescribed(StepSettings):
 class Unpicklable(Settings):
     def __reduce__(self) -> tuple:
         return Settings.of, ()
+
+
+def test_a_header_step_that_returns_nothing_is_caught(check_step, mine) -> None:
+    mine(lambda header: None, header_declaration())
+    with pytest.raises(AssertionError, match="mine: its hook returns None for an image of AIA"):
+        check_step("mine")
 
 
 class Silent:

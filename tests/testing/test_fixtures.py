@@ -75,3 +75,8 @@ def test_the_manager_of_a_test_is_gone_after_it(outside, prep_manager) -> None:
 def test_a_plugin_that_is_not_installed_is_an_error(prep_manager) -> None:
     with pytest.raises(PluginError, match="no plugin 'aia-nowhere' is installed"):
         prep_manager("aia-nowhere")
+
+
+def test_a_channel_that_aia_has_not_is_answered_with_those_it_has(level1) -> None:
+    with pytest.raises(ValueError, match=r"AIA has no channel 95; there are: 94, 131, .*, 4500"):
+        level1(95)

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from aia_ccdproc import StepSettings, table_source
+from aia_ccdproc import UNRECORDED, StepSettings, table_source
 
 __all__ = ["DegradationSettings"]
 
@@ -28,6 +28,6 @@ class DegradationSettings(StepSettings):
     server: str | None = Field(
         default=None, description="Another DRMS server than JSOC: the base URL of its CGIs, under which jsoc_info lies."
     )
-    timeout: float = Field(
+    timeout: Annotated[float, UNRECORDED] = Field(
         default=60.0, gt=0, description="Seconds after which to give up on the network, all tries together."
     )
