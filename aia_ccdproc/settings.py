@@ -35,6 +35,7 @@ __all__ = [
     "PointingSettings",
     "RecipeFile",
     "RegistrationSettings",
+    "ServerURL",
     "StepSettings",
     "table_source",
 ]
@@ -257,6 +258,18 @@ def table_source(*words: str) -> BeforeValidator:
     return BeforeValidator(check)
 
 
+def _server(value: Any) -> Any:
+    if isinstance(value, _NO_FILE):
+        raise ValueError(f"should be a URL, not {value!r}")
+    if isinstance(value, str) and not value.startswith(("http://", "https://")):
+        raise ValueError(f"should be a URL that starts with http:// or https://, not {value!r}")
+    return value
+
+
+#: A DRMS server: None, the base URL of its CGIs, or, from Python, a drms client.
+ServerURL = Annotated[Any, BeforeValidator(_server)]
+
+
 class PointingSettings(StepSettings):
     """Settings of ``update_pointing``."""
 
@@ -270,7 +283,7 @@ class PointingSettings(StepSettings):
         default="error",
         description="When no record can be had: fail, or keep the pointing of the header and say so.",
     )
-    server: Any = Field(
+    server: ServerURL = Field(
         default=None,
         description="Another DRMS server than JSOC: the base URL of its CGIs, under which jsoc_info lies; from Python "
         "also a drms Client.",
@@ -285,15 +298,6 @@ class PointingSettings(StepSettings):
         if isinstance(value, list | tuple) and value:
             return tuple(_source(one, info, POINTING_SOURCES, "a list of these") for one in value)
         return _source(value, info, POINTING_SOURCES, "a list of these")
-
-    @field_validator("server")
-    @classmethod
-    def _a_url(cls, value: Any) -> Any:
-        if isinstance(value, _NO_FILE):
-            raise ValueError(f"should be a URL, not {value!r}")
-        if isinstance(value, str) and not value.startswith(("http://", "https://")):
-            raise ValueError(f"should be a URL that starts with http:// or https://, not {value!r}")
-        return value
 
     @property
     def sources(self) -> tuple[Any, ...]:

@@ -173,6 +173,17 @@ class CalibrationTable:  # numpydoc ignore=PR02
         return values if isinstance(values, Time) else values.data
 
     @property
+    def colnames(self) -> list[str]:
+        """The names of the columns, as a `~astropy.table.Table` has them.
+
+        Returns
+        -------
+        list of str
+            Names.
+        """
+        return self.table.colnames
+
+    @property
     def first_epoch(self) -> int:
         """The row with the earliest T_START.
 

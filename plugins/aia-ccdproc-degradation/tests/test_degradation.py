@@ -14,7 +14,7 @@ from calibration_tables import response_table
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aia_ccdproc import CalibrationTable, TableError
+from aia_ccdproc import CalibrationTable, SettingsError, TableError
 from aia_ccdproc_degradation import degradation
 
 V8 = "aia_V8_20171210_050627_response_table.txt"
@@ -132,6 +132,35 @@ def test_4500_stops_at_version_3(version):
 def test_what_the_table_does_not_hold_is_an_error_that_says_what_it_has(channel, time, version, message):
     with pytest.raises(TableError, match=message):
         degradation(channel, time, response_table(), version)
+
+
+@pytest.mark.parametrize("channel", [94.0, np.int16(94), 94 * u.AA, 9.4 * u.nm])
+def test_a_channel_is_a_wavelength_of_any_kind(channel):
+    table = CalibrationTable(response_table())
+    assert degradation(channel, "2020-01-01", table) == degradation(94, "2020-01-01", table) < 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ((94.5, "2020-01-01"), "channel: should be a whole number of angstrom, not 94.5"),
+        ((94 * u.s, "2020-01-01"), "channel: should be a wavelength in angstrom"),
+        (("Fe IX", "2020-01-01"), "channel: should be a wavelength in angstrom, not 'Fe IX'"),
+        ((np.nan, "2020-01-01"), "whole number of angstrom, not nan"),
+        ((94, "junk"), "time: 'junk' cannot be read as a time"),
+        ((94, "2020-01-01", "jsoc", 0), "greater than or equal to 1"),
+        ((94, "2020-01-01", ""), "should be a path, a URL or jsoc"),
+    ],
+)
+def test_what_is_no_channel_time_or_table_is_an_error(arguments, message):
+    with pytest.raises(SettingsError, match=message):
+        degradation(*arguments)
+
+
+@pytest.mark.parametrize("server", ["jsoc", "ftp://jsoc.stanford.edu", 5])
+def test_a_server_is_a_url(server):
+    with pytest.raises(SettingsError, match="server: should be a URL"):
+        degradation(94, "2020-01-01", server=server)
 
 
 def test_a_table_of_something_else_or_without_a_value_is_an_error(tmp_path):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import time
 from pathlib import Path
 
 import numpy as np
@@ -116,6 +117,7 @@ def test_a_recipe_cannot_correct_twice(table):
     [
         ('table = ""', "should be a path, a URL or jsoc"),
         ('table = "gopher://x/y"', "should be a URL that starts with http"),
+        ('server = "jsoc"', "server: should be a URL that starts with http"),
         ("version = 0", "greater than or equal to 1"),
         ('version = "10"', "version = '10'"),
         ("timeout = 0", "greater than 0"),
@@ -149,7 +151,21 @@ def test_jsoc_is_asked_once_in_a_process(level1, jsoc):
     assert jsoc.rs_lists == ["aia.response[][!1=1!]"]
 
 
-def test_jsoc_that_is_down_is_asked_once_and_its_last_answer_serves(level1, jsoc):
+def test_jsoc_that_is_down_is_asked_once_more_and_its_last_answer_serves(level1, jsoc, monkeypatch):
+    jsoc.series["aia.response"] = on_the_wire(response_table())
+    settings = {"table": "jsoc", "server": jsoc.url, "timeout": 10}
+    answered = correct_degradation(level1(), **settings)
+    aia_ccdproc.CalibrationTable.forget()
+    jsoc.fail("status 1")
+    two_hours_on = time.time() + 7200
+    monkeypatch.setattr(time, "time", lambda: two_hours_on)
+    for _ in range(2):
+        corrected = correct_degradation(level1(), **settings)
+        assert corrected.header["DEGFACT"] == answered.header["DEGFACT"]
+    assert len(jsoc.rs_lists) == 2
+
+
+def test_jsoc_that_is_down_and_never_answered_is_asked_once(level1, jsoc):
     jsoc.fail("status 1")
     settings = {"table": "jsoc", "server": jsoc.url, "timeout": 10}
     for message in ("refused the query.*Try again later, or give a table", "that was 0 s ago"):

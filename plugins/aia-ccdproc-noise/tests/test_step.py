@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 from astropy.nddata import StdDevUncertainty, VarianceUncertainty
-from calibration_tables import as_ssw, error_table
+from calibration_tables import as_ssw, error_table, response_table
 
 import aia_ccdproc
-from aia_ccdproc import RecipeError, StateError, TableError
+from aia_ccdproc import RecipeError, SettingsError, StateError, TableError
 from aia_ccdproc.synthetic import Source, Sun
 from aia_ccdproc_noise import estimate_uncertainty, noise_sigma
 from aia_ccdproc_noise.settings import NoiseSettings
@@ -41,6 +41,9 @@ def test_step_keeps_what_every_step_promises(check_step, level1, table):
     def estimated_already(ccd):
         return estimate_uncertainty(ccd, table=table)
 
+    def divided_by_its_degradation(ccd):
+        ccd.header["DEGFACT"] = 0.4
+
     check_step(
         "estimate_uncertainty",
         {"table": table},
@@ -49,6 +52,7 @@ def test_step_keeps_what_every_step_promises(check_step, level1, table):
             (estimated_already, "has an uncertainty already, a StdDevUncertainty; replace = true"),
             (aia_ccdproc.normalize_exposure, "in DN / s; .* before normalize_exposure"),
             (aia_ccdproc.register, r"at level 1\.5; .* before register"),
+            (divided_by_its_degradation, r"its degradation of 0\.4 \(DEGFACT\); .* before correct_degradation"),
             (lambda ccd: level1(binning=2), r"resampled: 1\.199 arcsec per pixel"),
             (lambda ccd: level1(time="2009-01-01T00:00:00Z"), "no epoch of error_table.txt covers 2009-01-01"),
         ],
@@ -139,6 +143,29 @@ def test_function_and_settings_have_the_same_defaults():
     parameters = inspect.signature(estimate_uncertainty).parameters
     defaults = {name: parameters[name].default for name in parameters if name not in ("ccd", "table")}
     assert defaults == {name: setting.default for name, setting in NoiseSettings.document().items() if name != "table"}
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"calibration": "EVE"}, "calibration = 'EVE': .*'none', 'preflight' or 'eve'"),
+        ({"calibration": "junk"}, "calibration = 'junk': .*'none', 'preflight' or 'eve'"),
+        ({"calibration": None}, "calibration = None"),
+        ({"table": ""}, "should be a path or a URL"),
+        ({"version": 0}, "greater than or equal to 1"),
+    ],
+)
+def test_a_wrong_setting_of_the_function_is_an_error_too(level1, table, settings, message):
+    with pytest.raises(SettingsError, match=message):
+        estimate_uncertainty(level1(), **{"table": table, **settings})
+
+
+def test_noise_is_not_estimated_in_a_second_run_after_the_degradation_was_corrected(level1, table, prep_manager):
+    degradation = pytest.importorskip("aia_ccdproc_degradation")
+    prep_manager(NAME, "aia-ccdproc-degradation")
+    corrected = degradation.correct_degradation(level1(), table=response_table())
+    with pytest.raises(StateError, match="Estimate it before correct_degradation"):
+        aia_ccdproc.prep(corrected, _recipe(STEP.format(table=table)))
 
 
 def _exposed(truth: np.ndarray, random: np.random.Generator) -> np.ndarray:

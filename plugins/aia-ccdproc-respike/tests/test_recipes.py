@@ -11,7 +11,7 @@ from astropy.io import fits
 from astropy.nddata import CCDData
 
 import aia_ccdproc
-from aia_ccdproc import ReadError, RecipeError, StateError, TableError
+from aia_ccdproc import InstrumentError, ReadError, RecipeError, StateError, TableError
 from aia_ccdproc.__main__ import main
 from aia_ccdproc_respike import fetch_spikes, respike
 from aia_ccdproc_respike.settings import SpikesSettings
@@ -72,6 +72,7 @@ def spikes_file(level1: CCDData, corner: tuple[int, int], count: int) -> bytes:
     [
         ("aia.lev1_euv_12s_mod.2021-06-28T232159Z.171.cutout", (1217, 1123), "2021-06-28T232159Z"),
         ("aia.lev1_euv_12s.2013-03-10T120012Z.171.cutout", (1277, 1925), "2013-03-10T120001Z"),
+        ("aia.lev1_euv_12s.2013-03-10T120012Z.171.cutout", (1277, 1925), "2013-03-10T120012Z"),  # by T_OBS
     ],
 )
 def test_aia_prep_respikes_a_real_cutout_by_the_file_beside_it(real_data, tmp_path, name, corner, exported):
@@ -123,6 +124,18 @@ def test_spikes_come_from_jsoc_by_one_query_and_one_download(image, online):
     assert online.rs_lists == [RECORD]
     [query] = [query for query in online.queries if query.get("op") == "rs_list"]
     assert (query["key"], query["seg"]) == ("FSN", "spikes")
+
+
+def test_jsoc_is_not_asked_for_spikes_of_4500_whose_series_is_not_known(image, online):
+    image.header["WAVELNTH"] = 4500
+    with pytest.raises(InstrumentError, match=r"no series of JSOC is known to have spikes of 4500 Å, only of 94, "):
+        respike(image, server=online.url)
+    assert online.queries == []
+
+
+def test_a_server_that_is_no_url_is_a_fault_of_the_recipe():
+    with pytest.raises(RecipeError, match="server: should be a URL that starts with http"):
+        aia_ccdproc.Recipe.from_toml(recipe_of('use = "respike"\nserver = "nonsense"'))
 
 
 def test_a_record_of_another_exposure_is_refused(image, online):

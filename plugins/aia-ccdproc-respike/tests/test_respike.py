@@ -10,7 +10,8 @@ from astropy import units as u
 from astropy.io import fits
 
 import aia_ccdproc
-from aia_ccdproc import HeaderError, InstrumentError, StateError
+from aia_ccdproc import HeaderError, InstrumentError, ReadError, SettingsError, StateError
+from aia_ccdproc.synthetic import Sun
 from aia_ccdproc_respike import Spikes, despike, respike
 
 CORNER = (1850, 1900)  # row and column at which `level1` begins
@@ -91,6 +92,18 @@ def test_an_image_without_spikes_needs_no_file(image):
     result = respike(image)  # would ask JSOC
     np.testing.assert_array_equal(result.data, image.data)
     assert (result.header["LVL_NUM"], result.header["SPK_N"]) == (0.5, 0)
+    back = despike(result)  # as would this
+    np.testing.assert_array_equal(back.data, image.data)
+    assert [back.header[key] for key in ("LVL_NUM", "NSPIKES", "SPK_N")] == [1.0, 0, 0]
+
+
+def test_an_image_whose_spikes_lie_outside_still_needs_their_file_to_be_despiked(image, tmp_path):
+    elsewhere = Spikes(np.array([5]), np.array([900]), np.array([100]))
+    respiked = respike(image, elsewhere)
+    assert respiked.header["SPK_N"] == 0
+    with pytest.raises(ReadError, match="no such file of spikes"):
+        despike(respiked, tmp_path / "none.fits")
+    assert despike(respiked, elsewhere).header["NSPIKES"] == 1
 
 
 def test_steps_keep_the_contract(check_step, tmp_path, level1):
@@ -195,3 +208,22 @@ def test_other_instruments_have_no_spikes(image, prep_manager):
     other = aia_ccdproc.Instrument("SWAP", 3.16, (1024, 1024))
     with pytest.raises(InstrumentError, match="no plugin does respike for SWAP"):
         manager.call_step(step, ccd=image, instrument=other, settings=step.settings())
+
+
+@pytest.mark.parametrize("step", [respike, despike])
+def test_the_functions_refuse_images_of_other_instruments(prep_manager, step):
+    hmi = pytest.importorskip("aia_ccdproc_hmi")
+    prep_manager("aia-ccdproc-respike", "aia-ccdproc-hmi")
+    magnetogram = hmi.observe(Sun(), corner=(2000, 2000), shape=(20, 20))
+    with pytest.raises(InstrumentError, match="no files of spikes of HMI, only of AIA"):
+        step(magnetogram)
+
+
+@pytest.mark.parametrize("settings", [{"server": "nonsense"}, {"server": 5}, {"spikes": 5}, {"timeout": 0}])
+def test_a_wrong_setting_of_the_functions_is_refused(image, settings):
+    name = next(iter(settings))
+    with pytest.raises(SettingsError, match=name):
+        respike(image, **settings)
+    image.header["LVL_NUM"] = 0.5
+    with pytest.raises(SettingsError, match=name):
+        despike(image, **settings)

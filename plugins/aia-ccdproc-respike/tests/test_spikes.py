@@ -10,7 +10,7 @@ from astropy.io import fits
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aia_ccdproc import HeaderError, ReadError, SettingsError
+from aia_ccdproc import HeaderError, InstrumentError, ReadError, SettingsError
 from aia_ccdproc_respike import Spikes, find_spikes, read_spikes
 from aia_ccdproc_respike.settings import SpikesSettings
 
@@ -101,6 +101,27 @@ def test_a_folder_is_searched_for_the_name_that_an_export_from_jsoc_has(tmp_path
     )
     with pytest.raises(ReadError, match=expected):
         find_spikes(tmp_path, ultraviolet)
+
+
+def test_a_folder_is_searched_by_the_time_of_the_record_and_then_by_that_of_the_exposure(tmp_path):
+    header = fits.Header({**HEADER, "T_OBS": "2017-08-07T23:59:57.34Z"})
+    record, exposure = (f"aia.lev1_euv_12s.2017-08-07T2359{s}Z.171.spikes.fits" for s in (46, 57))
+    with pytest.raises(ReadError, match=f"{record}: no such file of spikes, nor {exposure}"):
+        find_spikes(tmp_path, header)
+    write_spikes(tmp_path / exposure)
+    assert find_spikes(tmp_path, header).name == exposure
+    write_spikes(tmp_path / record)
+    assert find_spikes(tmp_path, header).name == record
+
+
+def test_spikes_of_4500_are_found_by_a_name_and_not_by_a_series(tmp_path):
+    header = fits.Header({**HEADER, "WAVELNTH": 4500})
+    with pytest.raises(InstrumentError, match="no series of JSOC is known to have spikes of 4500"):
+        find_spikes(tmp_path, header)
+    with pytest.raises(ReadError, match=r"156014950.fits: no such file of spikes$"):
+        find_spikes(tmp_path / "{FSN}.fits", header)
+    write_spikes(tmp_path / "156014950.fits")
+    assert len(find_spikes(tmp_path / "{FSN}.fits", header)) == 3
 
 
 @pytest.mark.parametrize("name", ["{FSN}.fits", "{T_REC:%Y/%m}/{FSN:012d}.fits", "one.fits"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from typing import TYPE_CHECKING, Any
 
@@ -11,10 +12,11 @@ from astropy.nddata import CCDData
 from astropy.table import Table
 from astropy.time import Time
 
-from aia_ccdproc import CalibrationTable, InstrumentError, StateError, TableError, get_plugin_manager
+from aia_ccdproc import CalibrationTable, InstrumentError, SettingsError, StateError, TableError, get_plugin_manager
 from aia_ccdproc.header import fits_header
 from aia_ccdproc.io.statistics import without_statistics
 from aia_ccdproc.keywords import add_history, any_year, number, observation_time, printable
+from aia_ccdproc_degradation.settings import DegradationSettings
 
 if TYPE_CHECKING:
     import drms
@@ -28,7 +30,7 @@ _LAST_VERSION = {4500: 3}
 
 
 def degradation(
-    channel: int,
+    channel: float | u.Quantity,
     time: Time,
     table: str | os.PathLike[str] | Table | CalibrationTable = "jsoc",
     version: int | None = None,
@@ -40,8 +42,8 @@ def degradation(
 
     Parameters
     ----------
-    channel : int
-        Wavelength, angstrom.
+    channel : float or `~astropy.units.Quantity`
+        Wavelength, angstrom, a whole number.
     time : `~astropy.time.Time`
         When, of any shape; or what a Time is made of.
     table : str, path-like, `~astropy.table.Table` or `~aia_ccdproc.CalibrationTable`
@@ -60,6 +62,8 @@ def degradation(
 
     Raises
     ------
+    SettingsError
+        If the channel is no wavelength, the time is none, or a setting has a wrong value.
     TableError
         If the table cannot be had, has not the channel or the version, or no epoch that covers a time.
 
@@ -72,9 +76,13 @@ def degradation(
     where :math:`A` is EFF_AREA and :math:`p_i` are EFFA_P1 to EFFA_P3, as in SSW's ``aia_bp_corrections``. Where epochs
     overlap the last row wins.
     """
-    with any_year():
-        times = Time(time)
-    return _left(_rows(channel, table, version, server, timeout), times)[0]
+    settings = DegradationSettings.of(table=table, version=version, server=server, timeout=timeout)
+    try:
+        with any_year():
+            times = Time(time)
+    except (TypeError, ValueError) as error:
+        raise SettingsError(f"time: {time!r} cannot be read as a time: {error}") from error
+    return _left(_rows(_channel(channel), settings), times)[0]
 
 
 def correct_degradation(
@@ -104,6 +112,8 @@ def correct_degradation(
     ------
     StateError
         If the image has been divided already.
+    SettingsError
+        If a setting has a wrong value.
     InstrumentError
         If it is not of AIA.
     HeaderError
@@ -111,6 +121,7 @@ def correct_degradation(
     TableError
         As `degradation` does.
     """
+    settings = DegradationSettings.of(table=table, version=version, server=server, timeout=timeout)
     header = without_statistics(fits_header(ccd))
     if "DEGFACT" in header:
         raise StateError(f"the image is corrected for degradation already: divided by {header['DEGFACT']} (DEGFACT)")
@@ -118,7 +129,7 @@ def correct_degradation(
     if instrument.name != "AIA":
         raise InstrumentError(f"there is no table of the degradation of {instrument.name}, only of AIA")
     channel, time = round(number(header, "WAVELNTH")), observation_time(header)
-    rows = _rows(channel, table, version, server, timeout)
+    rows = _rows(channel, settings)
     factor, epoch = _left(rows, time)
     # A divisor of the image's own precision keeps float32 what it is.
     divisor = u.Quantity(factor, dtype=np.result_type(ccd.data.dtype, np.float32))
@@ -133,10 +144,21 @@ def correct_degradation(
     return result
 
 
-def _rows(channel: int, table: Any, version: int | None, server: Any, timeout: float) -> CalibrationTable:
+def _channel(wavelength: Any) -> int:
+    try:
+        value = float(u.Quantity(wavelength, u.AA).value)
+    except (TypeError, ValueError) as error:
+        raise SettingsError(f"channel: should be a wavelength in angstrom, not {wavelength!r}") from error
+    if not math.isclose(value, np.rint(value), rel_tol=1e-9):  # 9.4 nm is 94.00000000000001 angstrom
+        raise SettingsError(f"channel: should be a whole number of angstrom, not {wavelength!r}")
+    return round(value)
+
+
+def _rows(channel: int, settings: DegradationSettings) -> CalibrationTable:
+    version = settings.version
     if version is not None:
         version = min(version, _LAST_VERSION.get(channel, version))
-    read = CalibrationTable.read(table, series=SERIES, server=server, timeout=timeout)
+    read = CalibrationTable.read(settings.table, series=SERIES, server=settings.server, timeout=settings.timeout)
     return read.select(channel, version)
 
 

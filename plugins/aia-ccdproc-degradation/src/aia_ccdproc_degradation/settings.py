@@ -7,6 +7,7 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from aia_ccdproc import UNRECORDED, StepSettings, table_source
+from aia_ccdproc.settings import ServerURL
 
 __all__ = ["DegradationSettings"]
 
@@ -25,8 +26,10 @@ class DegradationSettings(StepSettings):
         description="Version of the calibration (VER_NUM); by default the newest that the table has for the channel. "
         "For 4500 the last is 3, which later ones stand for.",
     )
-    server: str | None = Field(
-        default=None, description="Another DRMS server than JSOC: the base URL of its CGIs, under which jsoc_info lies."
+    server: ServerURL = Field(
+        default=None,
+        description="Another DRMS server than JSOC: the base URL of its CGIs, under which jsoc_info lies; from Python "
+        "also a drms Client.",
     )
     timeout: Annotated[float, UNRECORDED] = Field(
         default=60.0, gt=0, description="Seconds after which to give up on the network, all tries together."

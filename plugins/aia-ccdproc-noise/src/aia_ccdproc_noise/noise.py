@@ -14,6 +14,7 @@ from astropy.table import Table
 from aia_ccdproc import CalibrationTable, InstrumentError, StateError, TableError, get_plugin_manager
 from aia_ccdproc.header import complete_header, fits_header, is_registered, plate_scale
 from aia_ccdproc.keywords import add_history, number, observation_time
+from aia_ccdproc_noise.settings import NoiseSettings
 
 __all__ = ["estimate_uncertainty", "noise_sigma"]
 
@@ -128,7 +129,9 @@ def estimate_uncertainty(
     Raises
     ------
     StateError
-        If the image is not in DN, is registered or binned, or has an uncertainty already.
+        If the image is not in DN, is registered, binned or corrected for degradation, or has an uncertainty already.
+    SettingsError
+        If a setting has a wrong value.
     InstrumentError
         If it is not of AIA.
     HeaderError
@@ -136,13 +139,16 @@ def estimate_uncertainty(
     TableError
         If the table cannot be had, or holds nothing for the image.
     """
+    settings = NoiseSettings.of(
+        table=table, version=version, calibration=calibration, chianti=chianti, replace=replace, timeout=timeout
+    )
     header = complete_header(ccd)
     _refuse(ccd, header, replace)
     channel = round(number(header, "WAVELNTH"))
-    rows = CalibrationTable.read(table, timeout=timeout).select(channel, version)
+    rows = CalibrationTable.read(settings.table, timeout=timeout).select(channel, version)
     row = rows.at(observation_time(header))[0]
     names = ["DNPERPHT", "COMPRESS"]
-    names += [_CALIBRATION[calibration]] if calibration in _CALIBRATION else []
+    names += [_CALIBRATION[calibration]] if calibration != "none" else []
     names += ["CHIANTI"] if chianti else []
     values = {name: _positive(rows, name, row) for name in names}
     gain, compression, *systematic = values.values()
@@ -171,6 +177,11 @@ def _refuse(ccd: CCDData, header: Any, replace: bool) -> None:
         raise StateError(
             f"the image is resampled: {plate_scale(header):.4g} arcsec per pixel; "
             f"the noise is that of level-1 pixels of about {instrument.plate_scale:g}"
+        )
+    if "DEGFACT" in header:
+        raise StateError(
+            f"the image was divided by its degradation of {header['DEGFACT']} (DEGFACT); the noise is that of counts "
+            "as the camera gave them. Estimate it before correct_degradation"
         )
     if ccd.uncertainty is not None and not replace:
         raise StateError(

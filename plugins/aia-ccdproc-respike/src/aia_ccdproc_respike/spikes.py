@@ -6,23 +6,30 @@ import os
 import warnings
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import NamedTuple, Self
+from typing import TYPE_CHECKING, NamedTuple, Self
 
 import numpy as np
 from astropy.io import fits
 
-from aia_ccdproc import HeaderError, ReadError, TableError, query_series
+from aia_ccdproc import HeaderError, InstrumentError, ReadError, TableError, query_series
 from aia_ccdproc.io.network import download_table
 from aia_ccdproc.keywords import as_number, number, parse_time
 from aia_ccdproc.naming import NamePattern, is_fits_name
+
+if TYPE_CHECKING:
+    import drms
 
 __all__ = ["FULL_FRAME", "Spikes", "SpikesFolder", "fetch_spikes", "find_spikes", "read_spikes"]
 
 #: Rows and columns of the frame in which a file of spikes counts its pixels.
 FULL_FRAME = (4096, 4096)
-#: How an export from JSOC names the file of an image: by the slot of time of its record.
-_EXPORTED = "{series}.{{T_REC:%Y-%m-%dT%H%M%S}}Z.{{WAVELNTH:d}}.spikes.fits"
-_ULTRAVIOLET = (1600, 1700, 4500)
+#: How an export from JSOC names the file of an image: by the slot of time of its record (T_REC), or by T_OBS.
+_EXPORTED = "{series}.{{{time}:%Y-%m-%dT%H%M%S}}Z.{{WAVELNTH:d}}.spikes.fits"
+#: The series that have a segment of spikes. That of 4500 Å is not known.
+_SERIES: dict[float, str] = {
+    **dict.fromkeys((94, 131, 171, 193, 211, 304, 335), "aia.lev1_euv_12s"),
+    **dict.fromkeys((1600, 1700), "aia.lev1_uv_24s"),
+}
 
 
 @dataclass(frozen=True)
@@ -155,8 +162,8 @@ class SpikesFolder(NamedTuple):
             return cls(path.parent, NamePattern(path.name)) if is_fits_name(path) else cls(path, None)
         return cls(Path(*parts[:first]), NamePattern("/".join(parts[first:])))
 
-    def path(self, header: fits.Header) -> Path:
-        """Name the file of an image.
+    def paths(self, header: fits.Header) -> list[Path]:
+        """Name the files that may be an image's.
 
         Parameters
         ----------
@@ -165,11 +172,22 @@ class SpikesFolder(NamedTuple):
 
         Returns
         -------
-        `~pathlib.Path`
-            The file.
+        list of `~pathlib.Path`
+            The files, the likeliest first.
+
+        Raises
+        ------
+        HeaderError
+            If the header lacks a keyword of the name.
+        InstrumentError
+            If no series of JSOC is known to have spikes of the channel.
         """
-        pattern = self.pattern or NamePattern(_EXPORTED.format(series=_series(header)))
-        return self.folder / pattern.fill("", header)
+        if self.pattern:
+            return [self.folder / self.pattern.fill("", header)]
+        series = _series(header)
+        times = ["T_REC", "T_OBS"] if "T_OBS" in header else ["T_REC"]
+        names = [NamePattern(_EXPORTED.format(series=series, time=time)).fill("", header) for time in times]
+        return [self.folder / name for name in dict.fromkeys(names)]
 
 
 def find_spikes(where: str | os.PathLike[str], header: fits.Header) -> Spikes:
@@ -194,25 +212,33 @@ def find_spikes(where: str | os.PathLike[str], header: fits.Header) -> Spikes:
         If the file is not there or holds something else.
     HeaderError
         If the header lacks a keyword of the name.
+    InstrumentError
+        If a folder is given, and no series of JSOC is known to have spikes of the channel.
     """
-    path = SpikesFolder.of(where).path(header)
-    if not path.exists():
-        raise ReadError(
-            f"{path}: no such file of spikes. Export the segment spikes of {_record(header)} from JSOC, or set "
-            'spikes = "jsoc"'
-        )
+    paths = SpikesFolder.of(where).paths(header)
+    path = next((path for path in paths if path.exists()), None)
+    if path is None:
+        others = "".join(f", nor {other.name}" for other in paths[1:])
+        raise ReadError(f"{paths[0]}: no such file of spikes{others}{_where_else(header)}")
     return read_spikes(path)
 
 
-def fetch_spikes(header: fits.Header, *, server: str | None = None, timeout: float = 60.0) -> Spikes:
+def _where_else(header: fits.Header) -> str:
+    try:
+        return f'. Export the segment spikes of {_record(header)} from JSOC, or set spikes = "jsoc"'
+    except (HeaderError, InstrumentError):  # JSOC cannot be asked for it
+        return ""
+
+
+def fetch_spikes(header: fits.Header, *, server: str | drms.Client | None = None, timeout: float = 60.0) -> Spikes:
     """Fetch the spikes of an image from JSOC.
 
     Parameters
     ----------
     header : `~astropy.io.fits.Header`
         Complete header of the image, with T_REC, WAVELNTH and FSN.
-    server : str, optional
-        Another DRMS server than JSOC: the base URL of its CGIs, under which ``jsoc_info`` lies.
+    server : str or `drms.Client`, optional
+        Another DRMS server than JSOC: the base URL of its CGIs, under which ``jsoc_info`` lies, or a client.
     timeout : float
         Seconds after which to give up on the network, all tries together.
 
@@ -223,6 +249,8 @@ def fetch_spikes(header: fits.Header, *, server: str | None = None, timeout: flo
 
     Raises
     ------
+    InstrumentError
+        If no series of JSOC is known to have spikes of the channel.
     TableError
         If JSOC does not answer in time, has no record of the image, or has its spikes on tape alone.
     ReadError
@@ -243,7 +271,13 @@ def fetch_spikes(header: fits.Header, *, server: str | None = None, timeout: flo
 
 
 def _series(header: fits.Header) -> str:
-    return "aia.lev1_uv_24s" if number(header, "WAVELNTH") in _ULTRAVIOLET else "aia.lev1_euv_12s"
+    channel = number(header, "WAVELNTH")
+    if channel not in _SERIES:
+        raise InstrumentError(
+            f"no series of JSOC is known to have spikes of {channel:g} Å, only of {', '.join(map(str, _SERIES))}. "
+            "Name the file: spikes/{FSN}.fits"
+        )
+    return _SERIES[channel]
 
 
 def _record(header: fits.Header) -> str:

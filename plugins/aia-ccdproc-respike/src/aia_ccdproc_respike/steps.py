@@ -3,29 +3,35 @@
 from __future__ import annotations
 
 import os
-from typing import Literal
+from typing import TYPE_CHECKING
 
 import numpy as np
 from astropy.io import fits
 from astropy.nddata import CCDData
 
-from aia_ccdproc import StateError
+from aia_ccdproc import InstrumentError, StateError, get_plugin_manager
 from aia_ccdproc.header import complete_header, is_registered, with_header
 from aia_ccdproc.io.statistics import without_statistics
 from aia_ccdproc.keywords import number, printable
 from aia_ccdproc_respike.camera import camera_corner, refuse_other_than_camera_pixels
+from aia_ccdproc_respike.settings import SpikesSettings
 from aia_ccdproc_respike.spikes import Spikes, fetch_spikes, find_spikes
+
+if TYPE_CHECKING:
+    import drms
 
 __all__ = ["despike", "respike"]
 
 _LEVEL_05, _LEVEL_1 = 0.5, 1.0
+#: SPK_SRC of an image out of which nothing was taken: there is no file of its spikes.
+_NOTHING = "NSPIKES is 0"
 
 
 def respike(
     ccd: CCDData,
     spikes: Spikes | str | os.PathLike[str] = "jsoc",
     *,
-    server: str | None = None,
+    server: str | drms.Client | None = None,
     timeout: float = 60.0,
 ) -> CCDData:
     """Put the spikes back into a level-1 image, which makes it level 0.5.
@@ -36,8 +42,8 @@ def respike(
         Level-1 image as the camera's pixels are, full frame or cutout, in DN, shape ``(ny, nx)``; not changed.
     spikes : `Spikes`, path-like or "jsoc"
         The spikes, the folder or the file that holds them as in `find_spikes`, or JSOC.
-    server : str, optional
-        Another DRMS server than JSOC: the base URL of its CGIs.
+    server : str or `drms.Client`, optional
+        Another DRMS server than JSOC: the base URL of its CGIs, or a client.
     timeout : float
         Seconds after which to give up on the network, all tries together.
 
@@ -49,6 +55,10 @@ def respike(
 
     Raises
     ------
+    InstrumentError
+        If the image is not of AIA, or no series of JSOC is known to have spikes of its channel.
+    SettingsError
+        If a setting has a wrong value.
     StateError
         If the image is not as JSOC delivered it (respiked already, registered, turned, resampled, divided), or the
         spikes are of another exposure.
@@ -63,16 +73,13 @@ def respike(
     -----
     The same is done by SSW's ``aia_respike``.
     """
-    header = complete_header(ccd)
+    header = _header_of_aia(ccd)
     if _level(header) < _LEVEL_1:
         raise StateError(f"the image is at level {header['LVL_NUM']:g}: its spikes are in it already")
     refuse_other_than_camera_pixels(ccd, header)
     corner = camera_corner(header)
     known = header.get("NSPIKES")
-    if known == 0 and not isinstance(spikes, Spikes):
-        none = np.empty(0, dtype=np.int64)  # nothing was taken out: there is no file either
-        spikes = Spikes(none, none, name="NSPIKES is 0")
-    found = _spikes_of(header, spikes, server, timeout)
+    found = _spikes_of(header, spikes, server, timeout, nothing=known == 0)
     if isinstance(known, int) and known != len(found):
         raise StateError(f"{found.name} holds {len(found)} spikes, NSPIKES of the image is {known}: another exposure's")
     where, here = found.inside(corner, ccd.shape)
@@ -90,7 +97,7 @@ def despike(
     ccd: CCDData,
     spikes: Spikes | str | os.PathLike[str] = "jsoc",
     *,
-    server: str | None = None,
+    server: str | drms.Client | None = None,
     timeout: float = 60.0,
 ) -> CCDData:
     """Take the spikes out of a level-0.5 image again, as JSOC took them out.
@@ -101,7 +108,7 @@ def despike(
         What `respike` made, full frame or a cutout of it, shape ``(ny, nx)``; not changed.
     spikes : `Spikes`, path-like or "jsoc"
         As in `respike`; the file needs its third row.
-    server : str, optional
+    server : str or `drms.Client`, optional
         As in `respike`.
     timeout : float
         As in `respike`.
@@ -113,6 +120,10 @@ def despike(
 
     Raises
     ------
+    InstrumentError
+        If the image is not of AIA, or no series of JSOC is known to have spikes of its channel.
+    SettingsError
+        If a setting has a wrong value.
     StateError
         If the image is not at level 0.5 or no longer as the camera's pixels are, the spikes are of another exposure, or
         the file does not say what was put in their place.
@@ -123,12 +134,12 @@ def despike(
     TableError
         If JSOC has no spikes for the image, or does not answer.
     """
-    header = complete_header(ccd)
+    header = _header_of_aia(ccd)
     if _level(header) != _LEVEL_05:
         raise StateError(f"the image is at level {header['LVL_NUM']:g}: its spikes are not in it; level 0.5 has them")
     refuse_other_than_camera_pixels(ccd, header)
     corner = camera_corner(header)
-    found = _spikes_of(header, spikes, server, timeout)
+    found = _spikes_of(header, spikes, server, timeout, nothing=header.get("SPK_SRC") == _NOTHING)
     where, here = found.inside(corner, ccd.shape)
     if here.replaced is None:
         raise StateError(f"{found.name} has two rows: it does not say what was put in the place of the spikes")
@@ -150,15 +161,34 @@ def _level(header: fits.Header) -> float:
     return number(header, "LVL_NUM")
 
 
+def _header_of_aia(ccd: CCDData) -> fits.Header:
+    header = complete_header(ccd)
+    instrument = get_plugin_manager().identify(header)
+    if instrument.name != "AIA":
+        raise InstrumentError(f"there are no files of spikes of {instrument.name}, only of AIA")
+    return header
+
+
 def _spikes_of(
-    header: fits.Header, spikes: Spikes | str | os.PathLike[str] | Literal["jsoc"], server: str | None, timeout: float
+    header: fits.Header,
+    spikes: Spikes | str | os.PathLike[str],
+    server: str | drms.Client | None,
+    timeout: float,
+    *,
+    nothing: bool,
 ) -> Spikes:
+    """Get the spikes of an image, from where they are; of one out of which nothing was taken, nowhere."""
+    where = "jsoc" if isinstance(spikes, Spikes) else spikes
+    settings = SpikesSettings.of(spikes=where, server=server, timeout=timeout)
     if isinstance(spikes, Spikes):
         found = spikes
-    elif spikes == "jsoc":
-        found = fetch_spikes(header, server=server, timeout=timeout)
+    elif nothing:
+        none = np.empty(0, dtype=np.int64)
+        found = Spikes(none, none, none, name=_NOTHING)
+    elif settings.spikes == "jsoc":
+        found = fetch_spikes(header, server=settings.server, timeout=settings.timeout)
     else:
-        found = find_spikes(spikes, header)
+        found = find_spikes(settings.spikes, header)
     if found.fsn is not None and "FSN" in header and header["FSN"] != found.fsn:
         raise StateError(f"{found.name} is of exposure FSN={found.fsn}, the image of FSN={header['FSN']}")
     return found
