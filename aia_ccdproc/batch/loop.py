@@ -132,8 +132,10 @@ class _Work:
             if not self._in_hand:
                 return
             finished, _ = wait(self._in_hand, timeout=_LOOK_UP, return_when=FIRST_COMPLETED)
-            if not finished and self._crew.is_gone():
-                raise PrepError("those who were at work have gone")
+            if not finished:
+                if self._crew.is_gone():
+                    raise PrepError("those who were at work have gone")
+                continue
             if any(map(_is_broken, finished)):
                 finished, _ = wait(self._in_hand)
             taken = {future: self._in_hand.pop(future) for future in finished}

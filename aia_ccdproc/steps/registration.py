@@ -176,7 +176,10 @@ def _planes(ccd: CCDData) -> tuple[np.ndarray, np.ndarray | None, np.ndarray | N
             raise StateError(
                 f"an uncertainty of type {type(ccd.uncertainty).__name__} cannot be resampled: it has no variance"
             ) from error
-        scale = 1.0 if as_variance.unit is None else as_variance.unit.to(ccd.unit**2)  # it may have a unit of its own
+        scale = 1.0
+        if as_variance.unit is not None and as_variance.unit.is_equivalent(ccd.unit**2):
+            # It may have a unit of its own. One of another kind is a slip of ccdproc's, of a gain that was not applied.
+            scale = as_variance.unit.to(ccd.unit**2)
         variance = np.asarray(as_variance.array * scale, dtype=np.float32)
         if (variance < 0).any():
             raise StateError("the uncertainty holds negative variances")

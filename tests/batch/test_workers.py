@@ -169,4 +169,14 @@ def test_a_workers_memory_does_not_grow_with_the_number_of_files(tmp_path: Path,
         max(result.peak_memory for result in run(files[:n], Recipe.from_toml(toml), tmp_path / str(n), jobs=2))
         for n in (4, 24)
     )
-    assert many < few + 8e6  # two images of float32
+    assert many < few + 20e6  # five of the arrays that an image of it is, of the twenty more that there were
+
+
+def test_a_file_at_which_a_worker_dies_late_is_not_tried_for_ever(
+    tmp_path: Path, files, deadly: Recipe, monkeypatch
+) -> None:
+    monkeypatch.setattr("aia_ccdproc.batch.loop._LOOK_UP", 0.01)  # sooner than any file is done
+    for path in files:
+        mark(path, DATAMARK="deadly" if path is files[0] else "good")
+    results = run(files[:2], deadly, tmp_path / "out", jobs=2)
+    assert [result.status.replace("unchanged", "done") for result in results] == ["failed", "done"]
