@@ -146,16 +146,18 @@ class Worker:
                 said["input_hash"] = input_hash.result()
                 if not said["input_hash"]:
                     read_header(path)  # says why not
-                if not self._needs_work(output, said["input_hash"]):
-                    self._tell_of_unchanged(job, path, output, said)
+                header = self._header_of_done(output, said["input_hash"])
+                if header is not None:
+                    self._tell_of_unchanged(job, path, output, header, said)
                     return "unchanged"
             with _timed(seconds, "read"):
                 level1 = self._read(path)
             result = self._pipeline(level1, seconds=seconds)
             said["input_hash"] = input_hash.result()
         result.header[INPUT_HASH] = said["input_hash"]
-        if output.exists() and not self._needs_work(output, said["input_hash"]):  # another batch was quicker
-            self._tell_of_unchanged(job, path, output, said)
+        header = self._header_of_done(output, said["input_hash"]) if output.exists() else None
+        if header is not None:  # another batch was quicker
+            self._tell_of_unchanged(job, path, output, header, said)
             return "unchanged"
         with _timed(seconds, "write"):
             how = self._orders.recipe.output
@@ -170,22 +172,22 @@ class Worker:
     def _read(self, path: Path) -> CCDData:
         return read(path, instrument=self._orders.recipe.instrument)
 
-    def _needs_work(self, output: Path, input_hash: str) -> bool:
-        """Tell whether an output that is there is to be made anew; raise if it is in the way."""
+    def _header_of_done(self, output: Path, input_hash: str) -> fits.Header | None:
+        """Give the header of an output that is done; None if it is to be made anew; raise if it is in the way."""
         try:
             header = read_header(output)
             if (header.get(INPUT_HASH), header.get("RECIPEID")) == (input_hash, self._digest):
-                return False
+                return header
             other = "another recipe" if header.get(INPUT_HASH) == input_hash else "another file"
             reason = f"is there already, made from {other}"
         except PrepError as error:
             reason = f"is there already, and is no whole output ({error})"
         if self._orders.recipe.output.overwrite:
-            return True
+            return None
         raise WriteError(f"{output}: {reason}; overwrite = True (--overwrite) replaces it")
 
-    def _tell_of_unchanged(self, job: Job, path: Path, output: Path, said: dict[str, Any]) -> None:
-        self._tell_of_output(job, read_header(output), output, said)
+    def _tell_of_unchanged(self, job: Job, path: Path, output: Path, header: fits.Header, said: dict[str, Any]) -> None:
+        self._tell_of_output(job, header, output, said)
         picture = _picture_of(output)
         is_drawn = picture.exists() and picture.stat().st_mtime_ns >= output.stat().st_mtime_ns
         if is_drawn and self._orders.quicklook:
