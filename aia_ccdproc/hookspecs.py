@@ -7,11 +7,12 @@ that brings a step of its own declares it just so, in a class or module that it 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import pluggy
 
 from aia_ccdproc.chain import step
+from aia_ccdproc.engine import TOUCHING_WEIGHT, MethodParameter, Resampled
 from aia_ccdproc.settings import ExposureSettings, PointingSettings, RegistrationSettings, StepSettings
 
 if TYPE_CHECKING:
@@ -24,26 +25,13 @@ if TYPE_CHECKING:
 
     from aia_ccdproc.instrument import Instrument
 
-__all__ = ["PROJECT", "Resampled", "hookimpl", "hookspec", "step"]
+__all__ = ["PROJECT", "TOUCHING_WEIGHT", "MethodParameter", "Resampled", "hookimpl", "hookspec", "step"]
 
 PROJECT = "aia_ccdproc"
 #: Marks a function as the declaration of a hook.
 hookspec = pluggy.HookspecMarker(PROJECT)
 #: Marks a function as the implementation of a hook.
 hookimpl = pluggy.HookimplMarker(PROJECT)
-
-
-class Resampled(NamedTuple):
-    """What a resampling engine returns: planes on the target's grid, shape ``(ny, nx)``."""
-
-    data: np.ndarray
-    """Resampled image, float32; NaN where no input pixel lies."""
-    variance: np.ndarray | None
-    """Variance of ``data`` for independent input pixels, float32, or None if none was given."""
-    flags: np.ndarray
-    """uint8: 0 good, 1 the kernel reaches a masked pixel, 2 it reaches an invalid one or there is no input."""
-    propagation: str = ""
-    """How ``variance`` was made, w being the kernel's weights, for the keyword UNCPROP: ``"sum(w**2 var)"``, say."""
 
 
 @hookspec
@@ -181,16 +169,15 @@ def prep_normalize_exposure(ccd: CCDData, instrument: Instrument, settings: Expo
 
 
 @hookspec
-def prep_resampling_methods() -> list[str] | dict[str, float | None]:
+def prep_resampling_methods() -> list[str] | dict[str, MethodParameter | None]:
     """Name the methods of this plugin's `prep_resample`.
 
     Called when a recipe is checked and by ``aia-prep steps``. All answers are joined.
 
     Returns
     -------
-    list of str, or dict of str to float or None
-        Values of ``method`` that it takes; as a dict, with the default of the method's parameter, None
-        for a method that has none.
+    list of str, or dict of str to `~aia_ccdproc.hookspecs.MethodParameter` or None
+        Values of ``method`` that it takes; as a dict, with the parameter of the method, None for one that has none.
     """
     return []
 
@@ -219,7 +206,8 @@ def prep_resample(
     variance : `~numpy.ndarray` or None
         Its variance, float32, same shape, finite everywhere.
     flags : `~numpy.ndarray` or None
-        Of type uint8, same shape: 0 good, 1 masked, 2 invalid. None if all are good.
+        Of type uint8, same shape: 0 good, 1 masked, 2 invalid. None if all are good. Those of the result tell where
+        such pixels have, all together, more than `~aia_ccdproc.hookspecs.TOUCHING_WEIGHT`.
     input_wcs, output_wcs : `~astropy.wcs.WCS`
         Where the pixels lie and where they shall lie. Both linear where the map between the pixels is
         affine, else both celestial; the transformation is right either way.

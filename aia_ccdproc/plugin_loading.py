@@ -16,6 +16,7 @@ import pluggy
 
 from aia_ccdproc import hookspecs
 from aia_ccdproc.chain import declared_step
+from aia_ccdproc.engine import MethodParameter
 from aia_ccdproc.errors import PluginError, PluginWarning, choices
 from aia_ccdproc.hookspecs import PROJECT
 from aia_ccdproc.instrument import Instrument
@@ -258,8 +259,8 @@ def _no_methods(answer: Any) -> str:
     """Say what should have been answered by who names methods of resampling, if it was not."""
     fits = isinstance(answer, list | tuple | set | frozenset | dict) and all(isinstance(name, str) for name in answer)
     if isinstance(answer, dict):
-        fits = fits and all(isinstance(default, int | float | None) for default in answer.values())
-    return "" if fits else "not a list of names, or a dict of names and defaults"
+        fits = fits and all(isinstance(parameter, MethodParameter | None) for parameter in answer.values())
+    return "" if fits else "not a list of names, or a dict of names and MethodParameter"
 
 
 def _distribution(point: EntryPoint) -> tuple[str, str]:

@@ -12,6 +12,7 @@ from contextvars import ContextVar
 from typing import Any
 
 from aia_ccdproc.chain import Step, declared_step
+from aia_ccdproc.engine import MethodParameter
 from aia_ccdproc.errors import InstrumentError, PluginError, PrepError, choices
 from aia_ccdproc.plugin_loading import BrokenPlugin, LoadedPlugins, Plugin, normal_name
 from aia_ccdproc.settings import StepSettings
@@ -134,7 +135,7 @@ class PrepPluginManager(LoadedPlugins):  # numpydoc ignore=PR02
         """
         return [instrument for answer in self._answers("prep_instruments", plugin) for instrument in answer]
 
-    def resampling_methods(self, plugin: Plugin | None = None) -> dict[str, float | None]:
+    def resampling_methods(self, plugin: Plugin | None = None) -> dict[str, MethodParameter | None]:
         """List the names that ``method`` of ``register`` takes.
 
         Parameters
@@ -144,14 +145,14 @@ class PrepPluginManager(LoadedPlugins):  # numpydoc ignore=PR02
 
         Returns
         -------
-        dict of str to float or None
-            With the default of the method's parameter, where it has one. The core's methods first, then those of
+        dict of str to `~aia_ccdproc.hookspecs.MethodParameter` or None
+            With the method's parameter, where it has one. The core's methods first, then those of
             the engines that plugins bring.
         """
         return {
-            method: default
+            method: parameter
             for answer in self._answers("prep_resampling_methods", plugin)
-            for method, default in (answer if isinstance(answer, dict) else dict.fromkeys(answer)).items()
+            for method, parameter in (answer if isinstance(answer, dict) else dict.fromkeys(answer)).items()
         }
 
     def _answers(self, hook: str, plugin: Plugin | None) -> list[Any]:
@@ -329,10 +330,24 @@ def get_plugin_manager() -> PrepPluginManager:
     return _in_use.get() or _installed()
 
 
+def installed_plugins() -> PrepPluginManager:
+    """Make a manager with the plugins that are installed, and chosen by ``AIA_CCDPROC_PLUGINS``.
+
+    Returns
+    -------
+    `~aia_ccdproc.plugins.PrepPluginManager`
+        A new one.
+
+    Raises
+    ------
+    PluginError
+        If the variable names a plugin that is not installed.
+    """
+    chosen = os.environ.get(CHOSEN)
+    return PrepPluginManager(None if chosen is None else [name.strip() for name in chosen.split(",") if name.strip()])
+
+
 _in_use: ContextVar[PrepPluginManager | None] = ContextVar("aia_ccdproc_plugin_manager", default=None)
 
 
-@functools.cache
-def _installed() -> PrepPluginManager:
-    chosen = os.environ.get(CHOSEN)
-    return PrepPluginManager(None if chosen is None else [name.strip() for name in chosen.split(",") if name.strip()])
+_installed = functools.cache(installed_plugins)

@@ -7,7 +7,7 @@ import hashlib
 import os
 import pickle
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from enum import Enum
 from functools import lru_cache
 from pathlib import Path
@@ -25,6 +25,7 @@ from pydantic import (
     model_validator,
 )
 
+from aia_ccdproc.engine import parameter_of
 from aia_ccdproc.errors import SettingsError, choices
 from aia_ccdproc.naming import NamePattern
 
@@ -370,35 +371,6 @@ class RegistrationSettings(StepSettings):
         if isinstance(value, _NO_FILE):
             raise ValueError(f"should be the path of a FITS image, not {value!r}")
         return value
-
-
-def parameter_of(method: str, parameter: float | None, known: Mapping[str, float | None]) -> float | None:
-    """Tell with which parameter a method is to be used.
-
-    Parameters
-    ----------
-    method : str
-        Name of the method.
-    parameter : float or None
-        What the user gives.
-    known : dict of str to float or None
-        The methods there are, with the default of the parameter where they have one.
-
-    Returns
-    -------
-    float or None
-        The user's, or the method's default; None for a method without one.
-
-    Raises
-    ------
-    SettingsError
-        If the user gives one to a method that has none.
-    """
-    default = known.get(method)
-    if parameter is not None and default is None:
-        having = [name for name, default in known.items() if default is not None]
-        raise SettingsError(f"method {method!r} has no parameter; those that have one: {', '.join(having) or 'none'}")
-    return default if parameter is None else parameter
 
 
 class ExposureSettings(StepSettings):

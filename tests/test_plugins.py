@@ -27,7 +27,7 @@ from aia_ccdproc import (
     step,
 )
 from aia_ccdproc.header import complete_header
-from aia_ccdproc.hookspecs import Resampled
+from aia_ccdproc.hookspecs import MethodParameter, Resampled
 from aia_ccdproc.plugins import Plugin, PrepPluginManager
 from aia_ccdproc.recipe import Recipe
 from aia_ccdproc.settings import ExposureSettings, PointingSettings, RegistrationSettings
@@ -124,7 +124,7 @@ class Leveled:
 
     @hookimpl
     def prep_resampling_methods(self):
-        return {"level": 3.0, "no-level": None}
+        return {"level": MethodParameter(3, -10, 10, "the level"), "no-level": None}
 
     @hookimpl
     def prep_resample(self, output_shape, method, parameter):
@@ -159,6 +159,15 @@ def test_a_parameter_is_refused_where_the_method_has_none(load, ccd: CCDData, me
         aia_ccdproc.register(ccd, method=method, parameter=2.0)
     with pytest.raises(RecipeError, match=f"line 4, step 1 .register.: parameter: {said}"):
         Recipe.from_toml(STEP.format(method) + "parameter = 2.0")
+
+
+def test_a_parameter_out_of_its_range_is_a_fault_of_the_recipe(load, ccd: CCDData) -> None:
+    load(Leveled())
+    said = r"parameter = 11: method 'level' takes one from -10 to 10 \(the level\)"
+    with pytest.raises(SettingsError, match=said):
+        aia_ccdproc.register(ccd, method="level", parameter=11)
+    with pytest.raises(RecipeError, match=f"line 4, step 1 .register.: parameter: .*{said}"):
+        Recipe.from_toml(STEP.format("level") + "parameter = 11")
 
 
 def test_an_unknown_method_with_a_parameter_is_one_fault(load) -> None:

@@ -14,7 +14,6 @@ from contextlib import contextmanager, suppress
 from dataclasses import replace
 from multiprocessing import connection
 from pathlib import Path
-from types import ModuleType
 from typing import Any, Protocol
 
 from aia_ccdproc.batch.plan import Job
@@ -22,9 +21,9 @@ from aia_ccdproc.batch.work import Orders, prep_job
 from aia_ccdproc.errors import PrepError, SettingsError
 from aia_ccdproc.io.pointing_sources import JsocSource
 from aia_ccdproc.memory import keep_freed_memory
-from aia_ccdproc.plugins import get_plugin_manager
 from aia_ccdproc.result import FileResult
 from aia_ccdproc.threads import cores
+from aia_ccdproc.worker_server import worker_context
 
 __all__ = ["Crew", "cluster", "worker_processes"]
 
@@ -91,12 +90,7 @@ class _Processes:
     def __init__(self, count: int, orders: bytes) -> None:
         self.size = count
         self._orders = orders
-        self._context: Any = multiprocessing.get_context(_start_method())
-        if _start_method() == "forkserver":
-            # What all need is imported once, by the server that they are forked from.
-            self._context.set_forkserver_preload(
-                ["aia_ccdproc.batch._server", "aia_ccdproc.batch.work", *_plugin_modules()]
-            )
+        self._context = worker_context()
         self._executor = self._start()
 
     def _start(self) -> Executor:
@@ -123,15 +117,6 @@ class _Processes:
 
     def close(self) -> None:
         self._executor.shutdown(cancel_futures=True)
-
-
-def _start_method() -> str:
-    """Not fork: this process may have threads."""
-    return "forkserver" if "forkserver" in multiprocessing.get_all_start_methods() else "spawn"
-
-
-def _plugin_modules() -> list[str]:
-    return [plugin.__name__ for plugin in get_plugin_manager().get_plugins() if isinstance(plugin, ModuleType)]
 
 
 def _enter_service(environment: dict[str, str]) -> None:

@@ -32,6 +32,7 @@ from aia_ccdproc.recipe import Recipe, load_recipe
 from aia_ccdproc.report import check_report_path, write_report
 from aia_ccdproc.result import BatchInfo, FileResult
 from aia_ccdproc.settings import OutputSettings
+from aia_ccdproc.worker_server import start_server
 
 __all__ = ["Observer", "run"]
 
@@ -142,6 +143,8 @@ def run(
     interrupted = True
     try:
         with stop_on_signals() as stop:
+            if scheduler is None and min(jobs, len(todo)) > 1:
+                start_server()
             missing = [job.path for job in todo if loaded.output.overwrite or not job.output.exists()]
             pipeline.before_batch(_Headers(missing))
             with contextlib.closing(_results(todo, orders, pipeline, jobs, scheduler, stop, watch)) as coming:

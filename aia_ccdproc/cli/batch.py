@@ -12,6 +12,7 @@ from aia_ccdproc.cli.console import DONE, SOME_FAILED, show_error
 from aia_ccdproc.errors import PrepError
 from aia_ccdproc.memory import keep_freed_memory
 from aia_ccdproc.threads import cores
+from aia_ccdproc.worker_server import start_server
 
 __all__ = ["run"]
 
@@ -57,6 +58,10 @@ def run(
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Tell only what fails.")] = False,
 ) -> None:
     """Prep files by a recipe. One that fails does not stop the others; one that is done already is left alone."""
+    one_file = len(files) == 1 and Path(files[0]).is_file()
+    jobs = jobs or (1 if one_file else cores())
+    if jobs > 1 and scheduler is None:
+        start_server()  # it imports what this process does, at the same time
     from aia_ccdproc.batch import run as run_batch
     from aia_ccdproc.cli.progress import progress
 
@@ -72,7 +77,7 @@ def run(
                 files,
                 recipe,
                 output,
-                jobs=jobs or cores(),
+                jobs=jobs,
                 scheduler=scheduler,
                 overwrite=overwrite or None,
                 compression=compression.value if compression else None,

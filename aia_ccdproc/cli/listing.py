@@ -6,6 +6,7 @@ import itertools
 import json
 import warnings
 from collections.abc import Iterable
+from dataclasses import asdict
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -31,7 +32,7 @@ def steps(as_json: AsJson = False) -> None:
     listed = [_as_dict(step, map(str, manager.who_implements(step.hook))) for step in manager.steps().values()]
     borrowed = [_as_dict(step, [f"ccdproc {version('ccdproc')}"]) for step in ccdproc_steps().values()]
     if as_json:
-        print(json.dumps({"steps": listed + borrowed, "resampling_methods": manager.resampling_methods()}, indent=2))
+        print(json.dumps({"steps": listed + borrowed, "resampling_methods": _methods(manager)}, indent=2))
         return
     from rich.markup import escape
 
@@ -60,6 +61,12 @@ def _as_dict(step: Step, plugins: Iterable[str]) -> dict[str, Any]:
             for name, s in step.settings.document().items()
         },
     }
+
+
+def _methods(manager: PrepPluginManager, plugin: Plugin | None = None) -> dict[str, dict[str, Any] | None]:
+    """List the methods of ``register``, each with its parameter where it has one."""
+    methods = manager.resampling_methods(plugin)
+    return {name: asdict(parameter) if parameter else None for name, parameter in methods.items()}
 
 
 def _plain(value: Any) -> Any:
@@ -106,6 +113,6 @@ def _what_it_brings(plugin: Plugin, manager: PrepPluginManager) -> dict[str, Any
         "version": plugin.version,
         "steps": steps,
         "instruments": [instrument.name for instrument in manager.instruments(plugin)],
-        "resampling_methods": manager.resampling_methods(plugin),
+        "resampling_methods": _methods(manager, plugin),
         "hooks": manager.hooks_of(plugin),
     }

@@ -96,7 +96,7 @@ def _moments(ordered: np.ndarray) -> tuple[float, float, float, float, float]:
     for start in range(0, ordered.size, _PIECE):
         deviation = (ordered[start : start + _PIECE] - centre) / ordered.dtype.type(largest)
         square = deviation * deviation
-        sums += [float(np.sum(power, dtype=np.float64)) for power in (square, square * deviation, square * square)]
+        sums += [float(square.sum()), float(square @ deviation), float(square @ square)]
     second, third, fourth = sums / ordered.size
     return mean, largest, float(second), float(third), float(fourth)
 

@@ -7,12 +7,11 @@ from collections.abc import Iterator
 import numpy as np
 from scipy import ndimage
 
+from aia_ccdproc.engine import TOUCHING_WEIGHT
 from aia_ccdproc.steps._kernels import Kernel
 
-__all__ = ["THRESHOLD", "Surroundings"]
+__all__ = ["Surroundings"]
 
-#: Bad pixels touch the output pixels in which they have, all together, more than this weight.
-THRESHOLD = 0.01
 #: Weights that are looked up in one go: few enough for a processor's cache.
 _CACHE = 2**20
 
@@ -62,7 +61,7 @@ class Surroundings:
         return np.concatenate(pieces).reshape(self.shape)
 
     def flags(self, plane: np.ndarray) -> np.ndarray:
-        """Find the worst flag of which the pixels, or those that are worse, have more than `THRESHOLD` of weight.
+        """Find the worst flag of which the pixels, or those that are worse, have more than `TOUCHING_WEIGHT` of weight.
 
         Parameters
         ----------
@@ -83,7 +82,7 @@ class Surroundings:
             for weight, value in self._reached(padded, piece):
                 masked += np.abs(weight) * (value > 0)
                 invalid += np.abs(weight) * (value > 1)
-            worst[piece] = (masked > THRESHOLD).astype(np.uint8) + (invalid > THRESHOLD)
+            worst[piece] = (masked > TOUCHING_WEIGHT).astype(np.uint8) + (invalid > TOUCHING_WEIGHT)
         return worst.reshape(self.shape)
 
     def _padded(self, plane: np.ndarray) -> np.ndarray:

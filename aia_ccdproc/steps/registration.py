@@ -13,6 +13,7 @@ from astropy.nddata import CCDData, VarianceUncertainty
 from scipy import ndimage
 from scipy.spatial import cKDTree
 
+from aia_ccdproc.engine import parameter_of
 from aia_ccdproc.errors import PluginError, StateError, choices
 from aia_ccdproc.header import (
     complete_header,
@@ -27,7 +28,7 @@ from aia_ccdproc.instrument import Instrument
 from aia_ccdproc.io.statistics import without_statistics
 from aia_ccdproc.keywords import number
 from aia_ccdproc.plugins import get_plugin_manager
-from aia_ccdproc.settings import RegistrationSettings, parameter_of
+from aia_ccdproc.settings import RegistrationSettings
 from aia_ccdproc.steps._grids import Grid, level15_grid, pixel_area_ratio, target_grid, wcs_pair
 from aia_ccdproc.steps._provenance import AddKeyword, record
 
@@ -159,6 +160,8 @@ def _register(ccd: CCDData, instrument: Instrument, settings: RegistrationSettin
 
 def _planes(ccd: CCDData) -> tuple[np.ndarray, np.ndarray | None, np.ndarray | None]:
     """Take an image apart into finite data, finite variance and flags."""
+    if np.iscomplexobj(ccd.data):
+        raise StateError("the image is complex; pixels are real numbers here")
     data = np.asarray(ccd.data, dtype=np.float32)
     variance = None
     if ccd.mask is None and ccd.uncertainty is None and all(np.isfinite(strip).all() for (strip,) in _strips(data)):
@@ -180,7 +183,9 @@ def _planes(ccd: CCDData) -> tuple[np.ndarray, np.ndarray | None, np.ndarray | N
         if as_variance.unit is not None and as_variance.unit.is_equivalent(ccd.unit**2):
             # It may have a unit of its own. One of another kind is a slip of ccdproc's, of a gain that was not applied.
             scale = as_variance.unit.to(ccd.unit**2)
-        variance = np.asarray(as_variance.array * scale, dtype=np.float32)
+        variance = np.asarray(as_variance.array, dtype=np.float32)
+        if scale != 1:
+            variance = variance * np.float32(scale)
         if (variance < 0).any():
             raise StateError("the uncertainty holds negative variances")
         flags[~np.isfinite(variance)] = _MASKED

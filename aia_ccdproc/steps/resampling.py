@@ -6,13 +6,13 @@ import functools
 import itertools
 import math
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from astropy.wcs import WCS
-from reproject import reproject_adaptive, reproject_exact, reproject_interp
 
 from aia_ccdproc.hookspecs import Resampled, hookimpl
 from aia_ccdproc.steps._kernels import AreaKernel, Kernel, SplineKernel
@@ -36,11 +36,25 @@ _NOTHING = 2
 class _Method:
     """One of reproject's algorithms."""
 
-    reproject: Callable[..., np.ndarray]
+    #: Name of reproject's function, and what it is called with.
+    function: str
+    options: Mapping[str, Any] = field(default_factory=dict)
     #: Half-width of an area method's kernel in pixels; 0 for interpolation.
     width: int = 0
     #: Degree of the interpolating spline; -1 for an area method.
     degree: int = -1
+
+    @functools.cached_property
+    def reproject(self) -> Callable[..., np.ndarray]:
+        """The function; it is the same at every call, for kernels are remembered by it."""
+        import reproject  # takes 0.2 s, and is not needed by those who use another engine
+
+        return functools.partial(getattr(reproject, self.function), **self.options)
+
+    @property
+    def knows_spheres_only(self) -> bool:
+        """Whether it takes spherical polygons, and no linear WCS."""
+        return self.function == "reproject_exact"
 
     def kernel(self, matrix: np.ndarray, shape: tuple[int, int]) -> Kernel:
         """Describe its weights on an image of that shape, where the map has that derivative."""
@@ -50,14 +64,12 @@ class _Method:
 
 
 def _interpolation(order: str, degree: int) -> _Method:
-    return _Method(functools.partial(reproject_interp, order=order, roundtrip_coords=False), degree=degree)
+    return _Method("reproject_interp", {"order": order, "roundtrip_coords": False}, degree=degree)
 
 
 def _adaptive(kernel: str, width: int) -> _Method:
-    return _Method(
-        functools.partial(reproject_adaptive, kernel=kernel, roundtrip_coords=False, boundary_mode="ignore"),
-        width=width,
-    )
+    options = {"kernel": kernel, "roundtrip_coords": False, "boundary_mode": "ignore"}
+    return _Method("reproject_adaptive", options, width=width)
 
 
 METHODS = {
@@ -67,7 +79,7 @@ METHODS = {
     "bicubic": _interpolation("bicubic", 3),
     "adaptive-hann": _adaptive("hann", 1),
     "adaptive-gaussian": _adaptive("gaussian", 2),
-    "exact": _Method(reproject_exact, width=1),
+    "exact": _Method("reproject_exact", width=1),
 }
 
 
@@ -228,8 +240,8 @@ class _Task:
 
 
 def _pixel_map(input_wcs: WCS, output_wcs: WCS, method: _Method) -> PixelMap:
-    if method.reproject is reproject_exact:
-        # It knows spherical polygons only. Any projection that both share leaves the pixel map as it is.
+    if method.knows_spheres_only:
+        # Any projection that both share leaves the pixel map as it is.
         input_wcs, output_wcs = _celestial(input_wcs), _celestial(output_wcs)
     return (CelestialMap if input_wcs.has_celestial else AffineMap)(input_wcs, output_wcs)
 

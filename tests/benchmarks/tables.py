@@ -1,8 +1,7 @@
 """Writes docs/performance.rst, docs/accuracy.rst and their pictures from a run of the benchmarks.
 
 python tests/benchmarks/tables.py RESULTS.json DOCS: called by `make bench`; nothing on those pages is written by hand
-but
-the texts that stand here.
+but the texts that stand here.
 """
 
 from __future__ import annotations
@@ -26,10 +25,11 @@ Performance
 
 .. This page is written by ``make bench``; change tests/benchmarks/tables.py instead.
 
-Measured on {date} with {machine}, Python {python}, {versions}. All rows of a table come from one run. Times are
-medians; the
-machine is shared, and a repeated run may differ by a fifth. Memory is what is held at most beyond the input and the
-output, in a process of its own, at the second call.
+Measured on {date} with {machine}, Python {python},
+{versions}.
+All rows of a table come from one run. Times are medians; the machine is shared, and a repeated run may differ by a
+fifth. Memory is what is held at most beyond the input and the output, in a process of its own that has done a small
+image before.
 
 Registration
 ------------
@@ -47,7 +47,7 @@ Steps
 The whole chain
 ---------------
 
-24 full-size RICE files, start of the process included: read, pointing from a table, registration, exposure, written.
+24 full-size RICE files with photon noise, start of the process included: read, pointing from a table, registration, exposure, written.
 Ours is ``aia-prep run --jobs 2``, whose outputs are float32 with statistics and checksums; aiapy's is a plain script
 (``tests/benchmarks/aiapy_chain.py``), whose outputs are float64.
 
@@ -80,15 +80,14 @@ Accuracy
 .. This page is written by ``make bench``; change tests/benchmarks/tables.py instead.
 
 How true each method is, measured in the same run as :doc:`performance`. The scene is 150 Gaussians of σ 0.9 to 4
-pixels and
-peak 1000 DN, whose truth is known at every pixel, seen at level 1 (scale 0.600109″, roll -0.138°), and registered.
+pixels and peak 1000 DN, whose truth is known at every pixel, seen at level 1 (scale 0.600109″, roll -0.138°), and
+registered.
 
 rms
     Error of all pixels over the peak.
 position, peak, total
     The largest error of a star that stands alone: fitted position in pixels, brightest pixel over the peak, sum over
-    a box
-    of 25 × 25 pixels.
+    a box of 25 × 25 pixels.
 noise
     Standard deviation of white noise after over before: the lower, the more neighbouring pixels are mixed.
 ringing
@@ -167,7 +166,7 @@ def performance(run: dict[str, Any], groups: dict[str, Results]) -> str:
                     str(r["params"]["files"]),
                     f"{seconds(r):.1f}",
                     f"{r['params']['files'] / seconds(r):.2f}",
-                    f"{r['extra_info']['worker_memory']:.0f}",
+                    f"{r['extra_info']['worker_memory']:.0f}" if r["extra_info"]["worker_memory"] else "",
                 )
                 for r in groups["files, two processes"]
             ],

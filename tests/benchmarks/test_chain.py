@@ -34,7 +34,7 @@ use = "normalize_exposure"
 @pytest.fixture(scope="module")
 def level1_files(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     folder = tmp_path_factory.mktemp("files")
-    first = Exposure().write_level1(Exposure().image(WHOLE), folder / "00.fits")
+    first = Exposure().write_level1(Exposure().image(WHOLE, noise=1), folder / "00.fits")
     return [first, *(Path(shutil.copy(first, folder / f"{i:02}.fits")) for i in range(1, FILES))]
 
 

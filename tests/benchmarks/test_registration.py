@@ -31,7 +31,7 @@ def level1_path(level1, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_register(benchmark, level1, level1_path, name):
     if name == "aiapy opencv":
         pytest.importorskip("cv2")
-    rounds = 1 if "celestial" in name else 5
+    rounds = {"reproject_interp bicubic, celestial": 1, "aia_ccdproc adaptive-gaussian": 2}.get(name, 5)
     work = contenders()[name](level1)
     assert benchmark.pedantic(work, rounds=rounds, warmup_rounds=rounds > 1).data.shape[0] > 4000
     benchmark.extra_info.update(memory=peak_memory(name, level1_path), **accuracy(contenders()[name]))

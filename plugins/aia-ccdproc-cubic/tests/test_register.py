@@ -113,6 +113,15 @@ def test_a_recipe_is_checked_for_the_parameter():
         Recipe.from_toml(table.format("cubic-spline", -0.75))
 
 
+@pytest.mark.parametrize("a", [0.5, -1.5])
+def test_a_parameter_beyond_any_use_is_refused(small, a):
+    said = r"takes one from -1 to 0 \(a of the kernel: SSW and JSOC use -0\.5"
+    with pytest.raises(SettingsError, match=said):
+        register(small, method="cubic-convolution", parameter=a)
+    with pytest.raises(RecipeError, match=f"line 4.*{said}"):
+        Recipe.from_toml(f'[[step]]\nuse = "register"\nmethod = "cubic-convolution"\nparameter = {a}')
+
+
 @pytest.mark.parametrize("method", METHODS)
 def test_aia_prep_runs_a_recipe_on_real_files(method, tmp_path):
     if not REAL_DATA.is_dir():

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from aia_ccdproc import hookimpl
+from aia_ccdproc.hookspecs import MethodParameter
 
 if TYPE_CHECKING:
     import numpy as np
@@ -16,12 +17,15 @@ if TYPE_CHECKING:
 
     from aia_ccdproc.hookspecs import Resampled
 
-#: The methods, each with the default of its parameter.
-METHODS = {"cubic-convolution": -0.5, "cubic-spline": None}
+#: The methods, each with its parameter. Beyond that range a kernel is of no use.
+METHODS = {
+    "cubic-convolution": MethodParameter(-0.5, -1, 0, "a of the kernel: SSW and JSOC use -0.5, OpenCV -0.75"),
+    "cubic-spline": None,
+}
 
 
 @hookimpl
-def prep_resampling_methods() -> dict[str, float | None]:
+def prep_resampling_methods() -> dict[str, MethodParameter | None]:
     """Name the methods."""
     return dict(METHODS)
 
@@ -43,5 +47,5 @@ def prep_resample(
     from aia_ccdproc_cubic.engine import resample
     from aia_ccdproc_cubic.kernels import convolution, spline
 
-    kernel = spline() if method == "cubic-spline" else convolution(-0.5 if parameter is None else parameter)
+    kernel = spline() if parameter is None else convolution(parameter)
     return resample(data, variance, flags, input_wcs, output_wcs, output_shape, kernel)

@@ -15,8 +15,8 @@ from astropy.wcs import WCS
 from astropy.wcs.utils import pixel_to_pixel
 
 from aia_ccdproc import thread_count
-from aia_ccdproc.hookspecs import Resampled
-from aia_ccdproc_cubic.kernels import REACHED, Kernel
+from aia_ccdproc.hookspecs import TOUCHING_WEIGHT, Resampled
+from aia_ccdproc_cubic.kernels import Kernel
 from aia_ccdproc_cubic.loops import CELL, coefficients, resample_block, without_cache
 
 __all__ = ["resample"]
@@ -58,7 +58,7 @@ def resample(
     -------
     `~aia_ccdproc.hookspecs.Resampled`
         The planes on the target's grid. The variance is exact: sum(w**2 * variance), with all the weights that a
-        pixel has. A flag counts where its weight is above `REACHED`.
+        pixel has. Flagged pixels touch those in which they have more than TOUCHING_WEIGHT.
 
     Notes
     -----
@@ -99,12 +99,13 @@ class _Task:
         nothing, variance = np.empty((0, 0), dtype=np.float32), planes[1]
         types = (np.float32, np.float32, np.uint8)
         given = [nothing if plane is None else plane for plane in planes]
-        self._data, *noise = (np.ascontiguousarray(plane, dtype=kind) for plane, kind in zip(given, types, strict=True))
+        # For arrays that are read-only, numba would compile everything once more.
+        self._data, *noise = (np.require(plane, kind, ["C", "W"]) for plane, kind in zip(given, types, strict=True))
         self._planes = (*(plane.reshape(-1) for plane in noise), _worst_by_cell(noise[1]))
         self._wcs_pair = wcs_pair
         self._affine = nothing.astype(float) if wcs_pair[1].has_celestial else _affine(*wcs_pair, shape)
         self._pole, self._tail = np.float32(kernel.pole), kernel.response.size - 1
-        self._kernel = (kernel.basis, kernel.response, kernel.spread, np.float32(REACHED**2))
+        self._kernel = (kernel.basis, kernel.response, kernel.spread, np.float32(TOUCHING_WEIGHT))
         self._shape = shape
         self.resampled = Resampled(
             np.empty(shape, dtype=np.float32),

@@ -7,13 +7,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from aia_ccdproc import SettingsError
+__all__ = ["Kernel", "convolution", "spline"]
 
-__all__ = ["REACHED", "Kernel", "convolution", "spline"]
-
-#: Weight above which a kernel reaches a pixel. Flagged pixels have been replaced by their nearest good neighbour
-#: before: what is left of the fault, a hundredth of the difference between the two, is below photon noise.
-REACHED = 0.01
 #: Pole of the filter that makes coefficients of a cubic B-spline of pixels (Unser, Aldroubi & Eden 1993).
 _POLE = math.sqrt(3) - 2
 #: Pixels over which that filter is followed: 0.268**16 is below the rounding of float32.
@@ -50,20 +45,11 @@ def convolution(a: float) -> Kernel:
     `Kernel`
         Keys's kernel. It needs no filter.
 
-    Raises
-    ------
-    SettingsError
-        If ``a`` is not between -1 and 0.
-
     References
     ----------
     Keys, R. G. 1981, IEEE Transactions on Acoustics, Speech, and Signal Processing, 29, 1153.
     Park, S. K., and Schowengerdt, R. A. 1983, Computer Vision, Graphics, and Image Processing, 23, 258.
     """
-    if not -1 <= a <= 0:
-        raise SettingsError(
-            f"parameter = {a:g}: cubic-convolution takes its a from -1 to 0; SSW and JSOC use -0.5, OpenCV -0.75"
-        )
     basis = [[0, a, -2 * a, a], [1, 0, -a - 3, a + 2], [0, -a, 2 * a + 3, -a - 2], [0, 0, a, -a]]
     return Kernel(np.array(basis, dtype=np.float32), 0.0, np.ones(1, dtype=np.float32), 0)
 

@@ -270,17 +270,20 @@ def _worst_near(cells, row, column, count, margin):
 
 
 @compiled
-def _worst_flag(flags, corner, width, squares_y, squares_x, column, reached, limit):
-    """Worst flag whose squared weight is more than ``reached``; none is worse than ``limit``."""
-    worst = np.uint8(0)
+def _touching_flag(flags, corner, width, squares_y, squares_x, column, threshold, limit):
+    """Worst flag of which the pixels, or those that are worse, have more than a weight; none is worse than ``limit``."""
+    masked, invalid = np.float32(0), np.float32(0)
     for j in range(squares_y.shape[0]):
         for k in range(squares_x.shape[0]):
-            square = squares_y[j, column] * squares_x[k, column]
-            if square > reached and flags[corner + j * width + k] > worst:
-                worst = flags[corner + j * width + k]
-                if worst == limit:
-                    return worst
-    return worst
+            flag = flags[corner + j * width + k]
+            if flag > 0:
+                weight = np.sqrt(squares_y[j, column] * squares_x[k, column])
+                masked += weight
+                if flag > 1:
+                    invalid += weight
+                if invalid > threshold or (limit == 1 and masked > threshold):
+                    return limit
+    return np.uint8(1) if masked > threshold else np.uint8(0)
 
 
 @compiled
@@ -310,7 +313,7 @@ def _noise_row(spread, worst, line, planes, shape, places, kernel, room):
     variance, flags, cells = planes
     shift_x, shift_y, x, y, ends, runs = places
     near, squares_x, squares_y, sums = room
-    margin, reached, width = kernel[2], kernel[3], shape[1]
+    margin, threshold, width = kernel[2], kernel[3], shape[1]
     first, ready = 0, -1
     for run in range(runs):
         end, row, shift = ends[run], shift_y[first], shift_x[first]
@@ -334,8 +337,8 @@ def _noise_row(spread, worst, line, planes, shape, places, kernel, room):
                 if variance.size > 0 and count < _SHORT:
                     spread[line + start + i] = _sum(variance, corner + i, width, squares_y, squares_x, begin + i)
                 if limit > 0 and _worst_near(cells, row, start + shift + i, 1, margin) > 0:
-                    worst[line + start + i] = _worst_flag(
-                        flags, corner + i, width, squares_y, squares_x, begin + i, reached, limit
+                    worst[line + start + i] = _touching_flag(
+                        flags, corner + i, width, squares_y, squares_x, begin + i, threshold, limit
                     )
             start = stop
         if high - low < end - first and row != _OUTSIDE and shift != _OUTSIDE:
@@ -348,7 +351,7 @@ def _noise_at_edges(spread, worst, line, planes, shape, places, kernel, run):
     """Variance and flags of those pixels of a run that are not among its inner ones."""
     variance, flags, _ = planes
     shift_x, shift_y, x, y, _, _ = places
-    basis, response, margin, reached = kernel
+    basis, response, margin, threshold = kernel
     first, low, high, end = run
     taps = 4 + 2 * margin
     along_x, along_y = np.empty((taps, 1), np.float32), np.empty((taps, 1), np.float32)
@@ -362,7 +365,7 @@ def _noise_at_edges(spread, worst, line, planes, shape, places, kernel, run):
             along_y[k, 0] *= along_y[k, 0]
         corner = top * shape[1] + left
         if flags.size > 0:
-            worst[line + c] = _worst_flag(flags, corner, shape[1], along_y, along_x, 0, reached, 2)
+            worst[line + c] = _touching_flag(flags, corner, shape[1], along_y, along_x, 0, threshold, np.uint8(2))
         if variance.size > 0:
             spread[line + c] = _sum(variance, corner, shape[1], along_y, along_x, 0)
 
@@ -391,8 +394,8 @@ def resample_block(planes, out, source, x, y, affine, corner, size, shape, kerne
     shape : tuple of int
         Shape of the input.
     kernel : tuple
-        Basis and response of the kernel, how many pixels beyond four have a weight on each side, and the squared weight
-        above which a flag counts.
+        Basis and response of the kernel, how many pixels beyond four have a weight on each side, and the weight that
+        flagged pixels have in those that they touch.
     """
     data, spread, worst, width = out
     taps, columns = 4 + 2 * kernel[2], size[1]
