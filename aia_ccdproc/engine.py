@@ -73,6 +73,6 @@ def parameter_of(method: str, parameter: float | None, known: Mapping[str, Metho
     if not taken.least <= parameter <= taken.greatest:
         meaning = f" ({taken.meaning})" if taken.meaning else ""
         raise SettingsError(
-            f"parameter = {parameter:g}: method {method!r} takes one from {taken.least:g} to {taken.greatest:g}{meaning}"
+            f"parameter = {parameter:g}: {method!r} takes one from {taken.least:g} to {taken.greatest:g}{meaning}"
         )
     return parameter

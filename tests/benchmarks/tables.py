@@ -47,7 +47,8 @@ Steps
 The whole chain
 ---------------
 
-24 full-size RICE files with photon noise, start of the process included: read, pointing from a table, registration, exposure, written.
+24 full-size RICE files with photon noise, start of the process included: read, pointing from a table, registration,
+exposure, written.
 Ours is ``aia-prep run --jobs 2``, whose outputs are float32 with statistics and checksums; aiapy's is a plain script
 (``tests/benchmarks/aiapy_chain.py``), whose outputs are float64.
 

@@ -271,7 +271,7 @@ def _worst_near(cells, row, column, count, margin):
 
 @compiled
 def _touching_flag(flags, corner, width, squares_y, squares_x, column, threshold, limit):
-    """Worst flag of which the pixels, or those that are worse, have more than a weight; none is worse than ``limit``."""
+    """Worst flag whose pixels, or worse ones, have more weight than the threshold; none is worse than ``limit``."""
     masked, invalid = np.float32(0), np.float32(0)
     for j in range(squares_y.shape[0]):
         for k in range(squares_x.shape[0]):
