@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from aia_ccdproc.errors import Fault, InstrumentError, RecipeError, choices
 from aia_ccdproc.instrument import Instrument
+from aia_ccdproc.io.fits import read, read_header
 from aia_ccdproc.keywords import printable
 from aia_ccdproc.pipeline import Pipeline, RecipeStep
 from aia_ccdproc.plugins import PrepPluginManager, get_plugin_manager
@@ -47,6 +48,8 @@ class Recipe:  # numpydoc ignore=PR02
         How the files that it makes are named and written.
     instrument : `~aia_ccdproc.Instrument`, optional
         The instrument of its images; by default each image's header tells.
+    hdu : int or str, optional
+        Number or name of the HDU that holds the image, for files that hold several.
     """
 
     name: str
@@ -55,6 +58,7 @@ class Recipe:  # numpydoc ignore=PR02
     select: Selection = field(default_factory=Selection)
     output: OutputSettings = field(default_factory=OutputSettings)
     instrument: Instrument | None = None
+    hdu: int | str | None = None
 
     def __iter__(self) -> Iterator[RecipeStep]:
         return iter(self.steps)
@@ -76,7 +80,49 @@ class Recipe:  # numpydoc ignore=PR02
             content.append(["output", self.output.compression])
         if self.instrument is not None:
             content.append(["instrument", self.instrument.name, self.instrument.plate_scale])
+        if self.hdu is not None:
+            content.append(["hdu", self.hdu])
         return hashlib.sha256(json.dumps(content).encode()).hexdigest()[:16]
+
+    def read(self, path: str | os.PathLike[str]) -> CCDData:
+        """Read an image that the recipe is for.
+
+        Parameters
+        ----------
+        path : str or path-like
+            The file.
+
+        Returns
+        -------
+        `~astropy.nddata.CCDData`
+            The image in the recipe's HDU, of the recipe's instrument, as `aia_ccdproc.read` gives it.
+
+        Raises
+        ------
+        PrepError
+            As `aia_ccdproc.read` does.
+        """
+        return read(path, hdu=self.hdu, instrument=self.instrument)
+
+    def read_header(self, path: str | os.PathLike[str]) -> fits.Header:
+        """Read the header of an image that the recipe is for.
+
+        Parameters
+        ----------
+        path : str or path-like
+            The file.
+
+        Returns
+        -------
+        `~astropy.io.fits.Header`
+            The complete header.
+
+        Raises
+        ------
+        ReadError
+            If the file cannot be read, or holds no such image.
+        """
+        return read_header(path, hdu=self.hdu)
 
     def why_not(self, header: fits.Header) -> str:
         """Say why the recipe is not for an image.
@@ -144,7 +190,7 @@ class Recipe:  # numpydoc ignore=PR02
         if check.faults:
             raise RecipeError(name, check.faults)
         called, description = content.get("name", Path(name).stem), content.get("description", "")
-        return cls(called, check.steps, description, check.select, check.output, check.instrument)
+        return cls(called, check.steps, description, check.select, check.output, check.instrument, content.get("hdu"))
 
 
 def builtin_recipes() -> dict[str, str]:
@@ -248,6 +294,9 @@ def recipe_template(manager: PrepPluginManager) -> str:
         "# Images of an instrument that no plugin knows, and the arcsec per pixel that become 0.6.",
         '# instrument = "generic"',
         "# plate_scale = 3.16",
+        "",
+        "# The HDU of the image, by number or name, where a file holds several.",
+        "# hdu = 0",
         "",
         "# How outputs are named and written.",
         "# [output]",

@@ -17,7 +17,7 @@ from aia_ccdproc.step_check import StepCheck, checked_selection, checked_setting
 
 __all__ = ["RecipeCheck"]
 
-_TOP_LEVEL = ("name", "description", "instrument", "plate_scale", "select", "output", "step")
+_TOP_LEVEL = ("name", "description", "instrument", "plate_scale", "hdu", "select", "output", "step")
 
 
 class RecipeCheck:
@@ -68,6 +68,10 @@ class RecipeCheck:
         for key in ("name", "description"):
             if not isinstance(content.get(key, ""), str):
                 self._faults.add(f"{key} should be a string, not {content[key]!r}", (key,))
+
+        hdu = content.get("hdu", 0)
+        if isinstance(hdu, bool) or not isinstance(hdu, int | str) or hdu == "" or (isinstance(hdu, int) and hdu < 0):
+            self._faults.add(f"hdu should be the number or the name of an HDU, not {hdu!r}", ("hdu",))
 
     def _instrument(self, content: dict[str, Any]) -> Instrument | None:
         """Make the instrument that the recipe names; by default the headers tell."""

@@ -38,6 +38,7 @@ __all__ = [
     "RegistrationSettings",
     "ServerURL",
     "StepSettings",
+    "Timeout",
     "table_source",
 ]
 
@@ -267,8 +268,21 @@ def _server(value: Any) -> Any:
     return value
 
 
-#: A DRMS server: None, the base URL of its CGIs, or, from Python, a drms client.
-ServerURL = Annotated[Any, BeforeValidator(_server)]
+#: Setting that names a DRMS server: None for JSOC, the base URL of its CGIs, or, from Python, a drms client.
+ServerURL = Annotated[
+    Any,
+    BeforeValidator(_server),
+    Field(
+        description="Another DRMS server than JSOC: the base URL of its CGIs, under which jsoc_info lies; from Python "
+        "also a drms Client."
+    ),
+]
+#: Setting that says how long to wait for a network; it changes no result, and is not recorded.
+Timeout = Annotated[
+    float,
+    UNRECORDED,
+    Field(gt=0, description="Seconds after which to give up on the network, all tries together."),
+]
 
 
 class PointingSettings(StepSettings):
@@ -284,14 +298,8 @@ class PointingSettings(StepSettings):
         default="error",
         description="When no record can be had: fail, or keep the pointing of the header and say so.",
     )
-    server: ServerURL = Field(
-        default=None,
-        description="Another DRMS server than JSOC: the base URL of its CGIs, under which jsoc_info lies; from Python "
-        "also a drms Client.",
-    )
-    timeout: Annotated[float, UNRECORDED] = Field(
-        default=60.0, gt=0, description="Seconds after which to give up on the network, all tries together."
-    )
+    server: ServerURL = None
+    timeout: Timeout = 60.0
 
     @field_validator("source", mode="before")
     @classmethod

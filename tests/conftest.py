@@ -10,8 +10,7 @@ from pathlib import Path
 import pytest
 from jsoc_server import StandIn, stand_in
 
-from aia_ccdproc.io.calibration_table import CalibrationTable
-from aia_ccdproc.io.pointing_sources import JsocSource
+from aia_ccdproc.io.fetched_tables import FetchedOnce
 from aia_ccdproc.plugins import CHOSEN
 from aia_ccdproc.synthetic import builtin_pointing_path
 
@@ -48,8 +47,7 @@ def cache_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder = tmp_path / "cache"
     (folder / "astropy").mkdir(parents=True)
     monkeypatch.setenv("XDG_CACHE_HOME", str(folder))
-    JsocSource.forget()
-    CalibrationTable.forget()
+    FetchedOnce.forget_everything()
     return folder
 
 

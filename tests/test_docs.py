@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import ast
 import doctest
 import importlib
 import importlib.metadata
 import inspect
+import os
 import re
 import runpy
 import shlex
@@ -19,8 +21,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
 import pytest
 import typer
+from astropy.io import fits
 from calibration_tables import as_ssw, error_table, response_table
 
 import aia_ccdproc
@@ -33,7 +37,11 @@ from aia_ccdproc.errors import RecipeError
 from aia_ccdproc.synthetic import Exposure, Source, Sun, builtin_pointing_path
 
 ROOT = Path(__file__).parents[1]
-PAGES = [ROOT / "README.md", *sorted(page for page in (ROOT / "docs").glob("*.rst") if "sg_" not in page.name)]
+PAGES = [
+    ROOT / "README.md",
+    *sorted((ROOT / "plugins").glob("*/README.md")),
+    *sorted(page for page in (ROOT / "docs").glob("*.rst") if "sg_" not in page.name),
+]
 RECIPES = recipe.builtin_recipes()
 HOOKS = sorted(name for name in vars(hookspecs) if name.startswith("prep_"))
 COMMANDS = typer.main.get_command(app).commands  # type: ignore[attr-defined]
@@ -59,6 +67,10 @@ class Block(NamedTuple):
         return name[1] if name else ""
 
 
+def page_name(page: Path) -> str:
+    return str(page.relative_to(ROOT))
+
+
 def blocks_of(page: Path) -> list[Block]:
     """Find the blocks of a page, in their order."""
     text = page.read_text(encoding="utf-8")
@@ -79,7 +91,8 @@ def installable(page: Path) -> bool:
 def plugins_of(page: Path) -> list[str]:
     """Distributions of plugins that the page has one install."""
     lines = re.findall(r"^\s*\$ pip install (.+)$", page.read_text(encoding="utf-8"), re.MULTILINE)
-    return [name for line in lines for name in line.split() if name.startswith("aia-ccdproc-")]
+    names = (name.removeprefix("plugins/") for line in lines for name in line.split())
+    return [name for name in names if name.startswith("aia-ccdproc-")]
 
 
 @pytest.fixture(autouse=True)
@@ -89,7 +102,10 @@ def _working_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "200")
     exposure = Exposure(channel=94, corner=(1900, 1850), shape=(300, 320), pointing_error=(-6.4, 4.1))
     sun = Sun(disk=100, corona=0, sources=(Source(0, 0, peak=500, sigma=2), Source(-40, -30, peak=400, sigma=2)))
-    exposure.write_level1(exposure.image(sun, noise=1), tmp_path / "aia_94_level1.fits")
+    level1 = exposure.image(sun, noise=1)
+    exposure.write_level1(level1, tmp_path / "aia_94_level1.fits")
+    spike = [(10 + 1850) * 4096 + 20 + 1900, 900, level1.data[10, 20]]
+    fits.writeto(tmp_path / "aia_94_spikes.fits", np.array(spike, dtype=np.int32)[:, None])
     shutil.copy(builtin_pointing_path(), tmp_path / "pointing.ecsv")
     for name, table in (("response", response_table()), ("error", error_table())):
         (tmp_path / f"aia_{name}_table.txt").write_text(as_ssw(table))
@@ -176,7 +192,9 @@ def run_console(block: Block, page: Path, capsys: pytest.CaptureFixture[str]) ->
             run_tests(line)
             continue
         if not line.startswith("aia-prep "):
-            assert line.startswith(("pip install aia-ccdproc", "make ", "echo $?")), f"{page.name}: not run: {line}"
+            assert line.startswith(("pip install aia-ccdproc", "pip install -e plugins/", "make ", "echo $?")), (
+                f"{page.name}: not run: {line}"
+            )
             continue
         asked = index + 1 < len(calls) and calls[index + 1][0] == "echo $?"
         code = main(shlex.split(line)[1:])
@@ -205,7 +223,7 @@ def run_toml(block: Block, page: Path) -> None:
         aia_ccdproc.Recipe.from_toml(block.text, name=f"{page.name}:{block.line}")
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+@pytest.mark.parametrize("page", PAGES, ids=page_name)
 @pytest.mark.usefixtures("_installed")
 def test_examples_of_a_page_do_what_it_says(page: Path, capsys: pytest.CaptureFixture[str]) -> None:
     names: dict[str, object] = {"__name__": "__main__"}
@@ -222,13 +240,37 @@ def test_examples_of_a_page_do_what_it_says(page: Path, capsys: pytest.CaptureFi
             assert block.language == "python", f"{page.name}:{block.line}: nobody runs {block.language}"
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+@pytest.mark.parametrize("page", PAGES, ids=page_name)
 def test_no_example_escapes_the_tests(page: Path) -> None:
     text = page.read_text(encoding="utf-8")
     blocks = blocks_of(page)
     for mark in (r">>> ", r"\$ ", r"\[\[step\]\]$", r"import "):
         written = len(re.findall(rf"^\s*{mark}", text, re.MULTILINE))
         assert written == sum(len(re.findall(rf"^\s*{mark}", block.text, re.MULTILINE)) for block in blocks)
+
+
+def shown_lines(page: Path, file: Path) -> set[int]:
+    """Numbers of the lines of a file that the page includes."""
+    lines, shown = file.read_text(encoding="utf-8").splitlines(), set()
+    place = re.escape(os.path.relpath(file, page.parent))
+    text = page.read_text(encoding="utf-8")
+    for options in re.findall(rf"^\.\. literalinclude:: {place}\n((?:   :.*\n)*)", text, re.MULTILINE):
+        first, last = 1, len(lines)
+        if name := re.search(r":pyobject: (\w+)", options):
+            [node] = (n for n in ast.parse("\n".join(lines)).body if getattr(n, "name", None) == name[1])
+            first, last = min([node.lineno, *(d.lineno for d in node.decorator_list)]), node.end_lineno
+        if end := re.search(r":end-before: (.*)", options):
+            last = next(number for number, line in enumerate(lines) if end[1] in line)
+        shown |= set(range(first, last + 1))
+    return shown
+
+
+def test_tutorial_shows_every_line_of_the_plugin_that_it_builds() -> None:
+    plugin = ROOT / "plugins" / "aia-ccdproc-degradation"
+    for file in (plugin / "pyproject.toml", *sorted((plugin / "src").rglob("*.py"))):
+        lines = file.read_text(encoding="utf-8").splitlines()
+        written = {number for number, line in enumerate(lines, start=1) if line}
+        assert written - shown_lines(ROOT / "docs" / "plugins.rst", file) == set(), file
 
 
 def test_gallery_example_runs(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
@@ -241,7 +283,9 @@ def test_gallery_example_runs(monkeypatch: pytest.MonkeyPatch, capsys: pytest.Ca
 def test_there_are_examples_of_every_kind() -> None:
     languages = {block.language for page in PAGES for block in blocks_of(page)}
     assert {"python", "toml", "console"} <= languages
-    assert {"README.md", "quickstart.rst", "plugins.rst"} <= {page.name for page in PAGES if blocks_of(page)}
+    assert {"README.md", "docs/quickstart.rst", "docs/plugins.rst"} <= {
+        page_name(page) for page in PAGES if blocks_of(page)
+    }
 
 
 def test_a_wrong_example_is_found(capsys: pytest.CaptureFixture[str]) -> None:

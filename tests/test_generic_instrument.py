@@ -8,11 +8,12 @@ import numpy as np
 import pytest
 from astropy import units as u
 from astropy.io import fits
-from scenes import STARS, position_errors
+from astropy.wcs import WCS
+from scenes import STARS, position_errors, true_pixels
 
 from aia_ccdproc import Instrument, InstrumentError, Pipeline, Recipe, RecipeError, prep, read, register, run
 from aia_ccdproc.header import complete_header
-from aia_ccdproc.synthetic import Exposure, Sun
+from aia_ccdproc.synthetic import Exposure, Source, Sun
 
 OTHER = {"TELESCOP": "PROBA2", "INSTRUME": "SWAP", "WAVELNTH": 174}
 #: The same camera, as AIA's and as nobody's: every eighth pixel of the full frame.
@@ -113,6 +114,69 @@ def test_a_file_is_read_with_an_instrument_given(tmp_path: Path) -> None:
     with pytest.raises(InstrumentError, match=r"swap\.fits: unknown instrument"):
         read(path)
     assert read(path, instrument=Instrument.generic(4.8)).unit == u.DN
+
+
+def suvi_file(path: Path, sun: Sun) -> Path:
+    """A synthetic image in the form of SUVI's level 1b: 1280 x 1280 pixels of 2.5 arcsec, a radiance, the roll by a
+    PC matrix, and the quality of the pixels in a second HDU.
+    """
+    roll = np.radians(0.7)
+    header = fits.Header(
+        {
+            "TELESCOP": "GOES-16",
+            "INSTRUME": "GOES-R Series Solar Ultraviolet Imager",
+            "WAVELNTH": 195.119,
+            "WAVEUNIT": "angstrom",
+            "BUNIT": "W m-2 sr-1",
+            "DATE-OBS": "2020-01-01T00:00:11.570",
+            "EXPTIME": 1.0,
+            "CTYPE1": "HPLN-TAN",
+            "CTYPE2": "HPLT-TAN",
+            "CUNIT1": "arcsec",
+            "CUNIT2": "arcsec",
+            "CRVAL1": 0.0,
+            "CRVAL2": 0.0,
+            "CRPIX1": 643.7,
+            "CRPIX2": 632.2,
+            "CDELT1": 2.5,
+            "CDELT2": 2.5,
+            "PC1_1": np.cos(roll),
+            "PC1_2": -np.sin(roll),
+            "PC2_1": np.sin(roll),
+            "PC2_2": np.cos(roll),
+            "DSUN_OBS": 1.471e11,
+            "HGLN_OBS": 0.0,
+            "HGLT_OBS": -3.0,
+        }
+    )
+    pixels = true_pixels(WCS(header), (1280, 1280), sun).astype(np.float32)
+    image, quality = fits.PrimaryHDU(pixels, header), fits.ImageHDU(np.zeros(pixels.shape, np.uint8), name="DQF")
+    fits.HDUList([image, quality]).writeto(path)
+    return path
+
+
+def test_an_image_of_suvi_is_registered_onto_aias_pixels(tmp_path: Path) -> None:
+    sun = Sun(disk=0, corona=0, sources=tuple(Source(s.x, s.y, s.peak, sigma=6.0) for s in STARS.sources))
+    path = suvi_file(tmp_path / "suvi.fits", sun)
+    [failed] = run(path, generic(2.5), tmp_path / "out")
+    assert "holds 2 images: HDU 0 (PRIMARY, 1280x1280), 1 (DQF, 1280x1280); say which: hdu=" in failed.error
+    recipe = Recipe.from_toml(f'instrument = "generic"\nplate_scale = 2.5\nhdu = 0\n{REGISTER}')
+    [done] = run(path, recipe, tmp_path / "out")
+    assert done.status == "done", done.error
+    result = read(done.output, instrument=recipe.instrument)
+    assert (result.shape, result.header["CDELT1"], str(result.unit)) == ((4096, 4096), 0.6, "W / (sr m2)")
+    assert result.wcs.wcs.crpix == pytest.approx([2048.5, 2048.5])
+    near = tuple(source for source in sun.sources if np.hypot(source.x, source.y) < 1000)
+    assert position_errors(result, near).max() < 0.05
+    assert recipe.digest != generic(2.5).digest
+    assert recipe.read(path).shape == (1280, 1280)
+    assert run(path, recipe, tmp_path / "out")[0].status == "unchanged"
+
+
+@pytest.mark.parametrize("hdu", ["true", "-1", '""', "1.5", "[0]"])
+def test_an_hdu_is_a_number_or_a_name(hdu: str) -> None:
+    with pytest.raises(RecipeError, match="line 1: hdu should be the number or the name of an HDU, not"):
+        Recipe.from_toml(f"hdu = {hdu}\n{REGISTER}")
 
 
 #: The frame's scale, and the recipe's; that of the result.

@@ -11,8 +11,8 @@ from scenes import EUV_CHANNELS, small_exposure, small_sun
 
 import aia_ccdproc
 from aia_ccdproc.cli import main
+from aia_ccdproc.io.fetched_tables import FetchedOnce
 from aia_ccdproc.io.jsoc import connect, server_name
-from aia_ccdproc.io.pointing_sources import JsocSource
 
 RECIPE = """
 [[step]]
@@ -213,5 +213,5 @@ def test_what_a_process_knows_of_a_dead_server_does_not_outlive_it(jsoc):
     with pytest.raises(aia_ccdproc.PointingError):
         aia_ccdproc.update_pointing(level1, server=jsoc.url, timeout=0.3)
     jsoc.fail("well")
-    JsocSource.forget()
+    FetchedOnce.forget_everything()
     assert aia_ccdproc.update_pointing(level1, server=jsoc.url).header["MPO_REC"].endswith("[:#34506]")

@@ -19,7 +19,7 @@ from typing import Any, Protocol
 from aia_ccdproc.batch.plan import Job
 from aia_ccdproc.batch.work import Orders, prep_job
 from aia_ccdproc.errors import PrepError, SettingsError
-from aia_ccdproc.io.pointing_sources import JsocSource
+from aia_ccdproc.io.fetched_tables import FetchedOnce
 from aia_ccdproc.memory import keep_freed_memory
 from aia_ccdproc.result import FileResult
 from aia_ccdproc.threads import cores
@@ -216,7 +216,7 @@ class _Cluster:
 def _for_others(orders: Orders, threads: int) -> bytes:
     """Write orders for who is in another folder, and knows nothing yet."""
     try:
-        return pickle.dumps(replace(orders, threads=threads, known=JsocSource.known(), folder=Path.cwd()))
+        return pickle.dumps(replace(orders, threads=threads, known=FetchedOnce.known(), folder=Path.cwd()))
     except Exception as error:  # whatever an object in the settings raises
         raise PrepError(
             f"the recipe holds something that cannot be sent to another process ({error}); without workers: jobs=1"

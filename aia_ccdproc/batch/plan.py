@@ -10,7 +10,6 @@ from astropy.io import fits
 
 from aia_ccdproc.batch.inputs import Input
 from aia_ccdproc.errors import PrepError, WriteError
-from aia_ccdproc.io.fits import read_header
 from aia_ccdproc.naming import NamePattern
 from aia_ccdproc.recipe import Recipe
 from aia_ccdproc.result import FileResult
@@ -73,7 +72,7 @@ def make_plan(inputs: Sequence[Input], recipe: Recipe, folder: Path) -> list[Job
 
 def _place(path: Path, recipe: Recipe, pattern: NamePattern, folder: Path) -> Job | FileResult:
     try:
-        header = read_header(path) if recipe.select or pattern.keywords else fits.Header()
+        header = recipe.read_header(path) if recipe.select or pattern.keywords else fits.Header()
         reason = recipe.why_not(header)
         if reason:
             return FileResult(path, "skipped", reason=reason)

@@ -24,7 +24,6 @@ from aia_ccdproc.batch.plan import Job, make_plan
 from aia_ccdproc.batch.work import Orders, Worker
 from aia_ccdproc.errors import PrepError, SettingsError, WriteError
 from aia_ccdproc.io.atomic import remove_abandoned
-from aia_ccdproc.io.fits import read_header
 from aia_ccdproc.pictures import check_quicklook
 from aia_ccdproc.pipeline import Pipeline
 from aia_ccdproc.plugins import get_plugin_manager
@@ -146,7 +145,7 @@ def run(
             if scheduler is None and min(jobs, len(todo)) > 1:
                 start_server()
             missing = [job.path for job in todo if loaded.output.overwrite or not job.output.exists()]
-            pipeline.before_batch(_Headers(missing))
+            pipeline.before_batch(_Headers(missing, loaded))
             with contextlib.closing(_results(todo, orders, pipeline, jobs, scheduler, stop, watch)) as coming:
                 for result in coming:
                     results[result.path] = result
@@ -235,15 +234,15 @@ def _versions() -> dict[str, str]:
 class _Headers(Sequence[fits.Header]):
     """The headers of files, read when a step asks for them; files that cannot be read fail later, by themselves."""
 
-    def __init__(self, paths: list[Path]) -> None:
-        self._paths = paths
+    def __init__(self, paths: list[Path], recipe: Recipe) -> None:
+        self._paths, self._recipe = paths, recipe
 
     @functools.cached_property
     def _read(self) -> list[fits.Header]:
         headers = []
         for path in self._paths:
             with contextlib.suppress(PrepError):
-                headers.append(read_header(path))
+                headers.append(self._recipe.read_header(path))
         return headers
 
     def __getitem__(self, index: Any) -> Any:

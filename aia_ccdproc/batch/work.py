@@ -24,8 +24,8 @@ from astropy.nddata import CCDData
 
 from aia_ccdproc.batch.plan import Job
 from aia_ccdproc.errors import PluginWarning, PrepError, PrepWarning, WriteError
+from aia_ccdproc.io.fetched_tables import FetchedOnce, Known
 from aia_ccdproc.io.fits import read, read_header, write
-from aia_ccdproc.io.pointing_sources import JsocSource, Known
 from aia_ccdproc.naming import stem
 from aia_ccdproc.pictures import quicklook, thumbnail
 from aia_ccdproc.pipeline import Pipeline
@@ -52,7 +52,7 @@ class Orders:
     quicklook: bool = False
     #: Threads that the work on one file may take; None for as many as there are cores.
     threads: int | None = None
-    #: What is known of the servers of pointing records, so that each worker need not ask them again.
+    #: What has been fetched already, so that no worker need ask for it again.
     known: Known | None = None
     #: Folder that relative paths start from.
     folder: Path = Path()
@@ -88,7 +88,7 @@ def _worker(orders: bytes) -> Worker:
         warnings.simplefilter("ignore", PluginWarning)  # said where the batch was started
         loaded: Orders = pickle.loads(orders)
         if loaded.known is not None:
-            JsocSource.learn(loaded.known)
+            FetchedOnce.learn(loaded.known)
         return Worker(loaded)
 
 
@@ -145,13 +145,13 @@ class Worker:
             if output.exists():
                 said["input_hash"] = input_hash.result()
                 if not said["input_hash"]:
-                    read_header(path)  # says why not
+                    self._orders.recipe.read_header(path)  # says why not
                 header = self._header_of_done(output, said["input_hash"])
                 if header is not None:
                     self._tell_of_unchanged(job, path, output, header, said)
                     return "unchanged"
             with _timed(seconds, "read"):
-                level1 = self._read(path)
+                level1 = self._orders.recipe.read(path)
             result = self._pipeline(level1, seconds=seconds)
             said["input_hash"] = input_hash.result()
         result.header[INPUT_HASH] = said["input_hash"]
@@ -168,9 +168,6 @@ class Worker:
         self._draw(job, output, result, said)
         self._draw_small(level1, result, said)
         return "done"
-
-    def _read(self, path: Path) -> CCDData:
-        return read(path, instrument=self._orders.recipe.instrument)
 
     def _header_of_done(self, output: Path, input_hash: str) -> fits.Header | None:
         """Give the header of an output that is done; None if it is to be made anew; raise if it is in the way."""
@@ -194,11 +191,11 @@ class Worker:
             said["quicklook"] = _picture_of(job.output)
         if not (self._orders.pictures or (self._orders.quicklook and not is_drawn)):
             return
-        result = self._read(output)
+        result = read(output, instrument=self._orders.recipe.instrument)
         if not is_drawn:
             self._draw(job, output, result, said)
         if self._orders.pictures:
-            self._draw_small(self._read(path), result, said)
+            self._draw_small(self._orders.recipe.read(path), result, said)
 
     def _tell_of_output(self, job: Job, header: fits.Header, output: Path, said: dict[str, Any]) -> None:
         said["output"], said["pointing"] = job.output, _pointing(header)

@@ -101,10 +101,12 @@ class CalibrationTable:  # numpydoc ignore=PR02
             return cls(source)
         if source == "jsoc" and series:
             name = f"{series} of {server_name(server)}"
-            return _fetched.get(name, lambda: cls(_ask(series, server, timeout), name), timeout)
+            return _fetched.get(name, lambda: cls(_ask(series, server, timeout), name), timeout=timeout)
         if isinstance(source, str) and "://" in source:
             name = source.rpartition("/")[2]
-            return _fetched.get(source, lambda: _read_file(Path(download_table(source, timeout)), name), timeout)
+            return _fetched.get(
+                source, lambda: _read_file(Path(download_table(source, timeout)), name), timeout=timeout
+            )
         path = Path(source)
         try:
             status = path.stat()
@@ -229,7 +231,7 @@ class CalibrationTable:  # numpydoc ignore=PR02
             return rows, (time - start[rows]).to_value("day")
 
 
-_fetched: FetchedOnce[CalibrationTable] = FetchedOnce()
+_fetched: FetchedOnce[str, CalibrationTable] = FetchedOnce("tables of calibrations")
 
 
 @functools.lru_cache(maxsize=8)

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import logging
-import threading
-import time as clock
-from collections.abc import Callable, Iterable
-from functools import lru_cache, partial
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from itertools import pairwise
-from typing import Any, ClassVar, NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
-from astropy.table import Table
 from astropy.time import Time
 
 from aia_ccdproc.errors import PointingError, TableError
+from aia_ccdproc.io.fetched_tables import FetchedOnce
 from aia_ccdproc.io.jsoc import fetch_records, server_name
 from aia_ccdproc.io.network import download_table
 from aia_ccdproc.io.pointing_cache import Month, PointingCache, is_final, records_of
@@ -25,8 +23,6 @@ __all__ = ["Found", "find_record", "prefetch"]
 
 #: Months that one query asks for at most.
 _LONGEST_QUERY = 12
-#: For so long what was fetched, or that nothing could be, holds in this process without asking again. Seconds.
-_FRESH, _DOWN = 3600, 300
 
 _log = logging.getLogger("aia_ccdproc")
 
@@ -46,7 +42,10 @@ Source: TypeAlias = Callable[[Time, int], Found]
 def _from_table(table: Any, timeout: float, time: Time, channel: int) -> Found:
     """Look into a table: given, in a file, or at a URL."""
     at_url = isinstance(table, str) and "://" in table
-    found = _table_at(table, timeout) if at_url else read_pointing_table(table)
+    if at_url:
+        found = _at_url.get(table, lambda: _table_at(table, timeout), timeout=timeout)
+    else:
+        found = read_pointing_table(table)
     return Found(found.record(time, channel), f"table {found.name.rpartition('/')[2]}", found.digest)
 
 
@@ -63,13 +62,20 @@ def _from_cache(server: Any, final_only: bool, time: Time, channel: int) -> Foun
     return Found(table.record(time, channel), server_name(server), table.digest)
 
 
-class Known(NamedTuple):
-    """What a process knows of servers of pointing records."""
+def _load(key: tuple[str, Month], is_empty: bool) -> PointingTable | None:
+    """Load what another process has fetched and cached."""
+    server, month = key
+    table = None if is_empty else PointingCache(server).load(month)
+    if table is None and not is_empty:
+        raise LookupError(month)
+    return table
 
-    fetched: list[tuple[str, Month, float, bool]]
-    """Server, month, age, and whether the month is empty."""
-    down: list[tuple[str, float, float, str]]
-    """Server, age, seconds that it was given, and what went wrong."""
+
+#: Months of records, by the server's name; None for one in which it has none.
+_months: FetchedOnce[tuple[str, Month], PointingTable | None] = FetchedOnce(
+    "months of pointing records", pack=lambda _, table: table is None, unpack=_load
+)
+_at_url: FetchedOnce[str, PointingTable] = FetchedOnce("tables of pointing records")
 
 
 class JsocSource:
@@ -82,10 +88,6 @@ class JsocSource:
     timeout : float
         Seconds after which all tries together are given up.
     """
-
-    _lock = threading.Lock()
-    _fetched: ClassVar[dict[tuple[str, Month], tuple[float, PointingTable | None]]] = {}
-    _down: ClassVar[dict[str, tuple[float, float, str]]] = {}
 
     def __init__(self, server: Any, timeout: float) -> None:
         self._server, self._timeout = server, timeout
@@ -107,9 +109,7 @@ class JsocSource:
             The record.
         """
         month = Month.of(time)
-        with self._lock:  # two threads that miss one month fetch it once
-            self.fetch([month])
-            table = self._fetched[self._name, month][1]
+        [table] = self.fetch([month])
         if table is None:
             raise PointingError(
                 f"{self._name} has no {SERIES} record for T_OBS={time.isot} ({channel} Å), nor any in {month}. "
@@ -117,79 +117,36 @@ class JsocSource:
             )
         return Found(table.record(time, channel), self._name, table.digest)
 
-    def fetch(self, months: Iterable[Month]) -> None:
+    def fetch(self, months: Iterable[Month]) -> list[PointingTable | None]:
         """Fetch months, in as few queries as can be, but for those that are fresh in this process.
 
         Parameters
         ----------
         months : iterable of `Month`
             What is wanted.
-        """
-        now = clock.monotonic()
-        since, patience, why = self._down.get(self._name, (-_DOWN, 0.0, ""))
-        wanted = [m for m in sorted(set(months)) if now - self._fetched.get((self._name, m), (-_FRESH, 0))[0] >= _FRESH]
-        for run in _runs(wanted):
-            if now - since < _DOWN and self._timeout <= patience:
-                raise PointingError(
-                    f"{why} (that was {now - since:.0f} s ago; "
-                    f"it is asked again after {_DOWN} s, or with a longer timeout)"
-                )
-            try:
-                records = fetch_records(run[0].start, run[-1].end, server=self._server, timeout=self._timeout)
-            except PointingError as error:
-                self._down[self._name] = (clock.monotonic(), self._timeout, str(error))
-                raise
-            self._keep(run, records)
-
-    def _keep(self, months: list[Month], records: Table) -> None:
-        cache, now = PointingCache(self._name), Time.now()
-        for month in months:
-            # The same slice whatever else was fetched with it, so that its digest does not depend on that.
-            held = records_of(month, records)
-            table = PointingTable(held, self._name) if len(held) else None
-            self._fetched[self._name, month] = (clock.monotonic(), table)
-            if table is not None:
-                try:
-                    cache.store(month, held, now)
-                except OSError as error:
-                    _log.warning("the pointing records cannot be kept in the local cache: %s", error)
-
-    @classmethod
-    def known(cls) -> Known:
-        """Tell what this process knows, so that those it starts need not ask again.
 
         Returns
         -------
-        Known
-            Which months it has fetched, and who did not answer, each with its age in seconds: clocks differ.
+        list of `PointingTable` or None
+            The records of each month; None for one in which there are none.
         """
-        now = clock.monotonic()
-        fetched = [(name, month, now - since, table is None) for (name, month), (since, table) in cls._fetched.items()]
-        down = [(name, now - since, patience, why) for name, (since, patience, why) in cls._down.items()]
-        return Known(fetched, down)
+        keys = [(self._name, month) for month in months]
+        return _months.get_all(keys, self._fetch, whom=self._name, timeout=self._timeout)
 
-    @classmethod
-    def learn(cls, known: Known) -> None:
-        """Take over what another process knows; the records themselves are in the local cache.
-
-        Parameters
-        ----------
-        known : Known
-            As `known` gives it.
-        """
-        now = clock.monotonic()
-        for name, month, age, is_empty in known.fetched:
-            table = None if is_empty else PointingCache(name).load(month)
-            if is_empty or table is not None:
-                cls._fetched[name, month] = (now - age, table)
-        for name, age, patience, why in known.down:
-            cls._down[name] = (now - age, patience, why)
-
-    @classmethod
-    def forget(cls) -> None:
-        """Forget what this process has fetched, and who did not answer."""
-        cls._fetched.clear()
-        cls._down.clear()
+    def _fetch(self, keys: list[tuple[str, Month]]) -> Iterator[tuple[tuple[str, Month], PointingTable | None]]:
+        cache = PointingCache(self._name)
+        for run in _runs(sorted(month for _, month in keys)):
+            records = fetch_records(run[0].start, run[-1].end, server=self._server, timeout=self._timeout)
+            now = Time.now()
+            for month in run:
+                # The same slice whatever else was fetched with it, so that its digest does not depend on that.
+                held = records_of(month, records)
+                yield (self._name, month), PointingTable(held, self._name) if len(held) else None
+                if len(held):
+                    try:
+                        cache.store(month, held, now)
+                    except OSError as error:
+                        _log.warning("the pointing records cannot be kept in the local cache: %s", error)
 
 
 def _runs(months: list[Month]) -> list[list[Month]]:
@@ -203,9 +160,8 @@ def _runs(months: list[Month]) -> list[list[Month]]:
     return runs
 
 
-@lru_cache(maxsize=8)
 def _table_at(url: str, timeout: float) -> PointingTable:
-    """Download and parse a table, once in a process."""
+    """Download and parse a table."""
     try:
         path = download_table(url, timeout)
     except TableError as error:
@@ -291,8 +247,7 @@ def _prefetch(settings: PointingSettings, times: Iterable[Time]) -> None:
         cache = PointingCache(server_name(settings.server))
         wanted = {month: some for month, some in wanted.items() if not _holds(cache.load(month), some)}
     if wanted:
-        with JsocSource._lock:
-            JsocSource(settings.server, settings.timeout).fetch(wanted)
+        JsocSource(settings.server, settings.timeout).fetch(wanted)
 
 
 def _holds(table: PointingTable | None, times: list[Time]) -> bool:

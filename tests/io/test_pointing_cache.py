@@ -15,9 +15,10 @@ from astropy.time import Time, TimeDelta
 from jsoc_server import recorded_rows, row_at
 
 from aia_ccdproc import PointingError, PointingWarning
+from aia_ccdproc.io.fetched_tables import FetchedOnce
 from aia_ccdproc.io.jsoc import server_name
 from aia_ccdproc.io.pointing_cache import Month, PointingCache
-from aia_ccdproc.io.pointing_sources import JsocSource, find_record, prefetch
+from aia_ccdproc.io.pointing_sources import find_record, prefetch
 from aia_ccdproc.settings import PointingSettings
 
 T_OBS = Time("2020-01-01T00:00:11.57")
@@ -49,7 +50,7 @@ def test_months_follow_each_other():
 def test_the_first_call_asks_jsoc_and_the_second_the_cache(jsoc, settings):
     first = find_record(settings, T_OBS, 94)
     assert (first.provider, first.record.name) == (server_name(jsoc.url), "aia.master_pointing3h[:#34506]")
-    JsocSource.forget()
+    FetchedOnce.forget_everything()
     assert find_record(settings, T_OBS, 94) == first
     assert len(jsoc.rs_lists) == 1
 
@@ -66,7 +67,7 @@ def test_a_provisional_record_is_fetched_again_and_then_cut_short(jsoc, settings
     jsoc.rows = [row_at(start, hours=6, number=1)]
     assert find_record(settings, Time.now(), 94).record.name.endswith("[:#1]")
     jsoc.rows = [row_at(start, hours=1, number=1), row_at(start + HOUR, number=2)]
-    JsocSource.forget()
+    FetchedOnce.forget_everything()
     assert find_record(settings, Time.now(), 94).record.name.endswith("[:#2]")
     assert len(jsoc.rs_lists) == 2
 
@@ -76,14 +77,14 @@ def test_the_last_record_of_a_table_that_stood_still_is_not_final(jsoc, settings
     jsoc.rows = [row_at(T_OBS, hours=6)]
     for _ in range(2):
         find_record(settings, T_OBS + HOUR, 94)
-        JsocSource.forget()
+        FetchedOnce.forget_everything()
     assert len(jsoc.rs_lists) == 2
 
 
 def test_a_provisional_record_is_better_than_none_when_jsoc_is_gone(jsoc, settings, impatient, caplog):
     jsoc.rows = [row_at(Time.now() - HOUR)]
     find_record(settings, Time.now(), 94)
-    JsocSource.forget()
+    FetchedOnce.forget_everything()
     jsoc.fail("500")
     assert find_record(impatient, Time.now(), 94).provider == server_name(jsoc.url)
     assert "may have changed since" in caplog.text
@@ -105,7 +106,7 @@ def test_a_missing_channel_does_not_spoil_the_others(jsoc, settings):
 
 def test_with_the_server_gone_the_cache_is_enough(jsoc, settings):
     find_record(settings, T_OBS, 94)
-    JsocSource.forget()
+    FetchedOnce.forget_everything()
     jsoc.fail("503")
     assert find_record(settings, T_OBS, 304).provider == server_name(jsoc.url)
     assert len(jsoc.rs_lists) == 1
@@ -131,7 +132,7 @@ def test_a_batch_asks_once_for_its_whole_span(jsoc, settings, cache):
     prefetch(settings, times)
     assert len(jsoc.rs_lists) == 1
     assert cache.months() == ["2020-01", "2020-02", "2020-03"]
-    JsocSource.forget()
+    FetchedOnce.forget_everything()
     prefetch(settings, times)
     assert len(jsoc.rs_lists) == 1
 
@@ -170,19 +171,19 @@ def test_a_damaged_file_is_never_trusted(jsoc, settings, cache, damage):
             "no metadata": "\n".join(line for line in text.splitlines() if "digest" not in line),
         }[damage]
     )
-    JsocSource.forget()
+    FetchedOnce.forget_everything()
     with pytest.warns(PointingWarning, match=r"cache file 2020-01\.ecsv is damaged, and is removed"):
         assert find_record(settings, T_OBS, 94).record == true
-    JsocSource.forget()
+    FetchedOnce.forget_everything()
     assert find_record(settings, T_OBS, 94).provider == server_name(jsoc.url)
 
 
 def test_what_is_final_is_not_forgotten_when_the_server_loses_it(jsoc, settings):
     true = find_record(settings, T_OBS, 94).record
-    JsocSource.forget()
+    FetchedOnce.forget_everything()
     jsoc.rows = jsoc.rows[1:]
     find_record(settings.model_copy(update={"source": "jsoc"}), T_OBS + 3 * HOUR, 94)
-    JsocSource.forget()
+    FetchedOnce.forget_everything()
     assert find_record(settings, T_OBS, 94).record == true
 
 
@@ -219,7 +220,7 @@ def test_threads_that_miss_one_month_fetch_it_once(jsoc, settings):
 FILL = """
 import sys
 from astropy.time import Time
-from aia_ccdproc.io.pointing_sources import JsocSource, find_record
+from aia_ccdproc.io.pointing_sources import find_record
 from aia_ccdproc.settings import PointingSettings
 settings = PointingSettings(source="auto", server=sys.argv[1])
 for month in range(1, 7):

@@ -140,11 +140,36 @@ def test_a_server_that_is_no_url_is_a_fault_of_the_recipe():
 
 def test_a_record_of_another_exposure_is_refused(image, online):
     image.header["FSN"] = 5
-    with pytest.raises(TableError, match=r"JSOC has 156014950, the image is of exposure FSN=5"):
+    with pytest.raises(TableError, match=r"JSOC has no exposure FSN=5 there, of which the image is"):
         respike(image, server=online.url)
     online.answers[RECORD] = {"count": 0}
-    with pytest.raises(TableError, match="JSOC has no record"):
+    image.header["FSN"] = 6
+    with pytest.raises(TableError, match="JSOC has no exposure FSN=6 there"):
         respike(image, server=online.url)
+
+
+def test_a_batch_asks_once_where_the_spikes_of_all_its_images_are(level1, jsoc, tmp_path):
+    minutes, files = range(3), []
+    for n in minutes:
+        keywords = {**KEYWORDS, "FSN": 100 + n, "T_REC": f"2020-01-01T00:0{n}:05Z"}
+        image = level1(171 if n < 2 else 193, noise=n, keywords=keywords)
+        jsoc.files[f"/SUM9/{n}.fits"] = spikes_file(image, (1850, 1900), 3)
+        files.append(aia_ccdproc.write(image, tmp_path / f"{n}.fits"))
+    records = {
+        "aia.lev1_euv_12s[2020-01-01T00:00:05Z,2020-01-01T00:01:05Z][171]": (0, 1),
+        "aia.lev1_euv_12s[2020-01-01T00:02:05Z][193]": (2,),
+    }
+    for record, numbers in records.items():
+        jsoc.answers[record] = {
+            "keywords": [{"name": "FSN", "values": [str(100 + n) for n in numbers]}],
+            "segments": [{"name": "spikes", "values": [f"/SUM9/{n}.fits" for n in numbers], "dims": []}],
+            "count": len(numbers),
+        }
+    recipe = aia_ccdproc.Recipe.from_toml(recipe_of(f'use = "respike"\nserver = "{jsoc.url}"'))
+    results = aia_ccdproc.run(files, recipe, tmp_path / "out", jobs=2)
+    assert [result.status for result in results] == ["done"] * 3, [result.error for result in results]
+    assert sorted(jsoc.rs_lists) == sorted(records)
+    assert [aia_ccdproc.read(result.output).header["SPK_N"] for result in results] == [3, 3, 3]
 
 
 def test_spikes_on_tape_are_to_be_exported(image, online):

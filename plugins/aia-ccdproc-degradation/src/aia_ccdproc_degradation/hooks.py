@@ -53,7 +53,7 @@ def prep_correct_degradation(ccd: CCDData, instrument: Instrument, settings: Deg
 
 
 @hookimpl
-def prep_before_batch(step: str, headers: Sequence[fits.Header], settings: StepSettings) -> None:
+def prep_before_batch(headers: Sequence[fits.Header], settings: StepSettings) -> None:
     """Fetch the table once, before the workers of a batch ask for it."""
-    if step == "correct_degradation" and isinstance(settings, DegradationSettings) and len(headers):
+    if isinstance(settings, DegradationSettings) and len(headers):
         CalibrationTable.read(settings.table, series=SERIES, server=settings.server, timeout=settings.timeout)

@@ -6,8 +6,8 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from aia_ccdproc import UNRECORDED, StepSettings, table_source
-from aia_ccdproc.settings import ServerURL
+from aia_ccdproc import StepSettings, table_source
+from aia_ccdproc.settings import ServerURL, Timeout
 
 __all__ = ["DegradationSettings"]
 
@@ -26,11 +26,5 @@ class DegradationSettings(StepSettings):
         description="Version of the calibration (VER_NUM); by default the newest that the table has for the channel. "
         "For 4500 the last is 3, which later ones stand for.",
     )
-    server: ServerURL = Field(
-        default=None,
-        description="Another DRMS server than JSOC: the base URL of its CGIs, under which jsoc_info lies; from Python "
-        "also a drms Client.",
-    )
-    timeout: Annotated[float, UNRECORDED] = Field(
-        default=60.0, gt=0, description="Seconds after which to give up on the network, all tries together."
-    )
+    server: ServerURL = None
+    timeout: Timeout = 60.0

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from aia_ccdproc import StepSettings, table_source
+from aia_ccdproc.settings import Timeout
 
 __all__ = ["NoiseSettings"]
 
@@ -32,6 +33,4 @@ class NoiseSettings(StepSettings):
         default=False, description="Add the error of the CHIANTI atomic data (CHIANTI). The same for all pixels."
     )
     replace: bool = Field(default=False, description="Replace an uncertainty that the image has.")
-    timeout: float = Field(
-        default=60.0, gt=0, description="Seconds after which to give up on the network, all tries together."
-    )
+    timeout: Timeout = 60.0

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pluggy
+from astropy.io import fits
 from astropy.nddata import CCDData
 
-from aia_ccdproc import Instrument, hookimpl, hookspec, step
+from aia_ccdproc import Instrument, StepSettings, hookimpl, hookspec, step
 from aia_ccdproc_respike import despike, respike
+from aia_ccdproc_respike.jsoc import prefetch
 from aia_ccdproc_respike.settings import SpikesSettings
 
 #: Steps after which the pixels are no longer the camera's counts.
@@ -31,6 +35,13 @@ class Declarations:
 def prep_addhooks(manager: pluggy.PluginManager) -> None:
     """Bring the steps' declarations."""
     manager.add_hookspecs(Declarations)
+
+
+@hookimpl
+def prep_before_batch(headers: Sequence[fits.Header], settings: StepSettings) -> None:
+    """Ask JSOC once where the files of all images are, before the workers of a batch ask for each."""
+    if isinstance(settings, SpikesSettings) and settings.spikes == "jsoc":
+        prefetch(headers, server=settings.server, timeout=settings.timeout)
 
 
 @hookimpl

@@ -8,7 +8,7 @@ from typing import Literal
 from pydantic import Field, field_validator
 
 from aia_ccdproc import StepSettings
-from aia_ccdproc.settings import RecipeFile, ServerURL
+from aia_ccdproc.settings import RecipeFile, ServerURL, Timeout
 from aia_ccdproc_respike.spikes import SpikesFolder
 
 __all__ = ["SpikesSettings"]
@@ -23,14 +23,8 @@ class SpikesSettings(StepSettings):
         description="Where the spikes are: jsoc, the folder of an export from JSOC, or the name of a file, in which "
         "keywords of the header may stand: spikes/{FSN}.fits.",
     )
-    server: ServerURL = Field(
-        default=None,
-        description="Another DRMS server than JSOC: the base URL of its CGIs, under which jsoc_info lies; from Python "
-        "also a drms Client.",
-    )
-    timeout: float = Field(
-        default=60.0, gt=0, description="Seconds after which to give up on the network, all tries together."
-    )
+    server: ServerURL = None
+    timeout: Timeout = 60.0
 
     @field_validator("spikes")
     @classmethod

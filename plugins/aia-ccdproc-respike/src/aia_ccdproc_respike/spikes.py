@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, NamedTuple, Self
 import numpy as np
 from astropy.io import fits
 
-from aia_ccdproc import HeaderError, InstrumentError, ReadError, TableError, query_series
+from aia_ccdproc import HeaderError, InstrumentError, ReadError, TableError
 from aia_ccdproc.io.network import download_table
-from aia_ccdproc.keywords import as_number, number, parse_time
+from aia_ccdproc.keywords import as_number
 from aia_ccdproc.naming import NamePattern, is_fits_name
+from aia_ccdproc_respike.jsoc import Exposure, series_of, urls_of
 
 if TYPE_CHECKING:
     import drms
@@ -25,11 +26,6 @@ __all__ = ["FULL_FRAME", "Spikes", "SpikesFolder", "fetch_spikes", "find_spikes"
 FULL_FRAME = (4096, 4096)
 #: How an export from JSOC names the file of an image: by the slot of time of its record (T_REC), or by T_OBS.
 _EXPORTED = "{series}.{{{time}:%Y-%m-%dT%H%M%S}}Z.{{WAVELNTH:d}}.spikes.fits"
-#: The series that have a segment of spikes. That of 4500 Å is not known.
-_SERIES: dict[float, str] = {
-    **dict.fromkeys((94, 131, 171, 193, 211, 304, 335), "aia.lev1_euv_12s"),
-    **dict.fromkeys((1600, 1700), "aia.lev1_uv_24s"),
-}
 
 
 @dataclass(frozen=True)
@@ -184,7 +180,7 @@ class SpikesFolder(NamedTuple):
         """
         if self.pattern:
             return [self.folder / self.pattern.fill("", header)]
-        series = _series(header)
+        series = series_of(header)
         times = ["T_REC", "T_OBS"] if "T_OBS" in header else ["T_REC"]
         names = [NamePattern(_EXPORTED.format(series=series, time=time)).fill("", header) for time in times]
         return [self.folder / name for name in dict.fromkeys(names)]
@@ -225,7 +221,7 @@ def find_spikes(where: str | os.PathLike[str], header: fits.Header) -> Spikes:
 
 def _where_else(header: fits.Header) -> str:
     try:
-        return f'. Export the segment spikes of {_record(header)} from JSOC, or set spikes = "jsoc"'
+        return f'. Export the segment spikes of {Exposure.of(header, None).record} from JSOC, or set spikes = "jsoc"'
     except (HeaderError, InstrumentError):  # JSOC cannot be asked for it
         return ""
 
@@ -256,31 +252,13 @@ def fetch_spikes(header: fits.Header, *, server: str | drms.Client | None = None
     ReadError
         If what came is no file of spikes.
     """
-    record, fsn = _record(header), int(number(header, "FSN"))
-    table = query_series(record, ["FSN"], segments=["spikes"], needed=["FSN", "spikes"], server=server, timeout=timeout)
-    mine = [row for row in table if as_number(str(row["FSN"])) == fsn]
-    if not mine:
-        found = ", ".join(map(str, table["FSN"])) if len(table) else "no record"
-        raise TableError(f"{record}: JSOC has {found}, the image is of exposure FSN={fsn}")
-    url = str(mine[0]["spikes"])
+    exposure = Exposure.of(header, server)
+    [url] = urls_of([exposure], server=server, timeout=timeout)
+    if url is None:
+        raise TableError(f"{exposure.record}: JSOC has no exposure FSN={exposure.fsn} there, of which the image is")
     if "://" not in url:
         raise TableError(
-            f"{record}: the spikes are not online ({url!r}); export them to a folder, and set spikes to it"
+            f"{exposure.record}: the spikes are not online ({url!r}); export them to a folder, and set spikes to it"
         )
-    return replace(read_spikes(download_table(url, timeout)), name=f"{record}{{spikes}}", fsn=fsn)
-
-
-def _series(header: fits.Header) -> str:
-    channel = number(header, "WAVELNTH")
-    if channel not in _SERIES:
-        raise InstrumentError(
-            f"no series of JSOC is known to have spikes of {channel:g} Å, only of {', '.join(map(str, _SERIES))}. "
-            "Name the file: spikes/{FSN}.fits"
-        )
-    return _SERIES[channel]
-
-
-def _record(header: fits.Header) -> str:
-    if "T_REC" not in header:
-        raise HeaderError("T_REC is missing; JSOC's records, those of spikes too, are named by it")
-    return f"{_series(header)}[{parse_time(header['T_REC']).isot[:19]}Z][{int(number(header, 'WAVELNTH'))}]"
+    spikes = read_spikes(download_table(url, timeout))
+    return replace(spikes, name=f"{exposure.record}{{spikes}}", fsn=exposure.fsn)
