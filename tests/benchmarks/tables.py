@@ -28,8 +28,8 @@ Performance
 Measured on {date} with {machine}, Python {python},
 {versions}.
 All rows of a table come from one run. Times are medians; the machine is shared, and a repeated run may differ by a
-fifth. Memory is what is held at most beyond the input and the output, in a process of its own that has done a small
-image before.
+fifth. Memory is what is held at most beyond the input and the output, in a process of its own that has done the same
+before.
 
 Registration
 ------------
