@@ -105,7 +105,8 @@ def _working_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     level1 = exposure.image(sun, noise=1)
     exposure.write_level1(level1, tmp_path / "aia_94_level1.fits")
     spike = [(10 + 1850) * 4096 + 20 + 1900, 900, level1.data[10, 20]]
-    fits.writeto(tmp_path / "aia_94_spikes.fits", np.array(spike, dtype=np.int32)[:, None])
+    (tmp_path / "spikes").mkdir()
+    fits.writeto(tmp_path / "spikes" / "94.fits", np.array(spike, dtype=np.int32)[:, None])
     shutil.copy(builtin_pointing_path(), tmp_path / "pointing.ecsv")
     for name, table in (("response", response_table()), ("error", error_table())):
         (tmp_path / f"aia_{name}_table.txt").write_text(as_ssw(table))

@@ -128,7 +128,6 @@ def suvi_file(path: Path, sun: Sun) -> Path:
             "WAVELNTH": 195.119,
             "WAVEUNIT": "angstrom",
             "BUNIT": "W m-2 sr-1",
-            "DATE-OBS": "2020-01-01T00:00:11.570",
             "EXPTIME": 1.0,
             "CTYPE1": "HPLN-TAN",
             "CTYPE2": "HPLT-TAN",
@@ -150,6 +149,7 @@ def suvi_file(path: Path, sun: Sun) -> Path:
         }
     )
     pixels = true_pixels(WCS(header), (1280, 1280), sun).astype(np.float32)
+    header["DATE-OBS"] = "2020-01-01T00:00:11.570"
     image, quality = fits.PrimaryHDU(pixels, header), fits.ImageHDU(np.zeros(pixels.shape, np.uint8), name="DQF")
     fits.HDUList([image, quality]).writeto(path)
     return path

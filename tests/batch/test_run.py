@@ -157,7 +157,7 @@ def test_no_header_is_read_ahead_where_no_step_asks_for_it(tmp_path: Path, monke
     def refuse(path: Path) -> None:
         raise AssertionError(f"the header of {path} is read for nothing")
 
-    monkeypatch.setattr("aia_ccdproc.batch.runner.read_header", refuse)
+    monkeypatch.setattr(Recipe, "read_header", lambda recipe, path: refuse(path))
     exposure = small_exposure(shape=(40, 50))
     path = exposure.write_level1(exposure.image(small_sun()), tmp_path / "a.fits")
     recipe = Recipe.from_toml(

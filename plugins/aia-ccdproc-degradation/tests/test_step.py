@@ -183,6 +183,15 @@ def test_a_batch_asks_jsoc_once_before_its_files(level1, jsoc, tmp_path):
     assert len(jsoc.rs_lists) == 1
 
 
+def test_workers_know_the_table_that_was_fetched_before_the_batch(level1, jsoc, tmp_path):
+    jsoc.files["/response.txt"] = as_ssw(response_table()).encode()
+    files = [aia_ccdproc.write(level1(171, time=f"2020-01-01T00:0{n}:11Z"), tmp_path / f"{n}.fits") for n in range(4)]
+    recipe = _recipe(STEP.format(table=jsoc.url.replace("/cgi-bin/ajax/", "/response.txt")))
+    results = aia_ccdproc.run(files, recipe, tmp_path / "out", jobs=2)
+    assert [result.status for result in results] == ["done"] * 4, [result.error for result in results]
+    assert len(jsoc.queries) == 1
+
+
 def test_a_real_file_is_corrected_by_a_recipe_with_ssws_table(real_data, tmp_path):
     [path] = (real_data / "aia_level1").glob("*2013-03-10*171.cutout.fits")
     table = real_data / "response" / "aia_V10_20201119_190000_response_table.txt"

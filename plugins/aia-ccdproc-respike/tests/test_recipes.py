@@ -13,6 +13,7 @@ from astropy.nddata import CCDData
 import aia_ccdproc
 from aia_ccdproc import InstrumentError, ReadError, RecipeError, StateError, TableError
 from aia_ccdproc.__main__ import main
+from aia_ccdproc.io.fetched_tables import FetchedOnce
 from aia_ccdproc_respike import fetch_spikes, respike
 from aia_ccdproc_respike.settings import SpikesSettings
 
@@ -183,6 +184,7 @@ def test_what_jsoc_sends_in_place_of_spikes_is_refused(image, online):
     with pytest.raises(ReadError, match="cannot be read"):
         fetch_spikes(image.header, server=online.url)
     del online.files[PATH]
+    FetchedOnce.forget_everything()
     online.answers[RECORD]["segments"][0]["values"] = ["/SUM31/elsewhere.fits"]
     with pytest.raises(TableError, match="HTTP 404"):
         fetch_spikes(image.header, server=online.url)
