@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
 from distributions import DEADLY, mark, put_distribution
 
-from aia_ccdproc import PrepError, SettingsError, get_plugin_manager, read, run
+from aia_ccdproc import FileResult, PrepError, SettingsError, get_plugin_manager, read, run
+from aia_ccdproc.batch import Observer
 from aia_ccdproc.plugins import CHOSEN
 from aia_ccdproc.recipe import Recipe
 
@@ -78,3 +80,24 @@ def test_a_file_at_which_workers_of_a_cluster_die_fails_alone(tmp_path: Path, fi
     told = [result.status.replace("unchanged", "done") for result in results]
     assert told == ["done", "done", "failed", "done"]
     assert "died at this file, more than once" in results[2].error
+@pytest.mark.slow
+def test_a_scheduler_that_goes_away_fails_the_files_that_are_not_done(tmp_path: Path, files, recipe: Recipe) -> None:
+    many = [Path(shutil.copy(files[i % 6], tmp_path / f"{i:03}.fits")) for i in range(60)]
+    leaving = distributed.LocalCluster(n_workers=1, threads_per_worker=1, **LOOPBACK)
+
+    class Closing(Observer):
+        def finished(self, result: FileResult) -> None:
+            if result.path == many[2]:
+                leaving.close()
+
+    with dask.config.set({"distributed.comm.timeouts.connect": "1s"}):
+        results = run(many, recipe, tmp_path / "out", scheduler=leaving.scheduler_address, observer=Closing())
+    assert len(results) == 60
+    assert "done" in {result.status for result in results}
+    failed = [result for result in results if result.status == "failed"]
+    assert failed
+    assert all("not done" in result.error for result in failed)
+    # What a worker had done when its word was lost is done all the same.
+    assert len(list((tmp_path / "out").iterdir())) >= 60 - len(failed)
+
+
