@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import os
 from pathlib import Path
 
@@ -12,6 +11,7 @@ from astropy.io import fits
 from astropy.nddata import CCDData
 
 from aia_ccdproc.errors import HeaderError, InstrumentError, ReadError
+from aia_ccdproc.file_cache import while_unchanged
 from aia_ccdproc.header import quiet_wcs
 from aia_ccdproc.io.fits import read
 
@@ -40,14 +40,13 @@ def read_master(path: str | os.PathLike[str]) -> CCDData:
     """
     path = Path(path)
     try:
-        stat = path.stat()
+        return _read(path)
     except OSError as error:
         raise ReadError(f"{path}: {(error.strerror or str(error)).lower()}") from error
-    return _read(path, stat.st_mtime_ns, stat.st_size)
 
 
-@functools.lru_cache(maxsize=8)
-def _read(path: Path, mtime: int, size: int) -> CCDData:
+@while_unchanged(files=8)
+def _read(path: Path) -> CCDData:
     try:
         master = read(path)
     except (HeaderError, InstrumentError):  # not of the Sun: a frame of the detector

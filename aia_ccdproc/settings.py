@@ -9,7 +9,6 @@ import pickle
 import re
 from collections.abc import Callable, Iterator
 from enum import Enum
-from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple, Self
 
@@ -27,6 +26,7 @@ from pydantic import (
 
 from aia_ccdproc.engine import parameter_of
 from aia_ccdproc.errors import SettingsError, choices
+from aia_ccdproc.file_cache import while_unchanged
 from aia_ccdproc.naming import NamePattern
 
 __all__ = [
@@ -179,15 +179,14 @@ def _name_of(value: Any) -> str:
 def _content_of(value: Any) -> str:
     try:
         if isinstance(value, Path):
-            status = value.stat()
-            return _digest_of_file(value, status.st_mtime_ns, status.st_size)
+            return _digest_of_file(value)
         return hashlib.sha256(pickle.dumps(value)).hexdigest()[:16]
     except Exception:  # no such file, or nothing that can be written down: its name has to do
         return _name_of(value)
 
 
-@lru_cache(maxsize=64)
-def _digest_of_file(path: Path, _modified: int, _size: int) -> str:
+@while_unchanged(files=64)
+def _digest_of_file(path: Path) -> str:
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()[:16]
 

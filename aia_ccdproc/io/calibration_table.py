@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +12,7 @@ from astropy.table import Column, Table
 from astropy.time import Time
 
 from aia_ccdproc.errors import HeaderError, TableError
+from aia_ccdproc.file_cache import while_unchanged
 from aia_ccdproc.io.fetched_tables import FetchedOnce, with_copy
 from aia_ccdproc.io.jsoc import query_series, server_name
 from aia_ccdproc.io.network import TIMEOUT, download_table
@@ -104,15 +104,12 @@ class CalibrationTable:  # numpydoc ignore=PR02
             return _fetched.get(name, lambda: cls(_ask(series, server, timeout), name), timeout=timeout)
         if isinstance(source, str) and "://" in source:
             name = source.rpartition("/")[2]
-            return _fetched.get(
-                source, lambda: _read_file(Path(download_table(source, timeout)), name), timeout=timeout
-            )
+            return _fetched.get(source, lambda: _read(Path(download_table(source, timeout)), name), timeout=timeout)
         path = Path(source)
         try:
-            status = path.stat()
+            return _read_file(path)
         except OSError as error:
             raise TableError(f"{path}: no such table ({error.strerror})") from None
-        return _read_file(path, path.name, status.st_mtime_ns, status.st_size)
 
     @staticmethod
     def forget() -> None:
@@ -234,8 +231,12 @@ class CalibrationTable:  # numpydoc ignore=PR02
 _fetched: FetchedOnce[str, CalibrationTable] = FetchedOnce("tables of calibrations")
 
 
-@functools.lru_cache(maxsize=8)
-def _read_file(path: Path, name: str, _modified: int = 0, _size: int = 0) -> CalibrationTable:
+@while_unchanged(files=8)
+def _read_file(path: Path) -> CalibrationTable:
+    return _read(path, path.name)
+
+
+def _read(path: Path, name: str) -> CalibrationTable:
     return CalibrationTable(read_table_file(path), name)
 
 

@@ -20,6 +20,7 @@ from astropy.table import Column, MaskedColumn, Table
 from astropy.time import Time
 
 from aia_ccdproc.errors import HeaderError, PointingError, TableError
+from aia_ccdproc.file_cache import while_unchanged
 from aia_ccdproc.io.table_files import column_times, read_table_file
 from aia_ccdproc.keywords import any_year
 
@@ -235,14 +236,13 @@ def read_pointing_table(source: str | os.PathLike[str] | Table) -> PointingTable
         return PointingTable(source, "given")
     path = Path(source)
     try:
-        status = path.stat()
+        return _read_file(path)
     except OSError as error:
         raise PointingError(f"{path}: no such pointing table ({error.strerror})") from None
-    return _read_file(path, status.st_mtime_ns, status.st_size)
 
 
-@functools.lru_cache(maxsize=8)
-def _read_file(path: Path, _modified: int, _size: int) -> PointingTable:
+@while_unchanged(files=8)
+def _read_file(path: Path) -> PointingTable:
     try:
         table = read_table_file(path)
     except TableError as error:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import importlib
 import math
 import os
@@ -17,6 +16,7 @@ from astropy.wcs.utils import pixel_to_pixel
 from scipy import ndimage
 
 from aia_ccdproc.errors import HeaderError
+from aia_ccdproc.file_cache import while_unchanged
 from aia_ccdproc.header import complete_header, observer_cards, plate_scale, position_cards, wcs_from_header
 from aia_ccdproc.instrument import LEVEL15_SCALE, LEVEL15_SHAPE, Instrument
 from aia_ccdproc.io.fits import read_header
@@ -130,7 +130,7 @@ def target_grid(target: Any, source: WCS) -> Grid:
     if isinstance(target, str | os.PathLike):
         path = Path(target)
         try:
-            target = _header_of_file(path, path.stat().st_mtime_ns)
+            target = _header_of_file(path)
         except OSError as error:
             raise HeaderError(f"target {path}: cannot be read ({error.strerror})") from None
     if isinstance(target, CCDData):
@@ -153,9 +153,7 @@ def target_grid(target: Any, source: WCS) -> Grid:
     return Grid(target, (int(rows), int(columns)), observer)
 
 
-@functools.lru_cache(maxsize=8)
-def _header_of_file(path: Path, _modified: int) -> fits.Header:
-    return read_header(path)
+_header_of_file = while_unchanged(files=8)(read_header)
 
 
 def wcs_pair(source: WCS, target: WCS) -> tuple[WCS, WCS]:

@@ -80,6 +80,8 @@ def test_a_file_at_which_workers_of_a_cluster_die_fails_alone(tmp_path: Path, fi
     told = [result.status.replace("unchanged", "done") for result in results]
     assert told == ["done", "done", "failed", "done"]
     assert "died at this file, more than once" in results[2].error
+
+
 @pytest.mark.slow
 def test_a_scheduler_that_goes_away_fails_the_files_that_are_not_done(tmp_path: Path, files, recipe: Recipe) -> None:
     many = [Path(shutil.copy(files[i % 6], tmp_path / f"{i:03}.fits")) for i in range(60)]
@@ -99,5 +101,3 @@ def test_a_scheduler_that_goes_away_fails_the_files_that_are_not_done(tmp_path: 
     assert all("not done" in result.error for result in failed)
     # What a worker had done when its word was lost is done all the same.
     assert len(list((tmp_path / "out").iterdir())) >= 60 - len(failed)
-
-
