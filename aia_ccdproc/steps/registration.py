@@ -147,6 +147,7 @@ def _register(ccd: CCDData, instrument: Instrument, settings: RegistrationSettin
         method=settings.method,
         parameter=parameter,
     )
+    del data, variance, flags  # they may be copies, as large as what is made next
     if resampled is None:
         raise PluginError(f"unknown method {settings.method!r}; {choices(settings.method, known)}{manager.left_out}")
     if settings.conserve == "counts":
