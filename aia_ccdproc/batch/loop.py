@@ -167,10 +167,12 @@ class _Work:
         except (BrokenExecutor, OSError, EOFError):  # somebody died who had nothing in hand
             try:
                 self._crew.renew()
-            except PrepError:
+                future = self._crew.submit(job)
+            except (PrepError, BrokenExecutor, OSError, EOFError) as error:
                 self._waiting.appendleft(job)
-                raise
-            future = self._crew.submit(job)
+                raise (
+                    error if isinstance(error, PrepError) else PrepError("workers die as soon as they start")
+                ) from error
         self._in_hand[future] = job
 
 
