@@ -49,7 +49,12 @@ def accuracy(contender: Contender) -> dict[str, float | list[float]]:
     stars = contender(scenes["stars"])()
     noise = contender(scenes["noise"])().data[_MARGIN:-_MARGIN, _MARGIN:-_MARGIN]
     profile = _edge_profile(scenes["edge"].wcs, contender(scenes["edge"])())
-    return {**_star_errors(stars), "noise": float(noise.std() / _SIGMA), **_ringing(profile), "edge": list(profile)}
+    return {
+        **_star_errors(stars),
+        "noise": float(noise.std() / _SIGMA),
+        **_ringing(profile),
+        "edge": [float(value) for value in profile],
+    }
 
 
 def _star_errors(image: Registered) -> dict[str, float]:
