@@ -1,0 +1,151 @@
+"""The settings of the core's steps, and of outputs: schema of a recipe's tables, defaults and documentation in one."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import numpy as np
+from pydantic import Field, ValidationInfo, field_validator
+
+from aia_ccdproc.engine import parameter_of
+from aia_ccdproc.errors import choices
+from aia_ccdproc.naming import NamePattern
+from aia_ccdproc.settings.base import StepSettings
+from aia_ccdproc.settings.fields import NO_FILE, RecipeFile, ServerURL, Timeout, checked_source
+
+__all__ = ["ExposureSettings", "OutputSettings", "PointingSettings", "RegistrationSettings"]
+
+#: Words that name a source of pointing records and not a table's path.
+POINTING_SOURCES = ("auto", "cache", "jsoc")
+_LARGEST_FLOAT32 = float(np.finfo(np.float32).max)
+
+
+class PointingSettings(StepSettings):
+    """Settings of ``update_pointing``."""
+
+    source: Any = Field(
+        default="auto",
+        description="Where the pointing records come from: auto (the local cache, then JSOC), cache, jsoc, the path "
+        "or URL of a table (ECSV, or CSV with JSOC's columns), or a list of these, asked in turn; from Python also "
+        "a Table.",
+    )
+    on_missing: Literal["error", "keep"] = Field(
+        default="error",
+        description="When no record can be had: fail, or keep the pointing of the header and say so.",
+    )
+    server: ServerURL = None
+    timeout: Timeout = 60.0
+
+    @field_validator("source", mode="before")
+    @classmethod
+    def _paths_and_words(cls, value: Any, info: ValidationInfo) -> Any:
+        if isinstance(value, list | tuple) and value:
+            return tuple(checked_source(one, info, POINTING_SOURCES, "a list of these") for one in value)
+        return checked_source(value, info, POINTING_SOURCES, "a list of these")
+
+    @property
+    def sources(self) -> tuple[Any, ...]:
+        """The sources, in the order in which they are asked.
+
+        Returns
+        -------
+        tuple
+            Words, paths, URLs or tables.
+        """
+        return self.source if isinstance(self.source, tuple) else (self.source,)
+
+
+class RegistrationSettings(StepSettings):
+    """Settings of ``register``."""
+
+    method: str = Field(
+        default="bicubic",
+        description="How pixels are resampled: nearest-neighbor, bilinear, biquadratic, bicubic, "
+        "adaptive-hann, adaptive-gaussian, exact, or a method of a plugin.",
+    )
+    parameter: float | None = Field(
+        default=None,
+        allow_inf_nan=False,
+        description="Parameter of a plugin's method that has one, in place of its default.",
+    )
+    conserve: Literal["brightness", "counts"] = Field(
+        default="brightness",
+        description="What a pixel keeps: its brightness, as aia_prep does, or the counts, "
+        "by the ratio of the pixel areas.",
+    )
+    fill: float = Field(
+        default=float("nan"),
+        description="Value of the pixels that no valid input pixel covers; they are masked all the same.",
+    )
+    target: RecipeFile = Field(
+        default=None,
+        description="Grid to register onto in place of the level-1.5 one: the path of a FITS image, "
+        "or from Python a WCS with a shape, a header or an image.",
+    )
+    force: bool = Field(default=False, description="Register an image that is at level 1.5 already.")
+
+    @field_validator("fill")
+    @classmethod
+    def _fits_float32(cls, value: float) -> float:
+        if abs(value) > _LARGEST_FLOAT32:
+            raise ValueError(f"{value:g} is more than a float32 pixel holds")
+        return value
+
+    @field_validator("method")
+    @classmethod
+    def _known_method(cls, value: str, info: ValidationInfo) -> str:
+        context = info.context or {}
+        known = context.get("methods")
+        if known is not None and value not in known:
+            raise ValueError(f"unknown method {value!r}; {choices(value, known)}{context.get('left_out', '')}")
+        return value
+
+    @field_validator("parameter")
+    @classmethod
+    def _of_the_method(cls, value: float | None, info: ValidationInfo) -> float | None:
+        known, method = (info.context or {}).get("methods"), info.data.get("method", "")
+        if known is not None and method in known:
+            parameter_of(method, value, known)
+        return value
+
+    @field_validator("target")
+    @classmethod
+    def _a_grid(cls, value: Any) -> Any:
+        if isinstance(value, NO_FILE):
+            raise ValueError(f"should be the path of a FITS image, not {value!r}")
+        return value
+
+
+class ExposureSettings(StepSettings):
+    """Settings of ``normalize_exposure``: there are none."""
+
+
+class OutputSettings(StepSettings):
+    """A recipe's ``[output]``: how the files that it makes are named and written."""
+
+    name: str = Field(
+        default="{stem}_lev1p5.fits",
+        description="Name of an output below the output folder: {stem} is the input's name, {WAVELNTH:04d} and "
+        "{T_OBS:%Y%m%dT%H%M%S} are keywords of its header; / makes folders.",
+    )
+    compression: Literal["none", "rice", "lossless"] = Field(
+        default="none",
+        description="Tile compression: none, rice (values are rounded to a 16th of the noise), or lossless.",
+    )
+    overwrite: bool = Field(default=False, description="Replace outputs that are there already.")
+
+    @field_validator("name")
+    @classmethod
+    def _a_pattern(cls, value: str) -> str:
+        return NamePattern(value).pattern
+
+    @property
+    def pattern(self) -> NamePattern:
+        """The name, as what can be filled in.
+
+        Returns
+        -------
+        `~aia_ccdproc.naming.NamePattern`
+            The pattern.
+        """
+        return NamePattern(self.name)
