@@ -72,7 +72,6 @@ def parameter_of(method: str, parameter: float | None, known: Mapping[str, Metho
         raise SettingsError(f"method {method!r} has no parameter; those that have one: {having}")
     if not taken.least <= parameter <= taken.greatest:
         meaning = f" ({taken.meaning})" if taken.meaning else ""
-        raise SettingsError(
-            f"parameter = {parameter:g}: {method!r} takes one from {taken.least:g} to {taken.greatest:g}{meaning}"
-        )
+        span = f"from {taken.least:g} to {taken.greatest:g}"
+        raise SettingsError(f"method {method!r} takes a parameter {span}{meaning}, not {parameter:g}")
     return parameter

@@ -213,7 +213,7 @@ def observation_time(header: fits.Header) -> Time:
     """
     text = header.get("T_OBS")
     if not isinstance(text, str) or not text.strip():
-        raise HeaderError("T_OBS is missing; the pointing record is chosen by it")
+        raise HeaderError("T_OBS is missing; it says when the image was taken")
     return parse_time(text)
 
 

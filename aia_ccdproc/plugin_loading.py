@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import re
+import sys
 import threading
 import warnings
 from collections.abc import Callable, Collection, Iterable
@@ -135,7 +137,9 @@ class LoadedPlugins(pluggy.PluginManager):
         for point in _entry_points(chosen):
             plugin = Plugin(point.name, *_distribution(point))
             try:
-                self.add(point.load(), plugin)
+                with contextlib.redirect_stdout(sys.stderr):  # what a module prints is no part of a listing
+                    module = point.load()
+                self.add(module, plugin)
             except (Exception, SystemExit) as error:  # whatever a foreign module raises on import
                 if plugin.distribution == CORE:
                     raise

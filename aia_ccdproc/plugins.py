@@ -14,7 +14,7 @@ from typing import Any
 from aia_ccdproc.chain import Step, declared_step
 from aia_ccdproc.engine import MethodParameter
 from aia_ccdproc.errors import InstrumentError, PluginError, PrepError, choices
-from aia_ccdproc.plugin_loading import BrokenPlugin, LoadedPlugins, Plugin, normal_name
+from aia_ccdproc.plugin_loading import CORE, BrokenPlugin, LoadedPlugins, Plugin, normal_name
 from aia_ccdproc.settings import StepSettings
 
 if typing.TYPE_CHECKING:
@@ -154,6 +154,27 @@ class PrepPluginManager(LoadedPlugins):  # numpydoc ignore=PR02
             for answer in self._answers("prep_resampling_methods", plugin)
             for method, parameter in (answer if isinstance(answer, dict) else dict.fromkeys(answer)).items()
         }
+
+    def contested_method(self, method: str) -> str:
+        """Tell whether more than one plugin beside the core brings a method of resampling.
+
+        Parameters
+        ----------
+        method : str
+            Name of the method.
+
+        Returns
+        -------
+        str
+            Who does, and what can be done; nothing if there is no doubt.
+        """
+        plugins = [p for p in self.plugins.values() if p.distribution != CORE and method in self.resampling_methods(p)]
+        if len({plugin.distribution for plugin in plugins}) < 2:
+            return ""
+        return (
+            f"method {method!r} is brought by {' and by '.join(map(str, plugins))}; only one of them can be loaded "
+            f"({CHOSEN} chooses)"
+        )
 
     def _answers(self, hook: str, plugin: Plugin | None) -> list[Any]:
         """Collect what plugins answer to a hook without arguments, or what one of them does."""

@@ -131,7 +131,12 @@ class StepCheck:
         self._faults = faults
         self._manager = manager
         self._known = manager.steps()
-        self._context = {"folder": folder, "methods": manager.resampling_methods(), "left_out": manager.left_out}
+        self._context = {
+            "folder": folder,
+            "methods": manager.resampling_methods(),
+            "contested": manager.contested_method,
+            "left_out": manager.left_out,
+        }
 
     def find(self, use: str) -> Step | None:
         """Find a step by its name.

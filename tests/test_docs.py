@@ -25,7 +25,6 @@ import numpy as np
 import pytest
 import typer
 from astropy.io import fits
-from calibration_tables import as_ssw, error_table, response_table
 
 import aia_ccdproc
 from aia_ccdproc import hookspecs, plugins, recipe
@@ -35,6 +34,7 @@ from aia_ccdproc.conditions import INSTRUMENT, TESTS
 from aia_ccdproc.demo import Demo
 from aia_ccdproc.errors import RecipeError
 from aia_ccdproc.synthetic import Exposure, Source, Sun, builtin_pointing_path
+from aia_ccdproc.testing.tables import as_ssw, error_table, response_table
 
 ROOT = Path(__file__).parents[1]
 PAGES = [

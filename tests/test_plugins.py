@@ -163,10 +163,10 @@ def test_a_parameter_is_refused_where_the_method_has_none(load, ccd: CCDData, me
 
 def test_a_parameter_out_of_its_range_is_a_fault_of_the_recipe(load, ccd: CCDData) -> None:
     load(Leveled())
-    said = r"parameter = 11: 'level' takes one from -10 to 10 \(the level\)"
+    said = r"method 'level' takes a parameter from -10 to 10 \(the level\), not 11"
     with pytest.raises(SettingsError, match=said):
         aia_ccdproc.register(ccd, method="level", parameter=11)
-    with pytest.raises(RecipeError, match=f"line 4, step 1 .register.: parameter: .*{said}"):
+    with pytest.raises(RecipeError, match=f"line 4, step 1 .register.: parameter: {said}"):
         Recipe.from_toml(STEP.format("level") + "parameter = 11")
 
 

@@ -53,7 +53,7 @@ class Orders:
     #: Threads that the work on one file may take; None for as many as there are cores.
     threads: int | None = None
     #: What has been fetched already, so that no worker need ask for it again.
-    known: Known | None = None
+    known: dict[str, Known] | None = None
     #: Folder that relative paths start from.
     folder: Path = Path()
 

@@ -101,7 +101,7 @@ class CalibrationTable:  # numpydoc ignore=PR02
             return cls(source)
         if source == "jsoc" and series:
             name = f"{series} of {server_name(server)}"
-            return _fetched.get(name, lambda: cls(_ask(series, server, timeout), name), timeout=timeout)
+            return _fetched.get(name, lambda: _ask(series, server, timeout, name), timeout=timeout)
         if isinstance(source, str) and "://" in source:
             name = source.rpartition("/")[2]
             return _fetched.get(source, lambda: _read(Path(download_table(source, timeout)), name), timeout=timeout)
@@ -240,17 +240,20 @@ def _read(path: Path, name: str) -> CalibrationTable:
     return CalibrationTable(read_table_file(path), name)
 
 
-def _ask(series: str, server: Any, timeout: float) -> Table:
+def _ask(series: str, server: Any, timeout: float, name: str) -> CalibrationTable:
+    def understand(table: Table) -> CalibrationTable:
+        if not len(table):
+            raise TableError(f"{server_name(server)} has no records of {series}. Give a table")
+        return CalibrationTable(table, name)
+
     # The version is no prime key: without [!1=1!] the last record of a channel and T_START hides the others.
     dataset = f"{series}[][!1=1!]"
-    table = with_copy(
+    return with_copy(
         server_name(server),
         series,
         lambda: query_series(dataset, needed=_KEYS, server=server, timeout=timeout),
+        understand,
     )
-    if not len(table):
-        raise TableError(f"{server_name(server)} has no records of {series}. Give a table")
-    return table
 
 
 def _column(name: str, column: Any) -> Any:

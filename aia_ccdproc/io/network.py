@@ -13,7 +13,7 @@ from urllib.error import HTTPError, URLError
 
 from aia_ccdproc.errors import TableError
 
-__all__ = ["TIMEOUT", "download_table", "failure", "persistently"]
+__all__ = ["TIMEOUT", "NoAnswerError", "download_table", "failure", "persistently"]
 
 #: Seconds after which all tries together are given up, unless a setting says otherwise.
 TIMEOUT = 60.0
@@ -61,6 +61,10 @@ def download_table(url: str, timeout: float = TIMEOUT) -> str:
         return download_file(url, cache=True, show_progress=False)
 
 
+class NoAnswerError(TableError):
+    """Who was asked did not answer in time: whatever else they are asked for now will end so, too."""
+
+
 def failure(asked: str, came: str) -> TableError:
     """Make the error of a query that came to nothing.
 
@@ -100,8 +104,10 @@ def persistently(query: Callable[[], T], asked: str, whom: str, timeout: float) 
 
     Raises
     ------
+    NoAnswerError
+        If there is none in time.
     TableError
-        If there is none in time, or one that will not change.
+        If there is one that will not change.
     """
     begun, pause, tries = clock.monotonic(), _FIRST_PAUSE, 0
     while True:
@@ -119,7 +125,9 @@ def persistently(query: Callable[[], T], asked: str, whom: str, timeout: float) 
             if left < min(_FIRST_PAUSE / 4, timeout / 4):
                 times = "once" if tries == 1 else f"{tries} times"
                 spent = clock.monotonic() - begun
-                raise failure(asked, f"{came}; tried {times} in {spent:.3g} s (of {timeout:g} s)") from error
+                raise NoAnswerError(
+                    str(failure(asked, f"{came}; tried {times} in {spent:.3g} s (of {timeout:g} s)"))
+                ) from error
             pause = min(pause, left / 2)  # a last try fits in
             _log.warning("%s: %s; trying again in %.2g s (%.0f s left)", whom, came, pause, left)
             clock.sleep(pause)

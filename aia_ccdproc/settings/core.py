@@ -77,6 +77,12 @@ class RegistrationSettings(StepSettings):
         default=float("nan"),
         description="Value of the pixels that no valid input pixel covers; they are masked all the same.",
     )
+    saturation: float | None = Field(
+        default=None,
+        allow_inf_nan=False,
+        description="Pixels of this value or more count as masked, in the unit of the image; AIA's cameras count "
+        "to 16383.",
+    )
     target: RecipeFile = Field(
         default=None,
         description="Grid to register onto in place of the level-1.5 one: the path of a FITS image, "
@@ -98,6 +104,8 @@ class RegistrationSettings(StepSettings):
         known = context.get("methods")
         if known is not None and value not in known:
             raise ValueError(f"unknown method {value!r}; {choices(value, known)}{context.get('left_out', '')}")
+        if known is not None and (said := context["contested"](value)):
+            raise ValueError(said)
         return value
 
     @field_validator("parameter")
@@ -132,7 +140,9 @@ class OutputSettings(StepSettings):
         default="none",
         description="Tile compression: none, rice (values are rounded to a 16th of the noise), or lossless.",
     )
-    overwrite: bool = Field(default=False, description="Replace outputs that are there already.")
+    overwrite: bool = Field(
+        default=False, description="Replace outputs that are there already and stem from another recipe or input."
+    )
 
     @field_validator("name")
     @classmethod

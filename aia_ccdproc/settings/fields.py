@@ -6,6 +6,7 @@ import datetime
 import os
 from pathlib import Path
 from typing import Annotated, Any
+from urllib.parse import urlsplit
 
 from pydantic import BeforeValidator, Field, ValidationInfo
 
@@ -15,6 +16,7 @@ __all__ = ["NO_FILE", "RecipeFile", "ServerURL", "Timeout", "checked_source", "t
 
 #: Where a table can be downloaded from.
 _URL_SCHEMES = ("http://", "https://", "ftp://", "file://")
+_SERVER_SCHEMES = ("http://", "https://")
 #: What TOML can hold in the place of a file's name.
 NO_FILE = bool | int | float | list | dict | datetime.date | datetime.time
 
@@ -23,6 +25,8 @@ def _path(value: Any, info: ValidationInfo) -> Any:
     """Take a text as a path; in a recipe, as relative to the folder that the recipe lies in."""
     if not isinstance(value, str):
         return value
+    if not value:
+        raise ValueError("should be the name of a file, and is empty")
     try:
         path = Path(value).expanduser()
     except RuntimeError as error:
@@ -63,8 +67,8 @@ def checked_source(value: Any, info: ValidationInfo, words: tuple[str, ...], als
         one_of = [f"one of {', '.join(words)}"] if len(words) > 1 else list(words)
         kinds = ["a path", "a URL", *one_of, *([also] if also else [])]
         raise ValueError(f"should be {', '.join(kinds[:-1])}{',' if also else ''} or {kinds[-1]}, not {value!r}")
-    if isinstance(value, str) and "://" in value and not value.startswith(_URL_SCHEMES):
-        raise ValueError(f"should be a URL that starts with {', '.join(_URL_SCHEMES)}, not {value!r}")
+    if isinstance(value, str) and "://" in value:
+        _refuse_no_url(value, _URL_SCHEMES)
     if isinstance(value, str) and (value in words or "://" in value):
         return value
     if not isinstance(value, str | os.PathLike) and not hasattr(value, "colnames"):
@@ -92,11 +96,22 @@ def table_source(*words: str) -> BeforeValidator:
     return BeforeValidator(check)
 
 
+def _refuse_no_url(value: str, schemes: tuple[str, ...]) -> None:
+    if not value.startswith(schemes):
+        raise ValueError(f"should be a URL that starts with {', '.join(schemes)}, not {value!r}")
+    try:
+        host = urlsplit(value).hostname
+    except ValueError as error:
+        raise ValueError(f"{value!r} is no URL: {error}") from error
+    if not host and not value.startswith("file://"):
+        raise ValueError(f"{value!r} is no URL: it names no host")
+
+
 def _server(value: Any) -> Any:
     if isinstance(value, NO_FILE):
         raise ValueError(f"should be a URL, not {value!r}")
-    if isinstance(value, str) and not value.startswith(("http://", "https://")):
-        raise ValueError(f"should be a URL that starts with http:// or https://, not {value!r}")
+    if isinstance(value, str):
+        _refuse_no_url(value, _SERVER_SCHEMES)
     return value
 
 

@@ -23,6 +23,8 @@ from aia_ccdproc.io.fits import read_header
 
 __all__ = ["Grid", "is_affine", "level15_grid", "pixel_area_ratio", "target_grid", "wcs_pair"]
 
+#: Axes of which sunpy knows how they lie to each other.
+_SOLAR = {"HPLN", "HPLT", "HGLN", "HGLT", "CRLN", "CRLT"}
 #: Two observers are one if a feature at disk centre moves by less than this between them, arcsec.
 _SAME_VIEW = 0.001
 
@@ -181,6 +183,10 @@ def wcs_pair(source: WCS, target: WCS) -> tuple[WCS, WCS]:
         if is_affine(source, target):
             return _linear(source), _linear(target)
         return _frameless(source), _frameless(target)
+    for what, wcs in (("image", source), ("target", target)):
+        kinds = [str(kind)[:4] for kind in wcs.wcs.ctype]
+        if not set(kinds) <= _SOLAR:
+            raise HeaderError(f"the axes of the {what} are {' and '.join(kinds)}; those of the other are not")
     try:
         importlib.import_module("sunpy.coordinates")
     except ImportError as error:

@@ -18,6 +18,9 @@ from aia_ccdproc.steps._provenance import AddKeyword, record
 
 __all__ = ["normalize_exposure"]
 
+#: What an exposure counts.
+_COUNTS = {u.DN, u.ct, u.adu, u.electron, u.photon}
+
 
 def normalize_exposure(ccd: CCDData, *, add_keyword: AddKeyword = True) -> CCDData:
     """Divide an image by its exposure time.
@@ -41,7 +44,7 @@ def normalize_exposure(ccd: CCDData, *, add_keyword: AddKeyword = True) -> CCDDa
     HeaderError
         If ``EXPTIME`` is missing, not finite or not positive.
     StateError
-        If the image is already per second.
+        If the image is already per second, or in a unit that is no count.
 
     Notes
     -----
@@ -50,6 +53,8 @@ def normalize_exposure(ccd: CCDData, *, add_keyword: AddKeyword = True) -> CCDDa
     header = fits_header(ccd)
     if u.s in ccd.unit.bases and ccd.unit.powers[ccd.unit.bases.index(u.s)] < 0:
         raise StateError(f"the image is in {ccd.unit}: it is divided by the exposure time already")
+    if ccd.unit != u.dimensionless_unscaled and not _COUNTS & set(ccd.unit.bases):
+        raise StateError(f"the image is in {ccd.unit}, which is no count of an exposure")
     exposure = number(header, "EXPTIME")
     if exposure <= 0:
         raise HeaderError(f"EXPTIME is {exposure:g} s; an exposure time is positive")

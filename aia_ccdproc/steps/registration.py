@@ -51,6 +51,7 @@ def register(
     parameter: float | None = None,
     conserve: Literal["brightness", "counts"] = "brightness",
     fill: float = math.nan,
+    saturation: float | None = None,
     target: Any = None,
     force: bool = False,
     add_keyword: AddKeyword = True,
@@ -73,6 +74,8 @@ def register(
     fill : float
         Value of the pixels that no valid input pixel covers, in the unit of the image. They are masked all
         the same.
+    saturation : float, optional
+        Pixels of this value or more count as masked, in the unit of the image.
     target : `~astropy.wcs.WCS`, `~astropy.io.fits.Header`, image, path, optional
         Grid to register onto in place of that of level 1.5: a WCS with a shape, a header with NAXIS1 and
         NAXIS2, an image with a WCS, or the path of a FITS file.
@@ -112,7 +115,13 @@ def register(
     within 1e-9 pixel, at a third of the time.
     """
     settings = RegistrationSettings.of(
-        method=method, parameter=parameter, conserve=conserve, fill=fill, target=target, force=force
+        method=method,
+        parameter=parameter,
+        conserve=conserve,
+        fill=fill,
+        saturation=saturation,
+        target=target,
+        force=force,
     )
     instrument = get_plugin_manager().identify(complete_header(ccd))
     result = _register(ccd, instrument, settings)
@@ -134,8 +143,10 @@ def _register(ccd: CCDData, instrument: Instrument, settings: RegistrationSettin
     grid = level15_grid(header, instrument) if settings.target is None else target_grid(settings.target, input_wcs)
     manager = get_plugin_manager()
     known = manager.resampling_methods()
+    if said := manager.contested_method(settings.method):
+        raise PluginError(said)
     parameter = parameter_of(settings.method, settings.parameter, known)
-    data, variance, flags = _planes(ccd)
+    data, variance, flags = _planes(ccd, settings.saturation)
     pair = wcs_pair(input_wcs, grid.wcs)
     resampled: Resampled | None = manager.hook.prep_resample(
         data=data,
@@ -159,13 +170,14 @@ def _register(ccd: CCDData, instrument: Instrument, settings: RegistrationSettin
     return _result(ccd, header, grid, resampled, settings)
 
 
-def _planes(ccd: CCDData) -> tuple[np.ndarray, np.ndarray | None, np.ndarray | None]:
+def _planes(ccd: CCDData, saturation: float | None) -> tuple[np.ndarray, np.ndarray | None, np.ndarray | None]:
     """Take an image apart into finite data, finite variance and flags."""
     if np.iscomplexobj(ccd.data):
         raise StateError("the image is complex; pixels are real numbers here")
     data = np.asarray(ccd.data, dtype=np.float32)
     variance = None
-    if ccd.mask is None and ccd.uncertainty is None and all(np.isfinite(strip).all() for (strip,) in _strips(data)):
+    whole = ccd.mask is None and ccd.uncertainty is None and saturation is None
+    if whole and all(np.isfinite(strip).all() for (strip,) in _strips(data)):
         return data, None, None
     flags = np.zeros(data.shape, dtype=np.uint8)
     for name, plane in (("mask", ccd.mask), ("uncertainty", getattr(ccd.uncertainty, "array", None))):
@@ -173,6 +185,8 @@ def _planes(ccd: CCDData) -> tuple[np.ndarray, np.ndarray | None, np.ndarray | N
             raise StateError(f"the {name} has shape {np.shape(plane)}, the image {data.shape}")
     if ccd.mask is not None:
         flags[np.broadcast_to(ccd.mask, data.shape)] = _MASKED
+    if saturation is not None:
+        flags[data >= saturation] = _MASKED
     if ccd.uncertainty is not None:
         try:
             as_variance = ccd.uncertainty.represent_as(VarianceUncertainty)
@@ -187,8 +201,8 @@ def _planes(ccd: CCDData) -> tuple[np.ndarray, np.ndarray | None, np.ndarray | N
         variance = np.asarray(as_variance.array, dtype=np.float32)
         if scale != 1:
             variance = variance * np.float32(scale)
-        if (variance < 0).any():
-            raise StateError("the uncertainty holds negative variances")
+        if (variance < 0).any() or (np.asarray(ccd.uncertainty.array) < 0).any():
+            raise StateError("the uncertainty holds negative values")
         flags[~np.isfinite(variance)] = _MASKED
     flags[~np.isfinite(data)] = _INVALID
     bad = flags > 0

@@ -212,6 +212,11 @@ def _check_planes(step: Step, given: CCDData, result: CCDData) -> None:
     if given.mask is not None and np.any(given.mask):
         _hold(mask is not None and np.any(mask), f"{name} loses the mask")
     _hold(mask is None or np.shape(mask) == result.shape, f"{name}: the mask has shape {np.shape(mask)}")
+    _hold(
+        mask is None or np.asarray(mask).dtype == bool,
+        f"{name}: the mask is of type {np.asarray(mask).dtype}, not bool",
+    )
+    _hold(mask is None or not np.all(mask), f"{name} masks every pixel")
     if given.mask is not None and mask is not None and _same_grid(given, result):
         lost = int(np.count_nonzero(np.asarray(given.mask, bool) & ~np.asarray(mask, bool)))
         _hold(not lost, f"{name} takes {lost} masked pixels for good: the mask does not contain that of its input")
@@ -219,6 +224,8 @@ def _check_planes(step: Step, given: CCDData, result: CCDData) -> None:
         _hold(not _has_bad_pixels(result), f"{name} makes pixels that are not finite, and does not mask them")
     if given.uncertainty is not None:
         _hold(result.uncertainty is not None, f"{name} loses the uncertainty")
+        kinds = [type(ccd.uncertainty).__name__ for ccd in (given, result)]
+        _hold(kinds[0] == kinds[1], f"{name}: the uncertainty was a {kinds[0]} and is a {kinds[1]}")
     if result.uncertainty is not None:
         shape = np.shape(result.uncertainty.array)
         _hold(shape == result.shape, f"{name}: the uncertainty has shape {shape}, the image {result.shape}")

@@ -13,12 +13,13 @@ import numpy as np
 import pytest
 from astropy.table import QTable, Table
 from astropy.time import Time
-from calibration_tables import as_ssw, on_the_wire, response_table
 from hypothesis import given
 from hypothesis import strategies as st
+from jsoc_server import on_the_wire
 
 from aia_ccdproc import CalibrationTable, SettingsError, StepSettings, TableError, query_series, table_source
 from aia_ccdproc.io import fetched_tables
+from aia_ccdproc.testing.tables import as_ssw, response_table
 
 SERIES = "aia.response"
 

@@ -460,5 +460,5 @@ def test_an_uncertainty_in_a_unit_of_its_own_is_converted() -> None:
 def test_a_negative_variance_is_refused() -> None:
     image = small_exposure(shape=(30, 30)).image(small_sun())
     image.uncertainty = VarianceUncertainty(np.full(image.shape, -1.0, np.float32))
-    with pytest.raises(StateError, match="negative variances"):
+    with pytest.raises(StateError, match="negative values"):
         register(image)

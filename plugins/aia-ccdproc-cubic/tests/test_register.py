@@ -115,7 +115,7 @@ def test_a_recipe_is_checked_for_the_parameter():
 
 @pytest.mark.parametrize("a", [0.5, -1.5])
 def test_a_parameter_beyond_any_use_is_refused(small, a):
-    said = r"takes one from -1 to 0 \(a of the kernel: SSW and JSOC use -0\.5"
+    said = r"takes a parameter from -1 to 0 \(a of the kernel: SSW and JSOC use -0\.5"
     with pytest.raises(SettingsError, match=said):
         register(small, method="cubic-convolution", parameter=a)
     with pytest.raises(RecipeError, match=f"line 4.*{said}"):

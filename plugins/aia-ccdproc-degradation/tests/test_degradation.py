@@ -2,74 +2,19 @@
 
 from __future__ import annotations
 
-import warnings
-from pathlib import Path
-
 import astropy.units as u
 import numpy as np
 import pytest
 from astropy.table import Table
 from astropy.time import Time
-from calibration_tables import response_table
 from hypothesis import given
 from hypothesis import strategies as st
 
 from aia_ccdproc import CalibrationTable, SettingsError, TableError
+from aia_ccdproc.testing.tables import response_table
 from aia_ccdproc_degradation import degradation
 
-V8 = "aia_V8_20171210_050627_response_table.txt"
-V10 = "aia_V10_20201119_190000_response_table.txt"
-CHANNELS = (94, 131, 171, 193, 211, 304, 335, 1600, 1700)
-#: On 2015-01-01 in version 10, of JSOC's table, which has more digits than SSW's file.
-GOLDEN = {
-    94: 0.90317732,
-    171: 0.78689527,
-    193: 0.86181854,
-    211: 0.82998772,
-    304: 0.14925002,
-    335: 0.32689207,
-    1600: 0.56048306,
-    1700: 0.87895035,
-}
 NEW_YEAR = Time("2015-01-01T00:00:00")
-
-
-@pytest.fixture(scope="module")
-def tables(real_data: Path) -> Path:
-    return real_data / "response"
-
-
-def digits_lost(channel: int, table: Path) -> float:
-    """By what fraction the rounding of a file's EFF_AREA and EFFA_P1 can change the degradation on NEW_YEAR."""
-    rows = CalibrationTable.read(table).select(channel)
-    epoch, days = rows.at(NEW_YEAR)
-    areas = 5e-6 / rows["EFF_AREA"][epoch] + 5e-6 / rows["EFF_AREA"][rows.first_epoch]
-    slope = 5e-6 if channel >= 1600 else 5e-7
-    return float(areas + slope * days / (1 + rows["EFFA_P1"][epoch] * days))
-
-
-@pytest.mark.parametrize("channel", GOLDEN)
-def test_version_10_gives_the_golden_values_within_the_digits_of_ssws_file(channel, tables):
-    left = degradation(channel, NEW_YEAR, tables / V10, 10)
-    assert left == pytest.approx(GOLDEN[channel], rel=digits_lost(channel, tables / V10))
-    assert left == pytest.approx(GOLDEN[channel], rel=2e-4)
-
-
-def test_version_8_gives_the_golden_value_to_the_last_digit(tables):
-    assert degradation(94, NEW_YEAR, tables / V8, 8) == pytest.approx(0.7667108920899671, rel=1e-15)
-
-
-@pytest.mark.parametrize("name", [V8, V10])
-@pytest.mark.parametrize("channel", CHANNELS)
-def test_aiapy_finds_the_same_at_all_times(channel, name, tables):
-    calibrate = pytest.importorskip("aiapy.calibrate")
-    util = pytest.importorskip("aiapy.calibrate.util")
-    # Version 8 is of 2017: its polynomial for 304 Å falls below zero in 2020.
-    times = Time("2010-05-01") + np.arange(0, 3600 if name == V8 else 5500, 50.25) * u.day
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        theirs = calibrate.degradation(channel * u.AA, times, correction_table=util.get_correction_table(tables / name))
-    np.testing.assert_allclose(degradation(channel, times, tables / name), theirs.to_value(""), rtol=1e-12)
 
 
 @pytest.mark.parametrize("shape", [(), (1,), (6,), (2, 3)])
@@ -176,8 +121,3 @@ def test_a_table_of_something_else_or_without_a_value_is_an_error(tmp_path):
     table["EFFA_P1"] = -1.0
     with pytest.raises(TableError, match=r"171_THIN is -282 on 2011-01-01T00:00 by version 10 of table"):
         degradation(171, ["2010-03-24", "2011-01-01"], table)
-
-
-def test_a_polynomial_is_not_followed_below_zero(tables):
-    with pytest.raises(TableError, match=r"304_THIN is -0\.0\d+ on 2025-01-01.*version 8.*was not made for that time"):
-        degradation(304, "2025-01-01", tables / V8)

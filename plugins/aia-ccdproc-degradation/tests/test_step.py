@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import inspect
-import time
 from pathlib import Path
 
 import numpy as np
 import pytest
 from astropy.nddata import InverseVariance, VarianceUncertainty
-from calibration_tables import as_ssw, on_the_wire, response_table
 
 import aia_ccdproc
-from aia_ccdproc import InstrumentError, RecipeError, StateError, TableError
+from aia_ccdproc import InstrumentError, RecipeError, StateError
+from aia_ccdproc.testing.tables import as_ssw, response_table
 from aia_ccdproc_degradation import correct_degradation
 from aia_ccdproc_degradation.settings import DegradationSettings
 
@@ -139,71 +138,6 @@ def test_function_and_settings_have_the_same_defaults():
     parameters = inspect.signature(correct_degradation).parameters
     defaults = {name: parameters[name].default for name in parameters if name != "ccd"}
     assert defaults == dict(DegradationSettings())
-
-
-def test_jsoc_is_asked_once_in_a_process(level1, jsoc):
-    jsoc.series["aia.response"] = on_the_wire(response_table())
-    settings = {"table": "jsoc", "server": jsoc.url, "timeout": 10}
-    for _ in range(3):
-        corrected = correct_degradation(level1(171), **settings)
-    assert corrected.header["DEGFACT"] == correct_degradation(level1(171), table=response_table()).header["DEGFACT"]
-    assert corrected.header["DEGTABLE"].startswith("aia.response of 127.0.0.1")
-    assert jsoc.rs_lists == ["aia.response[][!1=1!]"]
-
-
-def test_jsoc_that_is_down_is_asked_once_more_and_its_last_answer_serves(level1, jsoc, monkeypatch):
-    jsoc.series["aia.response"] = on_the_wire(response_table())
-    settings = {"table": "jsoc", "server": jsoc.url, "timeout": 10}
-    answered = correct_degradation(level1(), **settings)
-    aia_ccdproc.CalibrationTable.forget()
-    jsoc.fail("status 1")
-    two_hours_on = time.time() + 7200
-    monkeypatch.setattr(time, "time", lambda: two_hours_on)
-    for _ in range(2):
-        corrected = correct_degradation(level1(), **settings)
-        assert corrected.header["DEGFACT"] == answered.header["DEGFACT"]
-    assert len(jsoc.rs_lists) == 2
-
-
-def test_jsoc_that_is_down_and_never_answered_is_asked_once(level1, jsoc):
-    jsoc.fail("status 1")
-    settings = {"table": "jsoc", "server": jsoc.url, "timeout": 10}
-    for message in ("refused the query.*Try again later, or give a table", "that was 0 s ago"):
-        with pytest.raises(TableError, match=message):
-            correct_degradation(level1(), **settings)
-    assert len(jsoc.rs_lists) == 1
-
-
-def test_a_batch_asks_jsoc_once_before_its_files(level1, jsoc, tmp_path):
-    jsoc.series["aia.response"] = on_the_wire(response_table())
-    files = [aia_ccdproc.write(level1(171, time=f"2020-01-01T00:0{n}:11Z"), tmp_path / f"{n}.fits") for n in range(3)]
-    recipe = _recipe(STEP.format(table="jsoc") + f'server = "{jsoc.url}"\n')
-    results = aia_ccdproc.run(files, recipe, tmp_path / "out")
-    assert [result.status for result in results] == ["done"] * 3, [result.error for result in results]
-    assert len(jsoc.rs_lists) == 1
-
-
-def test_workers_know_the_table_that_was_fetched_before_the_batch(level1, jsoc, tmp_path):
-    jsoc.files["/response.txt"] = as_ssw(response_table()).encode()
-    files = [aia_ccdproc.write(level1(171, time=f"2020-01-01T00:0{n}:11Z"), tmp_path / f"{n}.fits") for n in range(4)]
-    recipe = _recipe(STEP.format(table=jsoc.url.replace("/cgi-bin/ajax/", "/response.txt")))
-    results = aia_ccdproc.run(files, recipe, tmp_path / "out", jobs=2)
-    assert [result.status for result in results] == ["done"] * 4, [result.error for result in results]
-    assert len(jsoc.queries) == 1
-
-
-def test_a_real_file_is_corrected_by_a_recipe_with_ssws_table(real_data, tmp_path):
-    [path] = (real_data / "aia_level1").glob("*2013-03-10*171.cutout.fits")
-    table = real_data / "response" / "aia_V10_20201119_190000_response_table.txt"
-    recipe = _recipe('[[step]]\nuse = "register"\n' + STEP.format(table=table))
-    [result] = aia_ccdproc.run([path], recipe, tmp_path)
-    assert result.status == "done", result.error
-    corrected = aia_ccdproc.read(result.output)
-    registered = aia_ccdproc.register(aia_ccdproc.read(path))
-    good = ~corrected.mask if corrected.mask is not None else slice(None)
-    # EFF_AREA 2.46826 of 2.78926, and 24 days of -0.00003.
-    assert corrected.header["DEGFACT"] == pytest.approx(2.46826 / 2.78926 * (1 - 3e-5 * 23), rel=1e-5)
-    np.testing.assert_allclose(corrected.data[good] * corrected.header["DEGFACT"], registered.data[good], rtol=1e-5)
 
 
 def test_level_15_and_rates_are_corrected_too(level1):

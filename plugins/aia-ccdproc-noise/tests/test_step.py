@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 from astropy.nddata import StdDevUncertainty, VarianceUncertainty
-from calibration_tables import as_ssw, error_table, response_table
 
 import aia_ccdproc
 from aia_ccdproc import RecipeError, SettingsError, StateError, TableError
 from aia_ccdproc.synthetic import Source, Sun
+from aia_ccdproc.testing.tables import as_ssw, error_table, response_table
 from aia_ccdproc_noise import estimate_uncertainty, noise_sigma
 from aia_ccdproc_noise.settings import NoiseSettings
 

@@ -17,11 +17,9 @@ if TYPE_CHECKING:
 
     from aia_ccdproc.hookspecs import Resampled
 
-#: The methods, each with its parameter. Beyond that range a kernel is of no use.
-METHODS = {
-    "cubic-convolution": MethodParameter(-0.5, -1, 0, "a of the kernel: SSW and JSOC use -0.5, OpenCV -0.75"),
-    "cubic-spline": None,
-}
+#: Parameter of cubic convolution. Beyond that range the kernel is of no use.
+_A = MethodParameter(-0.5, -1, 0, "a of the kernel: SSW and JSOC use -0.5, OpenCV -0.75")
+METHODS = {"cubic-convolution": _A, "cubic-spline": None}
 
 
 @hookimpl
@@ -47,5 +45,6 @@ def prep_resample(
     from aia_ccdproc_cubic.engine import resample
     from aia_ccdproc_cubic.kernels import convolution, spline
 
-    kernel = spline() if parameter is None else convolution(parameter)
+    a = _A.default if parameter is None else parameter
+    kernel = convolution(a) if method == "cubic-convolution" else spline()
     return resample(data, variance, flags, input_wcs, output_wcs, output_shape, kernel)

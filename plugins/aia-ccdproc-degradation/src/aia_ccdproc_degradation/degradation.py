@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import astropy.units as u
 import numpy as np
 from astropy.nddata import CCDData
+from astropy.nddata.nduncertainty import IncompatibleUncertaintiesException
 from astropy.table import Table
 from astropy.time import Time
 
@@ -111,7 +112,7 @@ def correct_degradation(
     Raises
     ------
     StateError
-        If the image has been divided already.
+        If the image has been divided already, or has an uncertainty of unknown kind.
     SettingsError
         If a setting has a wrong value.
     InstrumentError
@@ -133,7 +134,11 @@ def correct_degradation(
     factor, epoch = _left(rows, time)
     # A divisor of the image's own precision keeps float32 what it is.
     divisor = u.Quantity(factor, dtype=np.result_type(ccd.data.dtype, np.float32))
-    result = ccd.divide(divisor, handle_meta="first_found")
+    try:
+        result = ccd.divide(divisor, handle_meta="first_found")
+    except IncompatibleUncertaintiesException as error:
+        kind = type(ccd.uncertainty).__name__
+        raise StateError(f"an uncertainty of type {kind} cannot be divided: nobody knows what it is") from error
     header["DEGFACT"] = (float(factor), "Divided by this degradation")
     header["DEGVERS"] = (int(rows["VER_NUM"][epoch]), "Version of the calibration")
     header["DEGTBEG"] = (rows["T_START"][epoch].isot, "T_START of its epoch")

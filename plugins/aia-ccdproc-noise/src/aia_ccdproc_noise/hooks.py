@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pluggy
+from astropy.io import fits
 from astropy.nddata import CCDData
 
-from aia_ccdproc import Instrument, hookimpl, hookspec, step
+from aia_ccdproc import CalibrationTable, Instrument, StepSettings, hookimpl, hookspec, step
 from aia_ccdproc_noise.noise import estimate_uncertainty
 from aia_ccdproc_noise.settings import NoiseSettings
 
@@ -41,6 +44,13 @@ class Declarations:
 def prep_addhooks(manager: pluggy.PluginManager) -> None:
     """Bring the step's hook."""
     manager.add_hookspecs(Declarations)
+
+
+@hookimpl
+def prep_before_batch(headers: Sequence[fits.Header], settings: StepSettings) -> None:
+    """Fetch the table once, before the workers of a batch ask for it."""
+    if isinstance(settings, NoiseSettings) and len(headers):
+        CalibrationTable.read(settings.table, timeout=settings.timeout)
 
 
 @hookimpl

@@ -82,7 +82,7 @@ def noise_sigma(
     kind = np.result_type(counts, np.float32)
     positive = np.maximum(counts, 0, dtype=kind)
     shot = positive * kind.type(dn_per_photon)
-    lossy = np.maximum(shot * kind.type(compression**-2), kind.type(_ROUNDING))
+    lossy = np.maximum(shot * kind.type(float(compression) ** -2), kind.type(_ROUNDING))
     lossy *= positive >= _COMPRESSED
     variance = shot + lossy + kind.type(_DARK**2 + _READ[channel] ** 2 + _ROUNDING)
     if any(systematic):

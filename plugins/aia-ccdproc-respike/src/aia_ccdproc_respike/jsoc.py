@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, NamedTuple, Self
 
 from astropy.io import fits
 
-from aia_ccdproc import HeaderError, InstrumentError, query_series
+from aia_ccdproc import HeaderError, InstrumentError, TableError, query_series
 from aia_ccdproc.io.fetched_tables import FetchedOnce
 from aia_ccdproc.io.jsoc import server_name
+from aia_ccdproc.io.network import NoAnswerError
 from aia_ccdproc.keywords import as_number, number, parse_time
 
 if TYPE_CHECKING:
@@ -162,17 +163,19 @@ def prefetch(headers: Iterable[fits.Header], *, server: str | drms.Client | None
 
 def _ask(
     exposures: list[Exposure], server: str | drms.Client | None, timeout: float
-) -> Iterator[tuple[Exposure, str | None]]:
+) -> Iterator[tuple[Exposure, str | TableError | None]]:
     for (series, channel), same in groupby(sorted(exposures), key=lambda exposure: (exposure.series, exposure.channel)):
         while some := list(islice(same, _LONGEST_QUERY)):
             times = ",".join(dict.fromkeys(exposure.time for exposure in some))
-            table = query_series(
-                f"{series}[{times}][{channel}]",
-                ["FSN"],
-                segments=["spikes"],
-                needed=["FSN", "spikes"],
-                server=server,
-                timeout=timeout,
-            )
+            dataset, needed = f"{series}[{times}][{channel}]", ["FSN", "spikes"]
+            try:
+                table = query_series(
+                    dataset, ["FSN"], segments=["spikes"], needed=needed, server=server, timeout=timeout
+                )
+            except NoAnswerError:
+                raise
+            except TableError as error:  # of this channel alone
+                yield from ((exposure, error) for exposure in some)
+                continue
             urls = {as_number(str(row["FSN"])): str(row["spikes"]) for row in table}
             yield from ((exposure, urls.get(exposure.fsn)) for exposure in some)

@@ -12,7 +12,7 @@ from astropy.nddata import CCDData
 from aia_ccdproc import InstrumentError, StateError, get_plugin_manager
 from aia_ccdproc.header import complete_header, is_registered, with_header
 from aia_ccdproc.io.statistics import without_statistics
-from aia_ccdproc.keywords import number, printable
+from aia_ccdproc.keywords import as_number, number, printable
 from aia_ccdproc_respike.camera import camera_corner, refuse_other_than_camera_pixels
 from aia_ccdproc_respike.settings import SpikesSettings
 from aia_ccdproc_respike.spikes import Spikes, fetch_spikes, find_spikes
@@ -78,10 +78,12 @@ def respike(
         raise StateError(f"the image is at level {header['LVL_NUM']:g}: its spikes are in it already")
     refuse_other_than_camera_pixels(ccd, header)
     corner = camera_corner(header)
-    known = header.get("NSPIKES")
+    known = as_number(header.get("NSPIKES"))
     found = _spikes_of(header, spikes, server, timeout, nothing=known == 0)
-    if isinstance(known, int) and known != len(found):
-        raise StateError(f"{found.name} holds {len(found)} spikes, NSPIKES of the image is {known}: another exposure's")
+    if known is not None and known != len(found):
+        raise StateError(
+            f"{found.name} holds {len(found)} spikes, NSPIKES of the image is {known:g}: another exposure's"
+        )
     where, here = found.inside(corner, ccd.shape)
     if here.replaced is not None:
         _refuse_other_pixels(np.asarray(ccd.data)[where], here)
@@ -200,8 +202,8 @@ def _refuse_other_pixels(pixels: np.ndarray, spikes: Spikes) -> None:
     JSOC rounds what it puts in and cuts it to what int16 holds, so that a pixel may be one off here and there.
     """
     assert spikes.replaced is not None
-    other = np.isfinite(pixels) & (np.abs(pixels - np.clip(spikes.replaced, 0, 32767)) > 1)
-    other &= np.abs(pixels - spikes.replaced) > 1
+    same = np.abs(pixels - np.clip(spikes.replaced, 0, 32767)) <= 1
+    other = ~(same | (np.abs(pixels - spikes.replaced) <= 1))
     if other.sum() > len(spikes) / 2:
         raise StateError(
             f"{spikes.name} does not fit the image: {other.sum()} of {len(spikes)} pixels are not what was put in the "

@@ -6,6 +6,8 @@ import io
 
 from astropy.table import Table
 
+__all__ = ["as_ssw", "error_table", "response_table"]
+
 EPOCHS = [
     ("2010-03-24T00:00:00.000", "2015-05-01T12:00:00.000"),
     ("2015-05-01T12:00:00.000", "2030-05-01T00:00:00.000"),
@@ -16,7 +18,14 @@ VERSIONS = {9: (2.0, 1.2, 0.0), 10: (2.0, 1.0, -0.0001)}
 
 
 def response_table() -> Table:
-    """Effective areas: from 2.0 to 1.0 cm2 at the second epoch, then 1e-4 of that less every day, in version 10."""
+    """Make a table of effective areas.
+
+    Returns
+    -------
+    `~astropy.table.Table`
+        With the columns of ``aia.response``: from 2.0 to 1.0 cm2 at the second epoch, 2015-05-01T12:00, then 1e-4 of
+        that less every day, in version 10; from 2.0 to 1.2 in version 9.
+    """
     rows = []
     for version, (*areas, slope) in VERSIONS.items():
         for channel in CHANNELS:
@@ -29,7 +38,13 @@ def response_table() -> Table:
 
 
 def error_table() -> Table:
-    """Parameters of the noise: 1.2 DN per photon for 94, and 0.1 less for every further channel."""
+    """Make a table of the parameters of the noise.
+
+    Returns
+    -------
+    `~astropy.table.Table`
+        With the columns of SSW's error table: 1.2 DN per photon for 94, and 0.1 less for every further channel.
+    """
     span = ("2010-05-01T00:00:00.000", "2050-05-01T00:00:00.000")
     rows = [
         ("2012-02-10T01:12:01.000", *span, 3, channel, 1.2 - 0.1 * n, 15.0, 0.25, 0.5, 0.02)
@@ -40,14 +55,18 @@ def error_table() -> Table:
 
 
 def as_ssw(table: Table) -> str:
-    """The text of SSW's files: columns with blanks between them."""
+    """Write a table as SSW's files have it.
+
+    Parameters
+    ----------
+    table : `~astropy.table.Table`
+        The table.
+
+    Returns
+    -------
+    str
+        Columns with blanks between them, their names in the first line.
+    """
     text = io.StringIO()
     table.write(text, format="ascii.fixed_width_no_header", delimiter=None, bookend=False)
     return " ".join(table.colnames) + "\n" + text.getvalue()
-
-
-def on_the_wire(table: Table) -> list[dict[str, str]]:
-    """The records as JSOC sends them: all of them texts."""
-    times = ("DATE", "T_START", "T_STOP")
-    records = [{name: str(row[name]) for name in table.colnames} for row in table]
-    return [{name: f"{text[:19]}Z" if name in times else text for name, text in row.items()} for row in records]
