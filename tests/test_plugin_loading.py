@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import json
 import os
 import subprocess
 import sys
@@ -14,7 +15,8 @@ import pytest
 from distributions import put_distribution
 from scenes import small_exposure
 
-from aia_ccdproc import Pipeline, PluginError, PluginWarning, Recipe, RecipeError, hookspecs
+from aia_ccdproc import Pipeline, PluginError, PluginWarning, Recipe, RecipeError, hookspecs, plugins
+from aia_ccdproc.cli import main
 from aia_ccdproc.pipeline import RecipeStep
 from aia_ccdproc.plugins import CHOSEN, PrepPluginManager
 from aia_ccdproc.steps.aia import AIA
@@ -201,6 +203,19 @@ def test_a_recipe_that_needs_a_broken_plugin_fails_by_its_name(install, recipe: 
     why = "(?s)1 fault\n.*could not be loaded: .*ModuleNotFoundError: No module named 'no_such_module'"
     with manager.in_use(), pytest.raises(RecipeError, match=why):
         Recipe.from_toml(recipe)
+
+
+def test_what_a_plugin_prints_is_no_part_of_a_listing(install, monkeypatch, capsys) -> None:
+    install("aia-loud", "print('hello')")
+    monkeypatch.setenv(CHOSEN, "aia-loud")
+    plugins._installed.cache_clear()
+    try:
+        assert main(["steps", "--json"]) == 0
+    finally:
+        plugins._installed.cache_clear()
+    said = capsys.readouterr()
+    assert json.loads(said.out)["steps"]
+    assert said.err.startswith("hello")
 
 
 def test_a_recipe_that_does_not_need_a_broken_plugin_is_taken(install) -> None:

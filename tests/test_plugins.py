@@ -170,6 +170,16 @@ def test_a_parameter_out_of_its_range_is_a_fault_of_the_recipe(load, ccd: CCDDat
         Recipe.from_toml(STEP.format("level") + "parameter = 11")
 
 
+def test_a_method_that_two_plugins_bring_is_an_error_that_names_both(load, ccd: CCDData) -> None:
+    load(Leveled(), Leveled(), distributions=("leveled", "rival"))
+    said = r"method 'level' is brought by leveled 1\.0 and by rival 1\.0; only one of them .*AIA_CCDPROC_PLUGINS"
+    with pytest.raises(aia_ccdproc.PluginError, match=said):
+        aia_ccdproc.register(ccd, method="level")
+    with pytest.raises(RecipeError, match=said):
+        Recipe.from_toml(STEP.format("level"))
+    assert aia_ccdproc.register(ccd).header["LVL_NUM"] == 1.5
+
+
 def test_an_unknown_method_with_a_parameter_is_one_fault(load) -> None:
     with pytest.raises(RecipeError) as caught:
         Recipe.from_toml(STEP.format("bicubik") + "parameter = 2.0")

@@ -42,6 +42,26 @@ def test_a_source_that_is_no_path_is_refused(source: object) -> None:
         PointingSettings(source=source)
 
 
+@pytest.mark.parametrize(
+    ("url", "why"),
+    [
+        ("http://[::1/x", "is no URL: Invalid IPv6 URL"),
+        ("http://", "names no host"),
+        ("https:///x", "names no host"),
+        ("gopher://x/y", "should be a URL that starts with http"),
+    ],
+)
+def test_a_url_that_is_none_is_refused(url: str, why: str) -> None:
+    for name in ("source", "server"):
+        with pytest.raises(ValidationError, match=why):
+            PointingSettings(**{name: url})
+
+
+def test_an_empty_name_is_no_file() -> None:
+    with pytest.raises(ValidationError, match="should be the name of a file, and is empty"):
+        RegistrationSettings(target="")
+
+
 @pytest.mark.parametrize("target", [True, 3, 1.5, [1, 2]])
 def test_a_target_that_is_no_grid_is_refused(target: object) -> None:
     with pytest.raises(ValidationError, match="should be the path of a FITS image"):

@@ -212,10 +212,6 @@ def _check_planes(step: Step, given: CCDData, result: CCDData) -> None:
     if given.mask is not None and np.any(given.mask):
         _hold(mask is not None and np.any(mask), f"{name} loses the mask")
     _hold(mask is None or np.shape(mask) == result.shape, f"{name}: the mask has shape {np.shape(mask)}")
-    _hold(
-        mask is None or np.asarray(mask).dtype == bool,
-        f"{name}: the mask is of type {np.asarray(mask).dtype}, not bool",
-    )
     _hold(mask is None or not np.all(mask), f"{name} masks every pixel")
     if given.mask is not None and mask is not None and _same_grid(given, result):
         lost = int(np.count_nonzero(np.asarray(given.mask, bool) & ~np.asarray(mask, bool)))

@@ -150,6 +150,18 @@ def test_without_an_answer_an_old_copy_serves(response, monkeypatch, caplog):
     assert "using the copy of an earlier answer" in caplog.text
 
 
+def test_an_answer_that_is_no_table_does_not_replace_the_copy(response, monkeypatch, caplog):
+    read_jsoc(response.url)
+    monkeypatch.setattr(fetched_tables, "_FRESH", 0)
+    good = response.series[SERIES]
+    response.series[SERIES] = [{**row, "T_START": "junk"} for row in good]
+    assert same(read_jsoc(response.url), CalibrationTable(response_table()))
+    assert "'junk' is no time" in caplog.text
+    response.fail("status 1")
+    CalibrationTable.forget()
+    assert same(read_jsoc(response.url), CalibrationTable(response_table()))
+
+
 def test_a_damaged_copy_is_fetched_again(response, cache_folder: Path):
     read_jsoc(response.url)
     CalibrationTable.forget()

@@ -65,6 +65,13 @@ def test_electrons_become_electrons_per_second(ccd: CCDData) -> None:
     assert normalize_exposure(CCDData(ccd.data, unit="electron", header=ccd.header)).unit == u.electron / u.s
 
 
+@pytest.mark.parametrize("unit", ["G", "W / (m2 sr)", "m"])
+def test_what_is_no_count_is_not_divided(ccd: CCDData, unit: str) -> None:
+    ccd.unit = unit
+    with pytest.raises(StateError, match="which is no count of an exposure"):
+        normalize_exposure(ccd)
+
+
 def test_an_image_is_divided_once_only(ccd: CCDData) -> None:
     with pytest.raises(StateError, match="the image is in DN / s: it is divided by the exposure time already"):
         normalize_exposure(normalize_exposure(ccd))

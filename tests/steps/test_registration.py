@@ -372,6 +372,29 @@ def test_what_is_no_target_is_refused(small, target):
         register(small, target=target)
 
 
+def test_a_target_among_the_stars_is_refused(small):
+    stars = WCS(naxis=2)
+    stars.wcs.ctype = ["RA---TAN", "DEC--TAN"]
+    stars.array_shape = (10, 10)
+    with pytest.raises(HeaderError, match="the axes of the target are RA-- and DEC-; those of the other are not"):
+        register(small, target=stars)
+
+
+def test_pixels_that_are_saturated_count_as_masked(small):
+    bloomed = small.copy()
+    bloomed.data[40:44, 50:53] = 16383
+    result = register(bloomed, saturation=16383)
+    masked = small.copy()
+    masked.mask = bloomed.data >= 16383
+    masked.data[:] = bloomed.data
+    np.testing.assert_array_equal(result.mask, register(masked).mask)
+    np.testing.assert_array_equal(result.data, register(masked).data)
+    extra = result.mask & ~register(small).mask if register(small).mask is not None else result.mask
+    assert 12 <= extra.sum() < 90  # the kernel reaches 3 pixels
+    assert "saturation=16383" in "".join(result.header["HISTORY"])
+    assert not np.array_equal(register(bloomed).data, result.data, equal_nan=True)
+
+
 def test_a_target_without_a_shape_is_refused(small):
     wcs = register(small).wcs.deepcopy()
     wcs.array_shape = None
@@ -457,8 +480,9 @@ def test_an_uncertainty_in_a_unit_of_its_own_is_converted() -> None:
     assert np.allclose(results[0], results[1], rtol=1e-5, equal_nan=True)
 
 
-def test_a_negative_variance_is_refused() -> None:
+@pytest.mark.parametrize("kind", [VarianceUncertainty, StdDevUncertainty])
+def test_a_negative_uncertainty_is_refused(kind: type) -> None:
     image = small_exposure(shape=(30, 30)).image(small_sun())
-    image.uncertainty = VarianceUncertainty(np.full(image.shape, -1.0, np.float32))
+    image.uncertainty = kind(np.full(image.shape, -1.0, np.float32))
     with pytest.raises(StateError, match="negative values"):
         register(image)

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from astropy import units as u
 from astropy.io import fits
-from astropy.nddata import CCDData, StdDevUncertainty
+from astropy.nddata import CCDData, StdDevUncertainty, VarianceUncertainty
 from pydantic import Field
 
 from aia_ccdproc import (
@@ -261,6 +261,17 @@ def makes_float64(ccd: CCDData) -> CCDData:
     return own(ccd, data=ccd.data / np.array(2.0))
 
 
+def renames_the_uncertainty(ccd: CCDData) -> CCDData:
+    result = ccd.copy()
+    if result.uncertainty is not None:
+        result.uncertainty = VarianceUncertainty(result.uncertainty.array)
+    return result
+
+
+def masks_all(ccd: CCDData) -> CCDData:
+    return own(ccd, mask=np.ones(ccd.shape, dtype=bool))
+
+
 _calls = itertools.count()
 
 
@@ -269,6 +280,8 @@ def counts_its_calls(ccd: CCDData) -> CCDData:
 
 
 BAD_STEPS = {
+    renames_the_uncertainty: "mine: the uncertainty was a StdDevUncertainty and is a VarianceUncertainty",
+    masks_all: "mine masks every pixel",
     writes_into_its_input: "mine changes its input: data",
     writes_into_the_header_of_its_input: "mine changes its input: header",
     shifts_the_wcs_of_its_input: "mine changes its input: .*wcs",

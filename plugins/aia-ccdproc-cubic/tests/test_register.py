@@ -12,12 +12,14 @@ import numpy as np
 import pytest
 from astropy.io import fits
 from astropy.nddata import CCDData
+from astropy.wcs import WCS
 from scenes import fit_source, pixel_of, small_exposure, small_sun
 
 import aia_ccdproc
 from aia_ccdproc import Recipe, RecipeError, SettingsError, register
 from aia_ccdproc.cli import main
 from aia_ccdproc.synthetic import Exposure, Source, Sun
+from aia_ccdproc_cubic import prep_resample
 from aia_ccdproc_cubic.loops import compiled
 
 METHODS = ["cubic-convolution", "cubic-spline"]
@@ -95,6 +97,22 @@ def test_the_parameter_is_used_and_recorded(small):
     widths = [fit_source(image, small_sun().sources[1])[3] for image in (soft, by_default, sharp)]
     assert widths == sorted(widths, reverse=True)
     assert "method=cubic-convolution, parameter=-0.75" in "".join(sharp.header["HISTORY"])
+
+
+def test_the_kernel_is_that_of_the_method_whatever_the_parameter():
+    grid = WCS(naxis=2)
+    grid.wcs.crpix = [10.3, 9.8]
+    target = WCS(naxis=2)
+    target.wcs.crpix = [10.0, 10.0]
+    pixels = np.random.default_rng(0).normal(100, 10, (20, 20)).astype(np.float32)
+    made = {
+        (method, parameter): prep_resample(pixels, None, None, grid, target, (20, 20), method, parameter).data
+        for method in METHODS
+        for parameter in (None, -0.5)
+    }
+    np.testing.assert_array_equal(made["cubic-convolution", None], made["cubic-convolution", -0.5])
+    np.testing.assert_array_equal(made["cubic-spline", None], made["cubic-spline", -0.5])
+    assert not np.array_equal(made["cubic-convolution", None], made["cubic-spline", None])
 
 
 def test_a_method_without_a_parameter_refuses_one(small):

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from astropy.nddata import InverseVariance, VarianceUncertainty
+from astropy.nddata import InverseVariance, UnknownUncertainty, VarianceUncertainty
 
 import aia_ccdproc
 from aia_ccdproc import InstrumentError, RecipeError, StateError
@@ -69,6 +69,13 @@ def test_every_kind_of_uncertainty_scales_with_the_data(level1, kind, power):
     corrected = correct_degradation(image, table=response_table())
     assert type(corrected.uncertainty) is kind
     np.testing.assert_allclose(corrected.uncertainty.array, 4.0 * corrected.header["DEGFACT"] ** power, rtol=1e-5)
+
+
+def test_an_uncertainty_of_unknown_kind_is_refused(level1):
+    image = level1()
+    image.uncertainty = UnknownUncertainty(np.ones(image.shape, np.float32))
+    with pytest.raises(StateError, match="of type UnknownUncertainty cannot be divided"):
+        correct_degradation(image, table=response_table())
 
 
 def test_images_of_other_instruments_are_refused(level1, prep_manager):

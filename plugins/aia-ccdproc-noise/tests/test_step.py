@@ -214,3 +214,12 @@ def test_a_real_file_has_its_uncertainty_after_a_recipe(real_data, tmp_path):
     # Shot noise at 1.122 DN per photon rules; the spline lowers sigma to some 0.86 of it.
     gain = sigma[good] * exposure / noise_sigma(rate.data[good] * exposure, 171, 1.122, 14.4)
     assert 0.7 < np.median(gain) < 1
+
+
+def test_workers_know_the_table_that_was_fetched_before_the_batch(level1, jsoc, tmp_path):
+    jsoc.files["/error.txt"] = as_ssw(error_table()).encode()
+    files = [aia_ccdproc.write(level1(171, time=f"2020-01-01T00:0{n}:11Z"), tmp_path / f"{n}.fits") for n in range(4)]
+    recipe = aia_ccdproc.Recipe.from_toml(STEP.format(table=jsoc.url.replace("/cgi-bin/ajax/", "/error.txt")))
+    results = aia_ccdproc.run(files, recipe, tmp_path / "out", jobs=2)
+    assert [result.status for result in results] == ["done"] * 4, [result.error for result in results]
+    assert len(jsoc.queries) == 1

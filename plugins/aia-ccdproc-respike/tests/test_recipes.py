@@ -173,6 +173,32 @@ def test_a_batch_asks_once_where_the_spikes_of_all_its_images_are(level1, jsoc, 
     assert [aia_ccdproc.read(result.output).header["SPK_N"] for result in results] == [3, 3, 3]
 
 
+def test_a_channel_that_jsoc_refuses_leaves_the_others_alone(level1, jsoc, tmp_path):
+    files = []
+    for channel in (131, 171):
+        image = level1(channel, noise=1, keywords={**KEYWORDS, "FSN": channel})
+        files.append(aia_ccdproc.write(image, tmp_path / f"{channel}.fits"))
+    jsoc.files[PATH] = spikes_file(image, (1850, 1900), 3)
+    jsoc.answers[RECORD] = {
+        "keywords": [{"name": "FSN", "values": ["171"]}],
+        "segments": [{"name": "spikes", "values": [PATH], "dims": []}],
+        "count": 1,
+    }
+    jsoc.answers[RECORD.replace("171", "131")] = {"status": 1, "error": "no such series"}
+    recipe = aia_ccdproc.Recipe.from_toml(recipe_of(f'use = "respike"\nserver = "{jsoc.url}"'))
+    results = aia_ccdproc.run(files, recipe, tmp_path / "out")
+    assert [result.status for result in results] == ["failed", "done"], [result.error for result in results]
+    assert "[131]; it refused the query" in results[0].error
+    assert len(jsoc.rs_lists) == 2
+
+
+@pytest.mark.parametrize("count", [4, 4.0, "4"])
+def test_a_count_of_spikes_is_a_number_however_it_is_written(image, online, count):
+    image.header["NSPIKES"] = count
+    with pytest.raises(StateError, match="holds 3 spikes, NSPIKES of the image is 4"):
+        respike(image, server=online.url)
+
+
 def test_spikes_on_tape_are_to_be_exported(image, online):
     online.answers[RECORD]["segments"][0]["values"] = ["NoDataDirectory"]
     with pytest.raises(TableError, match=r"not online \('NoDataDirectory'\); export them to a folder"):
