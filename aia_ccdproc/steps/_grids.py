@@ -23,6 +23,8 @@ from aia_ccdproc.io.fits import read_header
 
 __all__ = ["Grid", "is_affine", "level15_grid", "pixel_area_ratio", "target_grid", "wcs_pair"]
 
+#: Pixels of level 1.5 from the corner of the full frame at which no image of the Sun lies.
+_FARTHEST = 2**20
 #: Axes of which sunpy knows how they lie to each other.
 _SOLAR = {"HPLN", "HPLT", "HGLN", "HGLT", "CRLN", "CRLT"}
 #: Two observers are one if a feature at disk centre moves by less than this between them, arcsec.
@@ -92,7 +94,8 @@ def level15_grid(header: fits.Header, instrument: Instrument) -> Grid:
     left, bottom = (math.floor(v.min() + 0.5 + 5e-7) for v in (x, y))
     right, top = (math.ceil(v.max() + 0.5 - 5e-7) for v in (x, y))
     most = 4 * max(shape) * max(1, scale / (LEVEL15_SCALE * binning))
-    if not (0 < right - left < most and 0 < top - bottom < most):
+    far = max(abs(corner) for corner in (left, right, bottom, top)) > _FARTHEST
+    if far or not (0 < right - left < most and 0 < top - bottom < most):
         raise HeaderError(f"CRPIX ({wcs.wcs.crpix[0]:g}, {wcs.wcs.crpix[1]:g}) makes no sense")
     return Grid(_north_up_wcs(header, [crpix[0] - left, crpix[1] - bottom], binning), (top - bottom, right - left))
 

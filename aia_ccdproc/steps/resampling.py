@@ -22,10 +22,10 @@ from aia_ccdproc.threads import thread_count
 
 __all__ = ["METHODS", "resample"]
 
-#: Rows and columns of output pixels that are resampled in one go. Their arrays fit into a processor's cache. And their
-#: window is well below 500 pixels: scipy's spline filter takes 8 times as long for lines of some 540, where the
-#: powers of its pole become denormal numbers.
-_BLOCK = (256, 256)
+#: Rows and columns of output pixels that are resampled in one go: eleven blocks to a side of the full frame. Fewer
+#: share the cost of a call to reproject worse; of more, the window comes near 500 pixels, and scipy's spline filter
+#: takes 8 times as long for lines of some 540, where the powers of its pole become denormal numbers.
+_BLOCK = (373, 373)
 #: Input pixels around a block's window: the spline prefilter's tail falls to 0.268**16 = 7e-10 over them.
 _MARGIN = 16
 #: Flag of an output pixel that has no input.

@@ -9,6 +9,7 @@ from __future__ import annotations
 import itertools
 import json
 import sys
+import textwrap
 from collections.abc import Callable, Sequence
 from importlib.metadata import version
 from pathlib import Path
@@ -135,7 +136,7 @@ def performance(run: dict[str, Any], groups: dict[str, Results]) -> str:
         date=run["datetime"][:10],
         machine=f"{machine['cpu']['count']} cores ({machine['cpu']['brand_raw']})",
         python=machine["python_version"],
-        versions=", ".join(f"{name} {version(name)}" for name in packages),
+        versions=textwrap.fill(", ".join(f"{name} {version(name)}" for name in packages), 118),
         registration=table(
             ("", "seconds", "times aiapy's default", "memory [MiB]"),
             [

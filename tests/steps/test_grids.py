@@ -112,6 +112,14 @@ def test_another_observer_needs_sunpy(monkeypatch):
         pair(HGLN_OBS=5.0)
 
 
+@pytest.mark.parametrize("crpix", [1e12, -3e7])
+def test_a_cutout_that_lies_nowhere_near_the_sun_is_refused(crpix: float):
+    image = small_exposure(shape=(30, 40)).image(small_sun())
+    image.header["CRPIX1"] = crpix
+    with pytest.raises(HeaderError, match=r"CRPIX \(.*\) makes no sense"):
+        register(image)
+
+
 def test_a_target_without_an_observer_is_seen_by_the_images():
     target = header(CROTA2=0.0)
     for keyword in ("DSUN_OBS", "HGLN_OBS", "HGLT_OBS"):
