@@ -22,10 +22,12 @@ from aia_ccdproc.threads import thread_count
 
 __all__ = ["METHODS", "resample"]
 
-#: Rows and columns of output pixels that are resampled in one go: eleven blocks to a side of the full frame. Fewer
-#: share the cost of a call to reproject worse; of more, the window comes near 500 pixels, and scipy's spline filter
-#: takes 8 times as long for lines of some 540, where the powers of its pole become denormal numbers.
-_BLOCK = (373, 373)
+#: Rows and columns of the input that a block of output pixels is given, at most: large blocks share the cost of a call
+#: to reproject, but scipy's spline filters take several times as long for lines on which the powers of their pole
+#: become denormal numbers, of some 400 pixels for quadratic splines, and 540 for cubic ones.
+_LONGEST_LINE = 396
+#: Rows and columns of a block at least.
+_SMALLEST_BLOCK = 32
 #: Input pixels around a block's window: the spline prefilter's tail falls to 0.268**16 = 7e-10 over them.
 _MARGIN = 16
 #: Flag of an output pixel that has no input.
@@ -141,11 +143,10 @@ def resample(
     the weights; they are read off the method's own response to an impulse.
     """
     task = _Task(data, variance, flags, input_wcs, output_wcs, METHODS[method], output_shape)
-    corners = itertools.product(*(range(0, n, step) for n, step in zip(output_shape, _BLOCK, strict=True)))
     with warnings.catch_warnings(), ThreadPoolExecutor(thread_count()) as pool:
         # sunpy's, of positions off the disk as another observer sees them: they are masked.
         warnings.filterwarnings("ignore", "The conversion of these 2D helioprojective")
-        list(pool.map(lambda corner: task.resample_block(*corner), corners))
+        list(pool.map(task.resample_block, task.blocks()))
     return Resampled(task.data_out, task.variance_out, task.flags_out, _propagation(variance, input_wcs, method))
 
 
@@ -178,11 +179,19 @@ class _Task:
         self.flags_out = np.empty(output_shape, dtype=np.uint8)
         good = flags is None and variance is None
         self.kernel = None if good else method.kernel(self.map.matrix, data.shape)
-        self.margin = _MARGIN + math.ceil(method.width * max(1, np.abs(self.map.matrix).sum(axis=1).max()))
+        #: Input pixels that lie side by side in one of the output.
+        self.extent = np.abs(self.map.matrix).sum(axis=1).max()
+        self.margin = _MARGIN + math.ceil(method.width * max(1, self.extent))
 
-    def resample_block(self, top: int, left: int) -> None:
-        bottom, right = min(top + _BLOCK[0], self.shape[0]), min(left + _BLOCK[1], self.shape[1])
-        block = Block(slice(top, bottom), slice(left, right))
+    def blocks(self) -> list[Block]:
+        """Cut the output into blocks of about the same size."""
+        side = max(_SMALLEST_BLOCK, int((_LONGEST_LINE - 2 * self.margin - 2) / max(1, self.extent)))
+        along = [np.array_split(np.arange(n), math.ceil(n / side)) for n in self.shape]
+        return [
+            Block(*(slice(int(part[0]), int(part[-1]) + 1) for part in parts)) for parts in itertools.product(*along)
+        ]
+
+    def resample_block(self, block: Block) -> None:
         window, inside = self._window(*self.map.positions(*_outline(block)))
         if window is None:
             self._fill(block, math.nan, math.nan, _NOTHING)
