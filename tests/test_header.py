@@ -303,7 +303,7 @@ def test_what_is_no_time_is_refused(text: str) -> None:
 def test_an_image_without_t_obs_is_refused(value: object) -> None:
     header = EXPOSURE.header()
     header["T_OBS"] = value
-    with pytest.raises(HeaderError, match="T_OBS is missing; the pointing record is chosen by it"):
+    with pytest.raises(HeaderError, match="T_OBS is missing; it says when the image was taken"):
         observation_time(header)
 
 
