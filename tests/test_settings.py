@@ -48,6 +48,9 @@ def test_a_source_that_is_no_path_is_refused(source: object) -> None:
         ("http://[::1/x", "is no URL: Invalid IPv6 URL"),
         ("http://", "names no host"),
         ("https:///x", "names no host"),
+        ("http://h:abc", "is no URL: Port could not be cast"),
+        ("http://h:99999/", "is no URL: Port out of range"),
+        ("http://host name/x", "holds blanks"),
         ("gopher://x/y", "should be a URL that starts with http"),
     ],
 )
@@ -57,7 +60,19 @@ def test_a_url_that_is_none_is_refused(url: str, why: str) -> None:
             PointingSettings(**{name: url})
 
 
+def test_a_scheme_may_be_written_in_capitals() -> None:
+    assert PointingSettings(server="HTTPS://example.org/x").server == "HTTPS://example.org/x"
+
+
+@pytest.mark.parametrize("server", [b"http://x", (1,), 3, True])
+def test_a_server_is_a_url_or_a_client(server: object) -> None:
+    with pytest.raises(ValidationError, match="should be a URL"):
+        PointingSettings(server=server)
+
+
 def test_an_empty_name_is_no_file() -> None:
+    with pytest.raises(ValidationError, match="should be the name of a file"):
+        RegistrationSettings(target="a\0b")
     with pytest.raises(ValidationError, match="should be the name of a file, and is empty"):
         RegistrationSettings(target="")
 

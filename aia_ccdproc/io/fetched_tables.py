@@ -211,10 +211,10 @@ class FetchedOnce(Generic[K, T]):
         now = clock.monotonic()
         return {
             kind: Known(
-                [(key, _Answer(now - a.since, each._pack(key, a.value))) for key, a in each._answers.items()],
-                [(what, failure._replace(since=now - failure.since)) for what, failure in each._failures.items()],
+                [(key, _Answer(now - a.since, each._pack(key, a.value))) for key, a in list(each._answers.items())],
+                [(what, failure._replace(since=now - failure.since)) for what, failure in list(each._failures.items())],
             )
-            for kind, each in cls._all.items()
+            for kind, each in list(cls._all.items())
         }
 
     @classmethod
@@ -258,7 +258,11 @@ def with_copy(server: str, series: str, fetch: Callable[[], Table], understand: 
     object
         What was made of it.
     """
-    copy = _copy_of(server, series)
+    try:
+        copy = _copy_of(server, series)
+    except TableError as error:
+        _log.warning("%s of %s cannot be kept: %s", series, server, error)
+        return understand(fetch())
     with suppress(OSError, TableError):
         if 0 <= clock.time() - copy.stat().st_mtime < _FRESH:
             return understand(read_table_file(copy))

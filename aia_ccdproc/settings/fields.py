@@ -25,8 +25,8 @@ def _path(value: Any, info: ValidationInfo) -> Any:
     """Take a text as a path; in a recipe, as relative to the folder that the recipe lies in."""
     if not isinstance(value, str):
         return value
-    if not value:
-        raise ValueError("should be the name of a file, and is empty")
+    if not value or "\0" in value:
+        raise ValueError(f"should be the name of a file, and is {'empty' if not value else repr(value)}")
     try:
         path = Path(value).expanduser()
     except RuntimeError as error:
@@ -97,18 +97,21 @@ def table_source(*words: str) -> BeforeValidator:
 
 
 def _refuse_no_url(value: str, schemes: tuple[str, ...]) -> None:
-    if not value.startswith(schemes):
+    if not value.lower().startswith(schemes):
         raise ValueError(f"should be a URL that starts with {', '.join(schemes)}, not {value!r}")
     try:
-        host = urlsplit(value).hostname
+        parts = urlsplit(value)
+        host, _ = parts.hostname, parts.port
     except ValueError as error:
         raise ValueError(f"{value!r} is no URL: {error}") from error
-    if not host and not value.startswith("file://"):
+    if any(character.isspace() for character in value):
+        raise ValueError(f"{value!r} is no URL: it holds blanks")
+    if not host and parts.scheme != "file":
         raise ValueError(f"{value!r} is no URL: it names no host")
 
 
 def _server(value: Any) -> Any:
-    if isinstance(value, NO_FILE):
+    if isinstance(value, NO_FILE | tuple | bytes):
         raise ValueError(f"should be a URL, not {value!r}")
     if isinstance(value, str):
         _refuse_no_url(value, _SERVER_SCHEMES)

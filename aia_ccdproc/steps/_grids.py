@@ -154,6 +154,8 @@ def target_grid(target: Any, source: WCS) -> Grid:
     if target.array_shape is None:
         raise HeaderError("target has no shape; set array_shape of the WCS, or NAXIS1 and NAXIS2 of the header")
     rows, columns = target.array_shape
+    if rows < 1 or columns < 1:
+        raise HeaderError(f"target has {columns} x {rows} pixels")
     observer = None if _same_observer(source, target) else position_cards(target)
     return Grid(target, (int(rows), int(columns)), observer)
 

@@ -51,9 +51,11 @@ def normalize_exposure(ccd: CCDData, *, add_keyword: AddKeyword = True) -> CCDDa
     SSW's ``aia_prep`` does the same with ``/normalize`` (there EXPTIME becomes 1; here it stays what it was).
     """
     header = fits_header(ccd)
-    if u.s in ccd.unit.bases and ccd.unit.powers[ccd.unit.bases.index(u.s)] < 0:
+    parts = list(zip(ccd.unit.bases, ccd.unit.powers, strict=True))
+    if any((u.s**-1).is_equivalent(base**power) for base, power in parts):
         raise StateError(f"the image is in {ccd.unit}: it is divided by the exposure time already")
-    if ccd.unit != u.dimensionless_unscaled and not _COUNTS & set(ccd.unit.bases):
+    counts = [base for base, power in parts if power == 1 and any(base.is_equivalent(count) for count in _COUNTS)]
+    if ccd.unit != u.dimensionless_unscaled and not counts:
         raise StateError(f"the image is in {ccd.unit}, which is no count of an exposure")
     exposure = number(header, "EXPTIME")
     if exposure <= 0:

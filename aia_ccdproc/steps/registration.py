@@ -209,7 +209,9 @@ def _planes(ccd: CCDData, saturation: float | None) -> tuple[np.ndarray, np.ndar
     if not bad.any():
         return data, variance, None
     if bad.all():
-        raise StateError("no pixel of the image is good: all are masked, NaN, or without a finite uncertainty")
+        raise StateError(
+            "no pixel of the image is good: all are masked, saturated, NaN, or without a finite uncertainty"
+        )
     nearest = _nearest_good(bad)
     data = data.copy()
     data[bad] = data[nearest]

@@ -65,10 +65,17 @@ def test_electrons_become_electrons_per_second(ccd: CCDData) -> None:
     assert normalize_exposure(CCDData(ccd.data, unit="electron", header=ccd.header)).unit == u.electron / u.s
 
 
-@pytest.mark.parametrize("unit", ["G", "W / (m2 sr)", "m"])
+@pytest.mark.parametrize("unit", ["G", "W / (m2 sr)", "m", "1 / DN", "DN2", "erg / electron"])
 def test_what_is_no_count_is_not_divided(ccd: CCDData, unit: str) -> None:
     ccd.unit = unit
     with pytest.raises(StateError, match="which is no count of an exposure"):
+        normalize_exposure(ccd)
+
+
+@pytest.mark.parametrize("unit", ["DN / ms", "DN / min", "DN Hz", "DN / (pix s)"])
+def test_what_is_per_time_in_any_unit_is_not_divided(ccd: CCDData, unit: str) -> None:
+    ccd.unit = unit
+    with pytest.raises(StateError, match="divided by the exposure time already"):
         normalize_exposure(ccd)
 
 
