@@ -20,7 +20,7 @@ def worker_context() -> Any:
     if "forkserver" not in multiprocessing.get_all_start_methods():
         return multiprocessing.get_context("spawn")
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["aia_ccdproc.own_group", "aia_ccdproc.batch._server"])
+    context.set_forkserver_preload(["aia_ccdproc.batch._server"])
     return context
 
 

@@ -1,7 +1,16 @@
-"""Imported by the server that worker processes are forked from: what all of them need, plugins as well."""
+"""Imported by the server that worker processes are forked from, and by nobody else.
+
+What all of them need is imported here once, plugins as well. The server leaves the group of the process that started
+it, and so do the workers: Ctrl-C, and a SIGTERM to the group, are for the batch to see to, which lets its workers
+finish what they have in hand.
+"""
 
 import contextlib
+import os
 import warnings
+
+with contextlib.suppress(OSError):
+    os.setpgid(0, 0)
 
 import aia_ccdproc.batch.work  # noqa: F401
 from aia_ccdproc.errors import PluginError

@@ -58,17 +58,17 @@ def run(
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Tell only what fails.")] = False,
 ) -> None:
     """Prep files by a recipe. One that fails does not stop the others; one that is done already is left alone."""
-    if not output:
-        raise typer.BadParameter("--output is empty")
-    if verbose and quiet:
-        raise typer.BadParameter("--verbose and --quiet contradict each other")
     one_file = len(files) == 1 and Path(files[0]).is_file()
     jobs = jobs or (1 if one_file else cores())
-    if jobs > 1 and scheduler is None and not one_file:
+    if jobs > 1 and scheduler is None:
         start_server()  # it imports what this process does, at the same time
     from aia_ccdproc.batch import run as run_batch
     from aia_ccdproc.cli.progress import progress
 
+    if not output:
+        raise typer.BadParameter("--output is empty")
+    if verbose and quiet:
+        raise typer.BadParameter("--verbose and --quiet contradict each other")
     keep_freed_memory()
     failed = False
     with progress(verbose - quiet) as shown:
