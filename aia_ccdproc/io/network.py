@@ -65,7 +65,7 @@ class NoAnswerError(TableError):
     """Who was asked did not answer in time: whatever else they are asked for now will end so, too."""
 
 
-def failure(asked: str, came: str) -> TableError:
+def failure(asked: str, came: str, kind: type[TableError] = TableError) -> TableError:
     """Make the error of a query that came to nothing.
 
     Parameters
@@ -74,13 +74,15 @@ def failure(asked: str, came: str) -> TableError:
         What was asked for, and of whom.
     came : str
         What came instead.
+    kind : type
+        Class of the error.
 
     Returns
     -------
     `~aia_ccdproc.TableError`
         The error.
     """
-    return TableError(f"{asked}; {came}. Try again later, or give a table")
+    return kind(f"{asked}; {came}. Try again later, or give a table")
 
 
 def persistently(query: Callable[[], T], asked: str, whom: str, timeout: float) -> T:
@@ -125,9 +127,8 @@ def persistently(query: Callable[[], T], asked: str, whom: str, timeout: float) 
             if left < min(_FIRST_PAUSE / 4, timeout / 4):
                 times = "once" if tries == 1 else f"{tries} times"
                 spent = clock.monotonic() - begun
-                raise NoAnswerError(
-                    str(failure(asked, f"{came}; tried {times} in {spent:.3g} s (of {timeout:g} s)"))
-                ) from error
+                came = f"{came}; tried {times} in {spent:.3g} s (of {timeout:g} s)"
+                raise failure(asked, came, NoAnswerError) from error
             pause = min(pause, left / 2)  # a last try fits in
             _log.warning("%s: %s; trying again in %.2g s (%.0f s left)", whom, came, pause, left)
             clock.sleep(pause)
