@@ -25,7 +25,7 @@ docs: .venv/.docs
 bench: .venv/.bench
 	$(BIN)/python -m pytest tests/benchmarks --benchmark-columns=min,median,rounds --benchmark-sort=fullname \
 		--benchmark-json=.benchmarks/results.json
-	PYTHONPATH=tests $(BIN)/python tests/benchmarks/tables.py .benchmarks/results.json docs
+	PYTHONPATH=tests/helpers $(BIN)/python tests/benchmarks/tables.py .benchmarks/results.json docs
 
 .venv/bin/python:
 	$(PYTHON) -m venv .venv

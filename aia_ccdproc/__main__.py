@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from aia_ccdproc.cli import main
+from aia_ccdproc.cli.main import main
 
 __all__ = ["main"]
 

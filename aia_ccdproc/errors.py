@@ -14,6 +14,7 @@ __all__ = [
     "PluginWarning",
     "PointingError",
     "PointingWarning",
+    "PrepDeprecationWarning",
     "PrepError",
     "PrepWarning",
     "ReadError",
@@ -71,6 +72,10 @@ class PrepWarning(UserWarning):
 
 class PointingWarning(PrepWarning):
     """The pointing of the header was kept because no record could be had."""
+
+
+class PrepDeprecationWarning(PrepWarning, DeprecationWarning):
+    """A public name was renamed or moved; the old one works for two more minor releases."""
 
 
 class PluginWarning(PrepWarning):

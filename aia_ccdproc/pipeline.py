@@ -3,83 +3,32 @@
 from __future__ import annotations
 
 import functools
+import os
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from astropy.io import fits
 from astropy.nddata import CCDData
 
-from aia_ccdproc.ccdproc_steps import PREFIX, ccdproc_steps, run_ccdproc
-from aia_ccdproc.chain import Step
 from aia_ccdproc.errors import PluginError, PrepError, choices
-from aia_ccdproc.header import complete_header, with_header
-from aia_ccdproc.instrument import Instrument
-from aia_ccdproc.keywords import add_step_history
-from aia_ccdproc.plugins import Plugin, PrepPluginManager, get_plugin_manager
-from aia_ccdproc.selection import Selection
-from aia_ccdproc.settings import StepSettings
+from aia_ccdproc.images.header import complete_header, with_header
+from aia_ccdproc.images.history import add_step_history
+from aia_ccdproc.plugin.instrument import Instrument
+from aia_ccdproc.plugin.loading import Plugin
+from aia_ccdproc.plugin.manager import PrepPluginManager, get_plugin_manager
+from aia_ccdproc.plugin.settings import StepSettings
+from aia_ccdproc.plugin.step import Step
+from aia_ccdproc.recipe.recipe import Recipe, load_recipe
+from aia_ccdproc.recipe.recipe_step import RecipeStep
+from aia_ccdproc.steps.from_ccdproc.steps import PREFIX, ccdproc_steps, run_ccdproc
 
-__all__ = ["Pipeline", "RecipeStep", "Variant"]
-
-
-class Variant(NamedTuple):
-    """Other settings of a step, for some images."""
-
-    where: Selection
-    """The images."""
-    settings: StepSettings | None
-    """All of their settings; None: the step is left out."""
-
-
-class RecipeStep(NamedTuple):
-    """A step of a recipe: which, how, by whom if that was said, and for which images."""
-
-    use: str
-    settings: StepSettings
-    plugin: str | None = None
-    only: Selection = Selection()
-    """The images that the step is run on."""
-    when: tuple[Variant, ...] = ()
-    """Where the settings are others: the first that fits counts."""
-
-    def settings_for(self, header: fits.Header, instrument: str) -> StepSettings | None:
-        """Give the settings for an image.
-
-        Parameters
-        ----------
-        header : `~astropy.io.fits.Header`
-            Complete header of the image before the first step.
-        instrument : str
-            Name of its instrument.
-
-        Returns
-        -------
-        `~aia_ccdproc.settings.StepSettings` or None
-            The settings; None if the step is left out for this image.
-        """
-        if self.only.why_not(header, instrument):
-            return None
-        for variant in self.when:
-            if not variant.where.why_not(header, instrument):
-                return variant.settings
-        return self.settings
-
-    def describe(self) -> list[Any]:
-        """Write what the step does, as the recipe's digest needs it.
-
-        Returns
-        -------
-        list
-            Of what JSON can hold.
-        """
-        said: list[Any] = [self.use, self.plugin, self.settings.fingerprint()]
-        if self.only or self.when:
-            other = [(where.describe(), settings and settings.fingerprint()) for where, settings in self.when]
-            said.append([self.only.describe(), other])
-        return said
+__all__ = [
+    "prep",
+    "Pipeline",
+]
 
 
 class Pipeline:
@@ -89,7 +38,7 @@ class Pipeline:
     ----------
     steps : iterable of `RecipeStep`
         The steps, in the order in which they are run; a `~aia_ccdproc.Recipe` is one, and may name the instrument.
-    manager : `~aia_ccdproc.plugins.PrepPluginManager`, optional
+    manager : `~aia_ccdproc.plugin.manager.PrepPluginManager`, optional
         Who knows the plugins; by default those that are installed.
 
     Raises
@@ -237,3 +186,28 @@ def _logged(result: CCDData, given: CCDData, step: str, by: str, settings: StepS
         result = with_header(result, given.header.copy())
     add_step_history(result.header, step, by, settings)
     return result
+
+
+def prep(ccd: CCDData, recipe: str | os.PathLike[str] | Recipe = "level1.5") -> CCDData:
+    """Prep one image by a recipe.
+
+    Parameters
+    ----------
+    ccd : `~astropy.nddata.CCDData`
+        Level-1 image, shape ``(ny, nx)``; not changed.
+    recipe : str, path-like or `Recipe`
+        A built-in recipe's name, the path of a TOML file, or a recipe.
+
+    Returns
+    -------
+    `~astropy.nddata.CCDData`
+        New image.
+
+    Raises
+    ------
+    RecipeError
+        If the recipe has faults.
+    PrepError
+        Whatever a step raises.
+    """
+    return Pipeline(load_recipe(recipe))(ccd)

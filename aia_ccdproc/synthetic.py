@@ -11,11 +11,11 @@ import numpy as np
 from astropy.io import fits
 from astropy.nddata import CCDData
 
-from aia_ccdproc.header import wcs_from_header
-from aia_ccdproc.instrument import LEVEL15_SHAPE
-from aia_ccdproc.io.atomic import replacing
-from aia_ccdproc.io.pointing_table import PointingRecord, read_pointing_table
-from aia_ccdproc.keywords import parse_time
+from aia_ccdproc.images.files import replacing
+from aia_ccdproc.images.level15 import LEVEL15_SHAPE
+from aia_ccdproc.images.times import parse_time
+from aia_ccdproc.images.wcs import wcs_from_header
+from aia_ccdproc.pointing.table import PointingRecord, read_pointing_table
 
 __all__ = ["BUILTIN_POINTING", "Exposure", "Source", "Sun", "builtin_pointing_path"]
 

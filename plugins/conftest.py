@@ -1,5 +1,5 @@
-"""The fixtures of the core's tests, for those of the plugins in this repository: real files, no network, a JSOC."""
+"""Fixtures of the plugins' tests, shared with the core's."""
 
-from conftest import cache_folder, jsoc, no_network, pointing_path, real_data
+from fixtures import cache_folder, jsoc, no_network, pointing_path, real_data
 
 __all__ = ["cache_folder", "jsoc", "no_network", "pointing_path", "real_data"]

@@ -27,12 +27,14 @@ import typer
 from astropy.io import fits
 
 import aia_ccdproc
-from aia_ccdproc import hookspecs, plugins, recipe
-from aia_ccdproc.ccdproc_steps import PREFIX, ccdproc_steps
-from aia_ccdproc.cli import app, main
-from aia_ccdproc.conditions import INSTRUMENT, TESTS
-from aia_ccdproc.demo import Demo
+from aia_ccdproc.cli.demo import Demo
+from aia_ccdproc.cli.main import app, main
 from aia_ccdproc.errors import RecipeError
+from aia_ccdproc.plugin import hookspecs
+from aia_ccdproc.plugin import manager as plugins
+from aia_ccdproc.recipe.conditions import INSTRUMENT, TESTS
+from aia_ccdproc.recipe.recipe import builtin_recipes
+from aia_ccdproc.steps.from_ccdproc.steps import PREFIX, ccdproc_steps
 from aia_ccdproc.synthetic import Exposure, Source, Sun, builtin_pointing_path
 from aia_ccdproc.testing.tables import as_ssw, error_table, response_table
 
@@ -42,7 +44,7 @@ PAGES = [
     *sorted((ROOT / "plugins").glob("*/README.md")),
     *sorted(page for page in (ROOT / "docs").glob("*.rst") if "sg_" not in page.name),
 ]
-RECIPES = recipe.builtin_recipes()
+RECIPES = builtin_recipes()
 HOOKS = sorted(name for name in vars(hookspecs) if name.startswith("prep_"))
 COMMANDS = typer.main.get_command(app).commands  # type: ignore[attr-defined]
 OPTIONS = doctest.ELLIPSIS
@@ -117,8 +119,8 @@ def _working_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(socket.socket, "connect", refuse)
     step = 'use = "update_pointing"\n'
     local = {name: text.replace(step, step + 'source = "pointing.ecsv"\n') for name, text in RECIPES.items()}
-    monkeypatch.setattr(recipe, "builtin_recipes", lambda: local)
-    monkeypatch.setattr("aia_ccdproc.demo.run_demo", lambda folder: Demo(("level 1",), [], [Path(folder)]))
+    monkeypatch.setattr("aia_ccdproc.recipe.recipe.builtin_recipes", lambda: local)
+    monkeypatch.setattr("aia_ccdproc.cli.demo.run_demo", lambda folder: Demo(("level 1",), [], [Path(folder)]))
 
 
 @pytest.fixture
@@ -307,7 +309,7 @@ def test_a_wrong_example_is_found(capsys: pytest.CaptureFixture[str]) -> None:
 def test_hook_reference_holds_every_hook_with_its_signature(hook: str) -> None:
     signature = str(inspect.signature(getattr(hookspecs, hook))).replace("'", "")
     lines = (ROOT / "docs" / "hooks.rst").read_text(encoding="utf-8").splitlines()
-    assert f".. autofunction:: aia_ccdproc.hookspecs.{hook}{signature}" in lines
+    assert f".. autofunction:: aia_ccdproc.plugin.hookspecs.{hook}{signature}" in lines
 
 
 def test_hook_reference_holds_no_hook_that_is_not_there_in_the_order_of_the_chain() -> None:

@@ -27,11 +27,14 @@ from aia_ccdproc import (
     register,
     update_pointing,
 )
-from aia_ccdproc.header import complete_header, is_registered, plate_scale, roll_angle
-from aia_ccdproc.pipeline import RecipeStep, Variant
-from aia_ccdproc.plugins import Plugin, PrepPluginManager
-from aia_ccdproc.selection import Selection
-from aia_ccdproc.settings import ExposureSettings, RegistrationSettings
+from aia_ccdproc.images.header import complete_header
+from aia_ccdproc.images.level15 import is_registered
+from aia_ccdproc.images.wcs import plate_scale, roll_angle
+from aia_ccdproc.plugin.loading import Plugin
+from aia_ccdproc.plugin.manager import PrepPluginManager
+from aia_ccdproc.recipe.recipe_step import RecipeStep, Variant
+from aia_ccdproc.recipe.selection import Selection
+from aia_ccdproc.steps.settings import ExposureSettings, RegistrationSettings
 
 EXPOSURE = small_exposure(shape=(60, 80), corner=(2040, 1980), pointing_error=(1.5, -0.8))
 

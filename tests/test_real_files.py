@@ -97,7 +97,7 @@ def test_the_limb_of_the_full_disk_keeps_its_offset_from_crpix(outputs):
     for image in (aia_ccdproc.read(path), aia_ccdproc.read(output)):
         centre = limb_centre(image, image.header["R_SUN"], step=20)
         offset = centre - (image.wcs.wcs.crpix - 1)
-        angle = np.radians(aia_ccdproc.header.roll_angle(image.header))
+        angle = np.radians(aia_ccdproc.images.roll_angle(image.header))
         turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
         offsets.append(turn @ offset)
     assert np.hypot(*(offsets[1] - offsets[0])) < 0.1

@@ -11,7 +11,7 @@ from typing import NamedTuple, TypeAlias
 from ccdproc import ImageFileCollection
 
 from aia_ccdproc.errors import ReadError
-from aia_ccdproc.naming import is_fits_name
+from aia_ccdproc.images.names import is_fits_name
 
 __all__ = ["Files", "Input", "find_inputs"]
 

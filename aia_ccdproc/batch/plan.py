@@ -10,9 +10,9 @@ from astropy.io import fits
 
 from aia_ccdproc.batch.inputs import Input
 from aia_ccdproc.errors import PrepError, WriteError
-from aia_ccdproc.naming import NamePattern
-from aia_ccdproc.recipe import Recipe
-from aia_ccdproc.result import FileResult
+from aia_ccdproc.images.names import NamePattern
+from aia_ccdproc.recipe.recipe import Recipe
+from aia_ccdproc.report.results import FileResult
 
 __all__ = ["Job", "make_plan"]
 

@@ -15,8 +15,9 @@ import typer
 from aia_ccdproc.cli.console import console
 
 if TYPE_CHECKING:
-    from aia_ccdproc.chain import Step
-    from aia_ccdproc.plugins import Plugin, PrepPluginManager
+    from aia_ccdproc.plugin.loading import Plugin
+    from aia_ccdproc.plugin.manager import PrepPluginManager
+    from aia_ccdproc.plugin.step import Step
 
 __all__ = ["plugins", "steps"]
 
@@ -25,8 +26,8 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 def steps(as_json: AsJson = False) -> None:
     """List the steps, their settings, and who does them."""
-    from aia_ccdproc.ccdproc_steps import ccdproc_steps
-    from aia_ccdproc.plugins import get_plugin_manager
+    from aia_ccdproc.plugin.manager import get_plugin_manager
+    from aia_ccdproc.steps.from_ccdproc.steps import ccdproc_steps
 
     manager = get_plugin_manager()
     listed = [_as_dict(step, map(str, manager.who_implements(step.hook))) for step in manager.steps().values()]
@@ -79,7 +80,7 @@ def plugins(as_json: AsJson = False) -> None:
     from rich.markup import escape
 
     from aia_ccdproc.errors import PluginWarning
-    from aia_ccdproc.plugins import get_plugin_manager
+    from aia_ccdproc.plugin.manager import get_plugin_manager
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", PluginWarning)  # they are in the list

@@ -41,8 +41,8 @@ def pointing(
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a table that is there already.")] = False,
 ) -> None:
     """Fetch a pointing table for work without a network, or see to the local cache."""
-    from aia_ccdproc.io import pointing_store
-    from aia_ccdproc.settings import PointingSettings
+    from aia_ccdproc.pointing import commands as pointing_store
+    from aia_ccdproc.pointing.settings import PointingSettings
 
     out = console()
     if cache in (CacheAction.SHOW, CacheAction.CLEAR):

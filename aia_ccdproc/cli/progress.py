@@ -15,8 +15,9 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from aia_ccdproc.batch import FileResult, Observer
+from aia_ccdproc.batch.run import Observer
 from aia_ccdproc.cli.console import console, ignore_output, shown
+from aia_ccdproc.report.results import FileResult
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType

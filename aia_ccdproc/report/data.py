@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any, get_args
 
-from aia_ccdproc.result import BatchInfo, FileResult, Status
+from aia_ccdproc.report.results import BatchInfo, FileResult, Status
 
 __all__ = ["SCHEMA", "STATUSES", "median_seconds", "report_data", "status_totals", "utc_text"]
 
@@ -23,7 +23,7 @@ def status_totals(results: Sequence[FileResult]) -> dict[str, int]:
 
     Parameters
     ----------
-    results : sequence of `~aia_ccdproc.result.FileResult`
+    results : sequence of `~aia_ccdproc.report.results.FileResult`
         The files.
 
     Returns
@@ -40,7 +40,7 @@ def median_seconds(results: Sequence[FileResult]) -> dict[str, float]:
 
     Parameters
     ----------
-    results : sequence of `~aia_ccdproc.result.FileResult`
+    results : sequence of `~aia_ccdproc.report.results.FileResult`
         The files.
 
     Returns
@@ -62,9 +62,9 @@ def report_data(info: BatchInfo, results: Sequence[FileResult]) -> dict[str, Any
 
     Parameters
     ----------
-    info : `~aia_ccdproc.result.BatchInfo`
+    info : `~aia_ccdproc.report.results.BatchInfo`
         What is true of the batch.
-    results : sequence of `~aia_ccdproc.result.FileResult`
+    results : sequence of `~aia_ccdproc.report.results.FileResult`
         What became of each file.
 
     Returns

@@ -12,9 +12,9 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from string import Template
 
-from aia_ccdproc.pictures import title_of
 from aia_ccdproc.report.data import STATUSES, median_seconds, status_totals, utc_text
-from aia_ccdproc.result import BatchInfo, FileResult
+from aia_ccdproc.report.quicklook import title_of
+from aia_ccdproc.report.results import BatchInfo, FileResult
 
 __all__ = ["render_page"]
 
@@ -28,9 +28,9 @@ def render_page(info: BatchInfo, results: Sequence[FileResult]) -> str:
 
     Parameters
     ----------
-    info : `~aia_ccdproc.result.BatchInfo`
+    info : `~aia_ccdproc.report.results.BatchInfo`
         What is true of the batch.
-    results : sequence of `~aia_ccdproc.result.FileResult`
+    results : sequence of `~aia_ccdproc.report.results.FileResult`
         What became of each file.
 
     Returns

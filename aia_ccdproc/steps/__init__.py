@@ -1,1 +1,1 @@
-"""The core's steps, a file each: the function that does the work and the hook implementation that calls it."""
+"""The core's steps: ``update_pointing``, ``register``, ``normalize_exposure``, and ccdproc's own."""

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import pluggy
 from astropy.io import fits
 
-from aia_ccdproc.hookspecs import hookimpl
-from aia_ccdproc.instrument import LEVEL15_SCALE, LEVEL15_SHAPE, Instrument
+from aia_ccdproc.images.level15 import LEVEL15_SCALE, LEVEL15_SHAPE
+from aia_ccdproc.plugin.hookspecs import hookimpl
+from aia_ccdproc.plugin.instrument import Instrument
+from aia_ccdproc.steps import hookspecs
 
 __all__ = ["AIA", "CHANNELS", "prep_identify", "prep_instruments"]
 
@@ -19,6 +22,12 @@ AIA = Instrument(
     pointing_series="aia.master_pointing3h",
     unit="DN",
 )
+
+
+@hookimpl
+def prep_addhooks(manager: pluggy.PluginManager) -> None:
+    """Declare the core's steps."""
+    manager.add_hookspecs(hookspecs)
 
 
 @hookimpl(trylast=True)

@@ -8,13 +8,13 @@ from astropy import units as u
 from astropy.nddata import CCDData
 
 from aia_ccdproc.errors import HeaderError, StateError
-from aia_ccdproc.header import fits_header, set_unit
-from aia_ccdproc.hookspecs import hookimpl
-from aia_ccdproc.instrument import Instrument
-from aia_ccdproc.io.statistics import without_statistics
-from aia_ccdproc.keywords import number
-from aia_ccdproc.settings import ExposureSettings
-from aia_ccdproc.steps._provenance import AddKeyword, record
+from aia_ccdproc.images.header import fits_header, set_unit
+from aia_ccdproc.images.statistics import without_statistics
+from aia_ccdproc.images.values import number
+from aia_ccdproc.plugin.hookspecs import hookimpl
+from aia_ccdproc.plugin.instrument import Instrument
+from aia_ccdproc.steps.provenance import AddKeyword, record
+from aia_ccdproc.steps.settings import ExposureSettings
 
 __all__ = ["normalize_exposure"]
 

@@ -13,23 +13,20 @@ from astropy.table import Table
 from astropy.time import Time
 
 from aia_ccdproc.errors import HeaderError, PointingError, PointingWarning, PrepError, StateError
-from aia_ccdproc.header import (
-    complete_header,
-    geometry_cards,
-    is_registered,
-    plate_scale,
-    wcs_from_header,
-    with_header,
-    without_wcs,
-)
-from aia_ccdproc.hookspecs import hookimpl
-from aia_ccdproc.instrument import Instrument
-from aia_ccdproc.io.pointing_sources import find_record, prefetch
-from aia_ccdproc.io.pointing_table import PointingRecord
-from aia_ccdproc.keywords import add_history, number, observation_time, printable
-from aia_ccdproc.plugins import get_plugin_manager
-from aia_ccdproc.settings import PointingSettings, StepSettings
-from aia_ccdproc.steps._provenance import AddKeyword, record
+from aia_ccdproc.images.header import complete_header, with_header
+from aia_ccdproc.images.history import add_history, printable
+from aia_ccdproc.images.level15 import is_registered
+from aia_ccdproc.images.times import observation_time
+from aia_ccdproc.images.values import number
+from aia_ccdproc.images.wcs import geometry_cards, plate_scale, wcs_from_header, without_wcs
+from aia_ccdproc.plugin.hookspecs import hookimpl
+from aia_ccdproc.plugin.instrument import Instrument
+from aia_ccdproc.plugin.manager import get_plugin_manager
+from aia_ccdproc.plugin.settings import StepSettings
+from aia_ccdproc.pointing.settings import PointingSettings
+from aia_ccdproc.pointing.sources import find_record, prefetch
+from aia_ccdproc.pointing.table import PointingRecord
+from aia_ccdproc.steps.provenance import AddKeyword, record
 
 if TYPE_CHECKING:
     import drms
@@ -132,7 +129,7 @@ def correct_pointing(header: fits.Header, instrument: Instrument, settings: Poin
         Complete header; not changed.
     instrument : `~aia_ccdproc.Instrument`
         The instrument.
-    settings : `~aia_ccdproc.settings.PointingSettings`
+    settings : `~aia_ccdproc.pointing.settings.PointingSettings`
         Source of the records, and what to do without one.
 
     Returns

@@ -13,24 +13,19 @@ from astropy.nddata import CCDData, VarianceUncertainty
 from scipy import ndimage
 from scipy.spatial import cKDTree
 
-from aia_ccdproc.engine import parameter_of
 from aia_ccdproc.errors import PluginError, StateError, choices
-from aia_ccdproc.header import (
-    complete_header,
-    geometry_cards,
-    is_registered,
-    plate_scale,
-    wcs_from_header,
-    without_wcs,
-)
-from aia_ccdproc.hookspecs import Resampled, hookimpl
-from aia_ccdproc.instrument import Instrument
-from aia_ccdproc.io.statistics import without_statistics
-from aia_ccdproc.keywords import number
-from aia_ccdproc.plugins import get_plugin_manager
-from aia_ccdproc.settings import RegistrationSettings
-from aia_ccdproc.steps._grids import Grid, level15_grid, pixel_area_ratio, target_grid, wcs_pair
-from aia_ccdproc.steps._provenance import AddKeyword, record
+from aia_ccdproc.images.header import complete_header
+from aia_ccdproc.images.level15 import is_registered
+from aia_ccdproc.images.statistics import without_statistics
+from aia_ccdproc.images.values import number
+from aia_ccdproc.images.wcs import geometry_cards, plate_scale, wcs_from_header, without_wcs
+from aia_ccdproc.plugin.hookspecs import hookimpl
+from aia_ccdproc.plugin.instrument import Instrument
+from aia_ccdproc.plugin.manager import get_plugin_manager
+from aia_ccdproc.plugin.resampling import Resampled, parameter_of
+from aia_ccdproc.steps.grids import Grid, level15_grid, pixel_area_ratio, target_grid, wcs_pair
+from aia_ccdproc.steps.provenance import AddKeyword, record
+from aia_ccdproc.steps.settings import RegistrationSettings
 
 __all__ = ["register"]
 

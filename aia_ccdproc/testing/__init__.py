@@ -16,7 +16,7 @@ import pytest
 if TYPE_CHECKING:
     from astropy.nddata import CCDData
 
-    from aia_ccdproc.plugins import PrepPluginManager
+    from aia_ccdproc.plugin.manager import PrepPluginManager
 
 __all__ = ["check_step", "level1", "prep_manager"]
 
@@ -49,13 +49,13 @@ def prep_manager(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Prep
     ------
     callable
         ``prep_manager(*names)``: names are those of distributions or entry points. Gives the
-        `~aia_ccdproc.plugins.PrepPluginManager`, which for the rest of the test is the one that
+        `~aia_ccdproc.plugin.manager.PrepPluginManager`, which for the rest of the test is the one that
         `~aia_ccdproc.get_plugin_manager` gives.
     """
     with ExitStack() as stack:
 
         def load(*names: str) -> PrepPluginManager:
-            from aia_ccdproc.plugins import CHOSEN, PrepPluginManager
+            from aia_ccdproc.plugin.manager import CHOSEN, PrepPluginManager
 
             monkeypatch.setenv(CHOSEN, ",".join(names))
             manager = PrepPluginManager(names)

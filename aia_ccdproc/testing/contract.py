@@ -15,14 +15,16 @@ from astropy import units as u
 from astropy.io import fits
 from astropy.nddata import CCDData
 
-from aia_ccdproc.chain import Step, order_faults
 from aia_ccdproc.errors import PrepError, choices
-from aia_ccdproc.header import complete_header, fits_header, same_geometry, wcs_from_header, without_wcs
-from aia_ccdproc.io.fits import read, write
-from aia_ccdproc.io.statistics import without_statistics
-from aia_ccdproc.pipeline import Pipeline, RecipeStep
-from aia_ccdproc.plugins import PrepPluginManager, get_plugin_manager
-from aia_ccdproc.settings import StepSettings
+from aia_ccdproc.images.header import complete_header, fits_header
+from aia_ccdproc.images.statistics import without_statistics
+from aia_ccdproc.images.wcs import same_geometry, wcs_from_header, without_wcs
+from aia_ccdproc.io import read, write
+from aia_ccdproc.pipeline import Pipeline
+from aia_ccdproc.plugin.manager import PrepPluginManager, get_plugin_manager
+from aia_ccdproc.plugin.settings import StepSettings
+from aia_ccdproc.plugin.step import Step, order_faults
+from aia_ccdproc.recipe.recipe_step import RecipeStep
 from aia_ccdproc.testing.images import level1_image
 
 __all__ = ["BrokenPromiseError", "check_step"]
@@ -53,7 +55,7 @@ def check_step(
     ----------
     name : str
         The step.
-    settings : `~aia_ccdproc.StepSettings` or dict, optional
+    settings : `~aia_ccdproc.plugin.StepSettings` or dict, optional
         Its table in a recipe; by default its defaults.
     ccd : `~astropy.nddata.CCDData`, optional
         The image, shape ``(ny, nx)``; by default `level1_image` with mask and uncertainty, and then without.

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from scenes import small_exposure, small_sun
 
-from aia_ccdproc.recipe import Recipe
+from aia_ccdproc.recipe.recipe import Recipe
 
 EXPOSURE = small_exposure(shape=(40, 50), corner=(2040, 1980))
 

@@ -10,9 +10,9 @@ import pytest
 from distributions import DEADLY, mark, put_distribution
 
 from aia_ccdproc import FileResult, PrepError, SettingsError, get_plugin_manager, read, run
-from aia_ccdproc.batch import Observer
-from aia_ccdproc.plugins import CHOSEN
-from aia_ccdproc.recipe import Recipe
+from aia_ccdproc.batch.run import Observer
+from aia_ccdproc.plugin.manager import CHOSEN
+from aia_ccdproc.recipe.recipe import Recipe
 
 dask = pytest.importorskip("dask")
 distributed = pytest.importorskip("distributed")
@@ -57,7 +57,7 @@ def test_an_address_that_is_none_is_refused_at_once(tmp_path: Path, files, recip
 
 @pytest.mark.slow
 def test_a_cluster_without_workers_is_an_error(tmp_path: Path, files, recipe: Recipe, monkeypatch) -> None:
-    monkeypatch.setattr("aia_ccdproc.batch.crew._PATIENCE", 1)
+    monkeypatch.setattr("aia_ccdproc.batch.executors._PATIENCE", 1)
     with (
         distributed.LocalCluster(n_workers=0, **LOOPBACK) as empty,
         pytest.raises(PrepError, match="has had no workers for 1 s"),

@@ -12,9 +12,10 @@ from pathlib import Path
 import pytest
 
 from aia_ccdproc import SettingsError, WriteError, run
-from aia_ccdproc.batch import FileResult, Observer
-from aia_ccdproc.recipe import Recipe
-from aia_ccdproc.report import write_report
+from aia_ccdproc.batch.run import Observer
+from aia_ccdproc.recipe.recipe import Recipe
+from aia_ccdproc.report.results import FileResult
+from aia_ccdproc.report.write import write_report
 
 
 class Removing(Observer):
@@ -128,7 +129,7 @@ def test_every_report_that_can_be_written_is(tmp_path: Path, files, recipe: Reci
         raise WriteError("the disk is full")
 
     monkeypatch.setattr(
-        "aia_ccdproc.batch.runner.write_report",
+        "aia_ccdproc.batch.run.write_report",
         lambda path, *rest: fail() if path == one else write_report(path, *rest),
     )
     with pytest.raises(WriteError, match="the disk is full"):

@@ -11,7 +11,7 @@ from astropy.io import fits
 from aia_ccdproc import ReadError, WriteError, run
 from aia_ccdproc.batch.inputs import find_inputs
 from aia_ccdproc.batch.plan import Job, make_plan
-from aia_ccdproc.recipe import Recipe
+from aia_ccdproc.recipe.recipe import Recipe
 
 
 def set_cards(path: Path, **cards: object) -> None:

@@ -10,7 +10,7 @@ from astropy.io import fits
 from astropy.nddata import CCDData
 
 from aia_ccdproc import Pipeline, WriteError, read, run
-from aia_ccdproc.recipe import Recipe
+from aia_ccdproc.recipe.recipe import Recipe
 
 
 def statuses(*arguments: object, **options: object) -> list[str]:

@@ -12,8 +12,8 @@ from astropy.io import fits
 from scenes import small_exposure, small_sun
 
 from aia_ccdproc import RecipeError, WriteError, get_plugin_manager, hookimpl, prep, read, run
-from aia_ccdproc.plugins import Plugin
-from aia_ccdproc.recipe import Recipe
+from aia_ccdproc.plugin.loading import Plugin
+from aia_ccdproc.recipe.recipe import Recipe
 from aia_ccdproc.synthetic import builtin_pointing_path
 
 

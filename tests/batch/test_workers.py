@@ -18,9 +18,9 @@ from distributions import DEADLY, mark, put_distribution
 from scenes import small_exposure, small_sun
 
 from aia_ccdproc import PrepError, SettingsError, get_plugin_manager, read, run
-from aia_ccdproc.batch import Observer
-from aia_ccdproc.plugins import CHOSEN
-from aia_ccdproc.recipe import Recipe
+from aia_ccdproc.batch.run import Observer
+from aia_ccdproc.plugin.manager import CHOSEN
+from aia_ccdproc.recipe.recipe import Recipe
 
 
 @pytest.fixture
@@ -175,7 +175,7 @@ def test_a_workers_memory_does_not_grow_with_the_number_of_files(tmp_path: Path,
 def test_a_file_at_which_a_worker_dies_late_is_not_tried_for_ever(
     tmp_path: Path, files, deadly: Recipe, monkeypatch
 ) -> None:
-    monkeypatch.setattr("aia_ccdproc.batch.loop._LOOK_UP", 0.01)  # sooner than any file is done
+    monkeypatch.setattr("aia_ccdproc.batch.dispatch._LOOK_UP", 0.01)  # sooner than any file is done
     for path in files:
         mark(path, DATAMARK="deadly" if path is files[0] else "good")
     results = run(files[:2], deadly, tmp_path / "out", jobs=2)

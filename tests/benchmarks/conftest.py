@@ -4,6 +4,6 @@ from __future__ import annotations
 
 import os
 
-from aia_ccdproc.plugins import CHOSEN
+from aia_ccdproc.plugin.manager import CHOSEN
 
 os.environ[CHOSEN] = "aia-ccdproc-cubic"

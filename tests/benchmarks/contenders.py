@@ -16,8 +16,8 @@ from astropy.nddata import CCDData
 from astropy.wcs import WCS
 
 from aia_ccdproc import get_plugin_manager, read, register
-from aia_ccdproc.header import complete_header
-from aia_ccdproc.steps._grids import level15_grid
+from aia_ccdproc.images.header import complete_header
+from aia_ccdproc.steps.grids import level15_grid
 
 
 class Registered(NamedTuple):

@@ -12,7 +12,7 @@ import pytest
 from scenes import small_exposure, small_sun
 
 from aia_ccdproc import Pipeline, read, run, write
-from aia_ccdproc.recipe import Recipe
+from aia_ccdproc.recipe.recipe import Recipe
 from aia_ccdproc.synthetic import builtin_pointing_path
 
 RECIPE = (

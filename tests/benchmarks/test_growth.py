@@ -12,9 +12,9 @@ from contenders import contenders
 from scenes import WHOLE
 
 from aia_ccdproc import get_plugin_manager, run
-from aia_ccdproc.recipe import Recipe
+from aia_ccdproc.parallel import limit_threads
+from aia_ccdproc.recipe.recipe import Recipe
 from aia_ccdproc.synthetic import Exposure, builtin_pointing_path
-from aia_ccdproc.threads import limit_threads
 
 OURS = [f"aia_ccdproc {m}" for m in ("bicubic", "cubic-convolution") if m in get_plugin_manager().resampling_methods()]
 

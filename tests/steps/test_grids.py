@@ -11,9 +11,9 @@ from astropy.wcs.utils import pixel_to_pixel
 from scenes import small_exposure, small_sun
 
 from aia_ccdproc import HeaderError, Instrument, register
-from aia_ccdproc.header import wcs_from_header
-from aia_ccdproc.steps._grids import is_affine, level15_grid, wcs_pair
-from aia_ccdproc.steps.resampling import resample
+from aia_ccdproc.images.wcs import wcs_from_header
+from aia_ccdproc.resampling.engine import resample
+from aia_ccdproc.steps.grids import is_affine, level15_grid, wcs_pair
 from aia_ccdproc.synthetic import Exposure, Sun
 
 

@@ -24,8 +24,9 @@ from aia_ccdproc import (
     read,
     update_pointing,
 )
-from aia_ccdproc.header import complete_header, plate_scale, roll_angle, wcs_from_header
-from aia_ccdproc.settings import PointingSettings
+from aia_ccdproc.images.header import complete_header
+from aia_ccdproc.images.wcs import plate_scale, roll_angle, wcs_from_header
+from aia_ccdproc.pointing.settings import PointingSettings
 from aia_ccdproc.steps.pointing import correct_pointing
 
 #: The walk-through's record: 94 Å at 2019-01-01, with INSTROT of FACTS.md.

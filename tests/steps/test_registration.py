@@ -362,7 +362,7 @@ def test_a_target_may_be_named_in_many_ways(small, form, tmp_path):
 
 def test_a_rolled_target_keeps_its_roll(small):
     level15 = register(small, target=_target(small, CROTA2=30.0))
-    assert aia_ccdproc.header.roll_angle(level15.header) == pytest.approx(30)
+    assert aia_ccdproc.images.roll_angle(level15.header) == pytest.approx(30)
     assert position_errors(level15, small_sun().sources[:3]).max() < 0.01
 
 

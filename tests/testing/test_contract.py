@@ -18,14 +18,14 @@ from aia_ccdproc import (
     Instrument,
     PluginError,
     StateError,
-    StepSettings,
     hookimpl,
     hookspec,
     normalize_exposure,
     register,
-    step,
 )
-from aia_ccdproc.plugins import Plugin, PrepPluginManager
+from aia_ccdproc.plugin import StepSettings, step
+from aia_ccdproc.plugin.loading import Plugin
+from aia_ccdproc.plugin.manager import PrepPluginManager
 
 Impl = Callable[..., object]
 

@@ -13,7 +13,8 @@ import pytest
 from distributions import put_distribution
 
 from aia_ccdproc import PluginError, get_plugin_manager, register
-from aia_ccdproc.header import complete_header, wcs_from_header
+from aia_ccdproc.images.header import complete_header
+from aia_ccdproc.images.wcs import wcs_from_header
 from aia_ccdproc.steps.aia import AIA, CHANNELS
 from aia_ccdproc.synthetic import Source, Sun
 

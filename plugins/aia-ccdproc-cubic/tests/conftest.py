@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from aia_ccdproc.plugins import PrepPluginManager
+from aia_ccdproc.plugin.manager import PrepPluginManager
 
 
 @pytest.fixture(autouse=True)

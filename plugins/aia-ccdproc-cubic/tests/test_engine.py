@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from scipy import ndimage
 from skimage.transform import warp
 
-from aia_ccdproc.hookspecs import TOUCHING_WEIGHT, Resampled
+from aia_ccdproc.plugin import TOUCHING_WEIGHT, Resampled
 from aia_ccdproc_cubic.engine import resample
 from aia_ccdproc_cubic.kernels import Kernel, convolution, spline
 

@@ -17,7 +17,7 @@ from scenes import fit_source, pixel_of, small_exposure, small_sun
 
 import aia_ccdproc
 from aia_ccdproc import Recipe, RecipeError, SettingsError, register
-from aia_ccdproc.cli import main
+from aia_ccdproc.cli.main import main
 from aia_ccdproc.synthetic import Exposure, Source, Sun
 from aia_ccdproc_cubic import prep_resample
 from aia_ccdproc_cubic.loops import compiled

@@ -10,7 +10,8 @@ from astropy.time import Time
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aia_ccdproc import CalibrationTable, SettingsError, TableError
+from aia_ccdproc import SettingsError, TableError
+from aia_ccdproc.tables import CalibrationTable
 from aia_ccdproc.testing.tables import response_table
 from aia_ccdproc_degradation import degradation
 

@@ -13,7 +13,8 @@ from astropy.time import Time
 from jsoc_server import on_the_wire
 
 import aia_ccdproc
-from aia_ccdproc import CalibrationTable, TableError
+from aia_ccdproc import TableError
+from aia_ccdproc.tables import CalibrationTable
 from aia_ccdproc.testing.tables import as_ssw, response_table
 from aia_ccdproc_degradation import correct_degradation, degradation
 

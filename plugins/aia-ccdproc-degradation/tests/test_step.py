@@ -85,7 +85,7 @@ def test_images_of_other_instruments_are_refused(level1, prep_manager):
             return aia_ccdproc.Instrument("EUVI", 1.6, (2048, 2048)) if header["TELESCOP"] == "STEREO" else None
 
     manager = prep_manager(NAME)
-    manager.add(Other(), aia_ccdproc.plugins.Plugin("euvi", "test", "0"))
+    manager.add(Other(), aia_ccdproc.plugin.loading.Plugin("euvi", "test", "0"))
     image = level1(171)
     image.header["TELESCOP"] = "STEREO"
     with pytest.raises(InstrumentError, match="no table of the degradation of EUVI, only of AIA"):

@@ -11,8 +11,7 @@ from scenes import fit_source, limb_centre, pixel_of, position_errors
 
 import aia_ccdproc
 from aia_ccdproc import InstrumentError, RecipeError, StateError
-from aia_ccdproc.header import plate_scale, roll_angle
-from aia_ccdproc.keywords import observation_time
+from aia_ccdproc.images import observation_time, plate_scale, roll_angle
 from aia_ccdproc.synthetic import Exposure, Source, Sun
 from aia_ccdproc_hmi import observe
 

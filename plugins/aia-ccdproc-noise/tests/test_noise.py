@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aia_ccdproc import CalibrationTable, InstrumentError
+from aia_ccdproc import InstrumentError
+from aia_ccdproc.tables import CalibrationTable
 from aia_ccdproc_noise import noise_sigma
 
 CHANNELS = (94, 131, 171, 193, 211, 304, 335, 1600, 1700, 4500)

@@ -13,7 +13,7 @@ from astropy.nddata import CCDData
 import aia_ccdproc
 from aia_ccdproc import InstrumentError, ReadError, RecipeError, StateError, TableError
 from aia_ccdproc.__main__ import main
-from aia_ccdproc.io.fetched_tables import FetchedOnce
+from aia_ccdproc.tables import FetchedOnce
 from aia_ccdproc_respike import fetch_spikes, respike
 from aia_ccdproc_respike.settings import SpikesSettings
 

@@ -8,14 +8,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from aia_ccdproc import hookimpl
-from aia_ccdproc.hookspecs import MethodParameter
+from aia_ccdproc.plugin import MethodParameter, hookimpl
 
 if TYPE_CHECKING:
     import numpy as np
     from astropy.wcs import WCS
 
-    from aia_ccdproc.hookspecs import Resampled
+    from aia_ccdproc.plugin import Resampled
 
 #: Parameter of cubic convolution. Beyond that range the kernel is of no use.
 _A = MethodParameter(-0.5, -1, 0, "a of the kernel: SSW and JSOC use -0.5, OpenCV -0.75")

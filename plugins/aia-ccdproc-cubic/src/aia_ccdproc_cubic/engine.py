@@ -14,8 +14,7 @@ import numpy as np
 from astropy.wcs import WCS
 from astropy.wcs.utils import pixel_to_pixel
 
-from aia_ccdproc import thread_count
-from aia_ccdproc.hookspecs import TOUCHING_WEIGHT, Resampled
+from aia_ccdproc.plugin import TOUCHING_WEIGHT, Resampled, thread_count
 from aia_ccdproc_cubic.kernels import Kernel
 from aia_ccdproc_cubic.loops import CELL, coefficients, resample_block, without_cache
 
@@ -43,7 +42,7 @@ def resample(
     Parameters
     ----------
     data, variance, flags : `~numpy.ndarray` or None
-        Planes of the image, as in the hook `~aia_ccdproc.hookspecs.prep_resample`.
+        Planes of the image, as in the hook `~aia_ccdproc.plugin.hookspecs.prep_resample`.
     input_wcs, output_wcs : `~astropy.wcs.WCS`
         Where the pixels lie and where they shall lie, as in the hook.
     output_shape : tuple of int
@@ -56,7 +55,7 @@ def resample(
 
     Returns
     -------
-    `~aia_ccdproc.hookspecs.Resampled`
+    `~aia_ccdproc.plugin.resampling.Resampled`
         The planes on the target's grid. The variance is exact: sum(w**2 * variance), with all the weights that a
         pixel has. Flagged pixels touch those in which they have more than TOUCHING_WEIGHT.
 

@@ -13,10 +13,17 @@ from astropy.nddata.nduncertainty import IncompatibleUncertaintiesException
 from astropy.table import Table
 from astropy.time import Time
 
-from aia_ccdproc import CalibrationTable, InstrumentError, SettingsError, StateError, TableError, get_plugin_manager
-from aia_ccdproc.header import fits_header
-from aia_ccdproc.io.statistics import without_statistics
-from aia_ccdproc.keywords import add_history, any_year, number, observation_time, printable
+from aia_ccdproc import InstrumentError, SettingsError, StateError, TableError, get_plugin_manager
+from aia_ccdproc.images import (
+    add_history,
+    any_year,
+    fits_header,
+    number,
+    observation_time,
+    printable,
+    without_statistics,
+)
+from aia_ccdproc.tables import CalibrationTable
 from aia_ccdproc_degradation.settings import DegradationSettings
 
 if TYPE_CHECKING:
@@ -47,7 +54,7 @@ def degradation(
         Wavelength, angstrom, a whole number.
     time : `~astropy.time.Time`
         When, of any shape; or what a Time is made of.
-    table : str, path-like, `~astropy.table.Table` or `~aia_ccdproc.CalibrationTable`
+    table : str, path-like, `~astropy.table.Table` or `~aia_ccdproc.tables.CalibrationTable`
         ``"jsoc"``, the path or URL of a response table of SSW, or the table.
     version : int, optional
         Version of the calibration (VER_NUM); by default the newest that the table has for the channel.

@@ -8,7 +8,8 @@ import pluggy
 from astropy.io import fits
 from astropy.nddata import CCDData
 
-from aia_ccdproc import CalibrationTable, Instrument, StepSettings, hookimpl, hookspec, step
+from aia_ccdproc.plugin import Instrument, StepSettings, hookimpl, hookspec, step
+from aia_ccdproc.tables import CalibrationTable
 from aia_ccdproc_degradation.degradation import SERIES, correct_degradation
 from aia_ccdproc_degradation.settings import DegradationSettings
 

@@ -6,8 +6,7 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from aia_ccdproc import StepSettings, table_source
-from aia_ccdproc.settings import ServerURL, Timeout
+from aia_ccdproc.plugin import ServerURL, StepSettings, Timeout, table_source
 
 __all__ = ["DegradationSettings"]
 

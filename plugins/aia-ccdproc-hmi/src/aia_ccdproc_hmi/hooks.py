@@ -5,8 +5,9 @@ from __future__ import annotations
 from astropy.io import fits
 from astropy.nddata import CCDData
 
-from aia_ccdproc import Instrument, InstrumentError, StateError, hookimpl
-from aia_ccdproc.settings import ExposureSettings
+from aia_ccdproc import InstrumentError, StateError
+from aia_ccdproc.plugin import Instrument, hookimpl
+from aia_ccdproc.steps.settings import ExposureSettings
 
 __all__ = ["BUNIT"]
 

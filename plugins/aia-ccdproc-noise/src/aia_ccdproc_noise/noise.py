@@ -11,9 +11,17 @@ import numpy as np
 from astropy.nddata import CCDData, StdDevUncertainty
 from astropy.table import Table
 
-from aia_ccdproc import CalibrationTable, InstrumentError, StateError, TableError, get_plugin_manager
-from aia_ccdproc.header import complete_header, fits_header, is_registered, plate_scale
-from aia_ccdproc.keywords import add_history, number, observation_time
+from aia_ccdproc import InstrumentError, StateError, TableError, get_plugin_manager
+from aia_ccdproc.images import (
+    add_history,
+    complete_header,
+    fits_header,
+    is_registered,
+    number,
+    observation_time,
+    plate_scale,
+)
+from aia_ccdproc.tables import CalibrationTable
 from aia_ccdproc_noise.settings import NoiseSettings
 
 __all__ = ["estimate_uncertainty", "noise_sigma"]
@@ -106,7 +114,7 @@ def estimate_uncertainty(
     ----------
     ccd : `~astropy.nddata.CCDData`
         Level-1 image of AIA in DN, full frame or cutout, not binned, shape ``(ny, nx)``; not changed.
-    table : str, path-like, `~astropy.table.Table` or `~aia_ccdproc.CalibrationTable`
+    table : str, path-like, `~astropy.table.Table` or `~aia_ccdproc.tables.CalibrationTable`
         Path or URL of SSW's error table, or the table.
     version : int, optional
         Version of the table (VER_NUM); by default the newest that it has for the channel.

@@ -8,8 +8,7 @@ from astropy.io import fits
 from astropy.nddata import CCDData
 
 from aia_ccdproc import HeaderError, StateError
-from aia_ccdproc.header import plate_scale, roll_angle
-from aia_ccdproc.keywords import number
+from aia_ccdproc.images import number, plate_scale, roll_angle
 from aia_ccdproc_respike.spikes import FULL_FRAME
 
 __all__ = ["camera_corner", "refuse_other_than_camera_pixels"]

@@ -8,7 +8,7 @@ import pluggy
 from astropy.io import fits
 from astropy.nddata import CCDData
 
-from aia_ccdproc import Instrument, StepSettings, hookimpl, hookspec, step
+from aia_ccdproc.plugin import Instrument, StepSettings, hookimpl, hookspec, step
 from aia_ccdproc_respike import despike, respike
 from aia_ccdproc_respike.jsoc import prefetch
 from aia_ccdproc_respike.settings import SpikesSettings

@@ -9,11 +9,9 @@ from typing import TYPE_CHECKING, NamedTuple, Self
 
 from astropy.io import fits
 
-from aia_ccdproc import HeaderError, InstrumentError, TableError, query_series
-from aia_ccdproc.io.fetched_tables import FetchedOnce
-from aia_ccdproc.io.jsoc import server_name
-from aia_ccdproc.io.network import NoAnswerError
-from aia_ccdproc.keywords import as_number, number, parse_time
+from aia_ccdproc import HeaderError, InstrumentError, TableError
+from aia_ccdproc.images import as_number, number, parse_time
+from aia_ccdproc.tables import FetchedOnce, NoAnswerError, query_series, server_name
 
 if TYPE_CHECKING:
     import drms

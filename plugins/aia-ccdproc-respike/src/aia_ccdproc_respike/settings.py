@@ -7,8 +7,7 @@ from typing import Literal
 
 from pydantic import Field, field_validator
 
-from aia_ccdproc import StepSettings
-from aia_ccdproc.settings import RecipeFile, ServerURL, Timeout
+from aia_ccdproc.plugin import RecipeFile, ServerURL, StepSettings, Timeout
 from aia_ccdproc_respike.spikes import SpikesFolder
 
 __all__ = ["SpikesSettings"]

@@ -12,9 +12,8 @@ import numpy as np
 from astropy.io import fits
 
 from aia_ccdproc import HeaderError, InstrumentError, ReadError, TableError
-from aia_ccdproc.io.network import download_table
-from aia_ccdproc.keywords import as_number
-from aia_ccdproc.naming import NamePattern, is_fits_name
+from aia_ccdproc.images import NamePattern, as_number, is_fits_name
+from aia_ccdproc.tables import download_table
 from aia_ccdproc_respike.jsoc import Exposure, series_of, urls_of
 
 if TYPE_CHECKING:

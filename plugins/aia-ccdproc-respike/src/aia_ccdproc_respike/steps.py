@@ -10,9 +10,15 @@ from astropy.io import fits
 from astropy.nddata import CCDData
 
 from aia_ccdproc import InstrumentError, StateError, get_plugin_manager
-from aia_ccdproc.header import complete_header, is_registered, with_header
-from aia_ccdproc.io.statistics import without_statistics
-from aia_ccdproc.keywords import as_number, number, printable
+from aia_ccdproc.images import (
+    as_number,
+    complete_header,
+    is_registered,
+    number,
+    printable,
+    with_header,
+    without_statistics,
+)
 from aia_ccdproc_respike.camera import camera_corner, refuse_other_than_camera_pixels
 from aia_ccdproc_respike.settings import SpikesSettings
 from aia_ccdproc_respike.spikes import Spikes, fetch_spikes, find_spikes

@@ -1,0 +1,61 @@
+from .batch.run import run
+from .errors import (
+    HeaderError,
+    InstrumentError,
+    PluginError,
+    PluginWarning,
+    PointingError,
+    PointingWarning,
+    PrepDeprecationWarning,
+    PrepError,
+    PrepWarning,
+    ReadError,
+    RecipeError,
+    SettingsError,
+    StateError,
+    TableError,
+    WriteError,
+)
+from .io import read, write
+from .pipeline import Pipeline, prep
+from .plugin.hookspecs import hookimpl, hookspec
+from .plugin.instrument import Instrument
+from .plugin.manager import get_plugin_manager
+from .recipe.recipe import Recipe, load_recipe
+from .report.results import FileResult
+from .steps.exposure import normalize_exposure
+from .steps.pointing import update_pointing
+from .steps.registration import register
+
+__all__ = [
+    "FileResult",
+    "HeaderError",
+    "Instrument",
+    "InstrumentError",
+    "Pipeline",
+    "PluginError",
+    "PluginWarning",
+    "PointingError",
+    "PointingWarning",
+    "PrepDeprecationWarning",
+    "PrepError",
+    "PrepWarning",
+    "ReadError",
+    "Recipe",
+    "RecipeError",
+    "SettingsError",
+    "StateError",
+    "TableError",
+    "WriteError",
+    "get_plugin_manager",
+    "hookimpl",
+    "hookspec",
+    "load_recipe",
+    "normalize_exposure",
+    "prep",
+    "read",
+    "register",
+    "run",
+    "update_pointing",
+    "write",
+]

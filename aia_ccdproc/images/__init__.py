@@ -1,0 +1,7 @@
+"""A FITS image: keyword values, times, WCS, header, statistics, file."""
+
+from __future__ import annotations
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -1,0 +1,118 @@
+"""Keywords: numbers, times and HISTORY lines, as FITS headers hold them."""
+
+from __future__ import annotations
+
+import math
+import re
+
+from astropy.io import fits
+
+from aia_ccdproc.errors import HeaderError
+
+__all__ = [
+    "KEYWORD",
+    "as_number",
+    "as_text",
+    "is_empty",
+    "number",
+]
+
+#: How the keyword of a header is written: upper case, with digits, hyphens and underscores.
+KEYWORD = re.compile(r"[A-Z][A-Z0-9_-]*$", re.ASCII)
+_INTEGER = re.compile(r"[+-]?(\d{1,64}|0[xX][0-9a-fA-F]{1,64})$", re.ASCII)
+_DECIMAL = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$", re.ASCII)
+
+
+def number(header: fits.Header, keyword: str) -> float:
+    """Read a keyword that must be a finite number.
+
+    Parameters
+    ----------
+    header : `~astropy.io.fits.Header`
+        The header.
+    keyword : str
+        The keyword.
+
+    Returns
+    -------
+    float
+        Its value.
+
+    Raises
+    ------
+    HeaderError
+        If the keyword is missing, empty, not a number or not finite.
+    """
+    value = header.get(keyword)
+    if isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value):
+        return float(value)
+    if keyword not in header:
+        said = "is missing"
+    elif is_empty(value):
+        said = "is empty"
+    else:
+        said = f"is {value!r}"
+    raise HeaderError(f"{keyword} {said}; a finite number is needed")
+
+
+def as_number(value: object) -> int | float | None:
+    """Take the value of a card as a number, also where the header holds it as a text.
+
+    Parameters
+    ----------
+    value : object
+        What the header gives: ``171``, ``171.0``, ``"171"``, ``"0x40000000"``.
+
+    Returns
+    -------
+    int, float or None
+        The number, an integer where it is whole; None for what is no finite number.
+    """
+    if isinstance(value, str):
+        text = value.strip()
+        if _INTEGER.match(text):
+            return int(text, 16 if "x" in text.lower() else 10)
+        value = float(text) if _DECIMAL.match(text) else None
+    if isinstance(value, int):
+        return None if isinstance(value, bool) else value
+    if not isinstance(value, float) or not math.isfinite(value):
+        return None
+    return int(value) if value.is_integer() else value
+
+
+def as_text(value: object) -> str:
+    """Take the value of a card as a text.
+
+    Parameters
+    ----------
+    value : object
+        What the header gives.
+
+    Returns
+    -------
+    str
+        Texts without the blanks around them, whole numbers without a decimal point, T and F for the logical values;
+        nothing for a card without a value.
+    """
+    if is_empty(value):
+        return ""
+    if isinstance(value, bool):
+        return "T" if value else "F"
+    whole = None if isinstance(value, str) else as_number(value)
+    return str(value if whole is None else whole).strip()
+
+
+def is_empty(value: object) -> bool:
+    """Tell whether a card has no value.
+
+    Parameters
+    ----------
+    value : object
+        What the header gives for it.
+
+    Returns
+    -------
+    bool
+        True for an empty value field.
+    """
+    return value is None or isinstance(value, fits.card.Undefined)

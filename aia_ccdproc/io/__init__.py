@@ -1,1 +1,0 @@
-"""Files and services: FITS images, their statistics, and tables of pointing records."""

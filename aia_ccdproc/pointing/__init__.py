@@ -1,0 +1,1 @@
+"""Master pointing records: table, cache, JSOC, sources."""

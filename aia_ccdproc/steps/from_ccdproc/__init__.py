@@ -1,0 +1,1 @@
+"""Functions of ccdproc as steps of a recipe."""

@@ -1,0 +1,392 @@
+"""``aia-prep``: what it prints, what it returns, and how quickly."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from distributions import put_distribution
+from faulty import SIX_FAULTS
+from processes import heed_interrupts
+from scenes import small_exposure, small_sun
+
+from aia_ccdproc import __version__, read
+from aia_ccdproc.cli.main import main
+
+EXPOSURE = small_exposure(shape=(40, 50), corner=(2040, 1980))
+
+
+@pytest.fixture
+def level1(tmp_path: Path) -> Path:
+    return EXPOSURE.write_level1(EXPOSURE.image(small_sun()), tmp_path / "a.fits")
+
+
+@pytest.fixture
+def recipe(tmp_path: Path, pointing_path: Path) -> Path:
+    path = tmp_path / "recipe.toml"
+    path.write_text(
+        f'[[step]]\nuse = "update_pointing"\nsource = "{pointing_path.as_posix()}"\n[[step]]\nuse = "register"\n'
+    )
+    return path
+
+
+def aia_prep(*arguments: object, **options: object) -> subprocess.CompletedProcess[str]:
+    """Run the command as a user does, in a process of its own."""
+    command = [sys.executable, "-m", "aia_ccdproc", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, check=False, **options)
+
+
+# -- run -----------------------------------------------------------------------------------------
+
+
+def test_run_writes_level_15_and_returns_0(tmp_path: Path, level1: Path, recipe: Path) -> None:
+    done = aia_prep("run", level1, "-r", recipe, "-o", tmp_path / "out")
+    assert done.returncode == 0
+    assert "1 done, 0 failed" in done.stdout
+    assert not done.stderr
+    assert read(tmp_path / "out" / "a_lev1p5.fits").header["LVL_NUM"] == 1.5
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["a_lev1p5.fits"]
+
+
+def test_one_bad_file_among_good_ones_returns_1_and_the_others_are_written(
+    tmp_path: Path, level1: Path, recipe: Path, capsys
+) -> None:
+    bad = tmp_path / "bad[red].fits"  # which rich would take for a style
+    bad.write_text("not FITS")
+    gone = tmp_path / "gone.fits"
+    files = [str(path) for path in (bad, level1, gone)]
+    assert main(["run", *files, "-r", str(recipe), "-o", str(tmp_path / "out")]) == 1
+    said = capsys.readouterr().out
+    assert "1 done, 2 failed" in said
+    assert f"{bad}: is not a FITS file" in said
+    assert f"{gone}: no such file" in said
+    assert "Traceback" not in said
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["a_lev1p5.fits"]
+
+
+def test_run_refuses_to_overwrite_unless_told(tmp_path: Path, level1: Path, recipe: Path, capsys) -> None:
+    command = ["run", str(level1), "-r", str(recipe), "-o", str(tmp_path / "out")]
+    assert main(command) == 0
+    assert main(command) == 0
+    assert "0 done, 1 unchanged, 0 failed" in capsys.readouterr().out
+    assert main([*command, "--compression", "lossless"]) == 1
+    assert "is there already, made from another recipe" in capsys.readouterr().out
+    assert main([*command, "--compression", "lossless", "--overwrite"]) == 0
+
+
+def test_colliding_names_return_2_before_anything_is_written(
+    tmp_path: Path, level1: Path, recipe: Path, capsys
+) -> None:
+    other = tmp_path / "other" / level1.name
+    other.parent.mkdir()
+    other.write_bytes(level1.read_bytes())
+    assert main(["run", str(level1), str(other), "-r", str(recipe), "-o", str(tmp_path / "out")]) == 2
+    assert "WriteError" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
+def test_warnings_are_shown_with_their_file(tmp_path: Path, level1: Path, capsys) -> None:
+    keep = tmp_path / "keep.toml"
+    (tmp_path / "none.csv").write_text("T_START,T_STOP,A_094_X0\n1999-01-01T00:00:00Z,1999-01-01T03:00:00Z,1\n")
+    keep.write_text('[[step]]\nuse = "update_pointing"\nsource = "none.csv"\non_missing = "keep"\n')
+    assert main(["run", str(level1), "-r", str(keep), "-o", str(tmp_path / "out")]) == 0
+    assert f"warning {level1}: pointing of the header kept" in capsys.readouterr().out
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no SIGINT to another process")
+def test_an_interrupt_returns_130_and_leaves_no_half_written_file(tmp_path: Path, recipe: Path) -> None:
+    whole = small_exposure(shape=(600, 600), corner=(1700, 1700)).image(small_sun())
+    files = [EXPOSURE.write_level1(whole, tmp_path / f"{i}.fits") for i in range(60)]
+    out = tmp_path / "out"
+    command = [sys.executable, "-m", "aia_ccdproc", "run", *files, "-r", recipe, "-o", out]
+    process = subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=heed_interrupts
+    )
+    patience = time.monotonic() + 60
+    while not (out.is_dir() and list(out.glob("*_lev1p5.fits"))) and time.monotonic() < patience:
+        time.sleep(0.02)
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate(timeout=60)
+    assert process.returncode == 130, said
+    assert "interrupted" in said
+    assert "Traceback" not in said
+    written = list(out.iterdir())
+    assert 0 < len(written) < 60
+    for path in written:
+        assert read(path).header["LVL_NUM"] == 1.5
+
+
+def test_run_tells_more_or_less(tmp_path: Path, level1: Path, recipe: Path, capsys) -> None:
+    bad = tmp_path / "bad.fits"
+    bad.write_text("not FITS")
+    command = ["run", str(level1), str(bad), "-r", str(recipe), "-o", str(tmp_path / "out"), "--jobs", "1"]
+    assert main([*command, "-q"]) == 1
+    said = capsys.readouterr().out.splitlines()
+    assert len(said) == 1
+    assert said[0].startswith(f"failed   {bad}: ReadError: ")
+    assert main([*command, "-v"]) == 1
+    said = capsys.readouterr().out
+    assert f"unchanged {level1} -> " in said
+    (tmp_path / "out" / "a_lev1p5.fits").unlink()
+    assert main([*command, "-v"]) == 1
+    assert re.search(
+        r"read \d\.\d\d, update_pointing \d\.\d\d, register \d\.\d\d, write \d\.\d\d s", capsys.readouterr().out
+    )
+
+
+def test_run_takes_folders_and_patterns_and_writes_reports_and_pictures(
+    tmp_path: Path, level1: Path, recipe: Path, capsys
+) -> None:
+    out = tmp_path / "out"
+    command = ["run", str(tmp_path / "*.fits"), "-r", str(recipe), "-o", str(out), "--quicklook"]
+    assert main([*command, "--report", str(out / "r.json"), "--report", str(out / "r.html")]) == 0
+    assert {path.name for path in out.iterdir()} == {"a_lev1p5.fits", "a_lev1p5.png", "r.json", "r.html"}
+    told = json.loads((out / "r.json").read_text())["files"][0]
+    assert told["status"] == "done"
+    assert told["quicklook"] == str(out / "a_lev1p5.png")
+    assert told["output_hash"] == hashlib.sha256((out / "a_lev1p5.fits").read_bytes()).hexdigest()
+    (out / "a_lev1p5.png").unlink()
+    assert main(command) == 0
+    assert "0 done, 1 unchanged" in capsys.readouterr().out
+    assert (out / "a_lev1p5.png").exists()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no pseudo-terminals")
+def test_on_a_terminal_a_display_moves_and_leaves_failures_and_a_summary(
+    tmp_path: Path, level1: Path, recipe: Path
+) -> None:
+    import pty
+
+    for i in range(4):
+        (tmp_path / f"{i}.fits").write_bytes(level1.read_bytes())
+    (tmp_path / "bad.fits").write_text("not FITS")
+    ours, theirs = pty.openpty()
+    command = [sys.executable, "-m", "aia_ccdproc", "run", tmp_path, "-r", recipe, "-o", tmp_path / "out", "-j", "2"]
+    environment = {**os.environ, "TERM": "xterm-256color", "COLUMNS": "200"}
+    process = subprocess.Popen(command, stdout=theirs, stderr=theirs, stdin=theirs, env=environment)
+    os.close(theirs)
+    said = b""
+    while True:
+        try:
+            said += os.read(ours, 4096)
+        except OSError:  # the other end is closed
+            break
+    assert process.wait() == 1
+    text = said.decode()
+    assert "bad.fits: is not a FITS file" in text
+    assert "5 done, 1 failed in" in text
+    assert "6/6" in text
+    assert " -> " not in text  # what went well is not told one by one
+    assert "\x1b[?25h" in text  # the cursor is back
+    os.close(ours)
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full")
+@pytest.mark.parametrize("where", ["> /dev/full", "| head -1"])
+def test_a_batch_goes_on_when_nobody_can_be_told(tmp_path: Path, level1: Path, recipe: Path, where: str) -> None:
+    for i in range(4):
+        (tmp_path / f"{i}.fits").write_bytes(level1.read_bytes())
+    command = f"{sys.executable} -m aia_ccdproc run {tmp_path} -r {recipe} -o {tmp_path / 'out'} -j 1 {where}"
+    done = subprocess.run(command, shell=True, capture_output=True, text=True, check=False)
+    assert done.returncode == 0
+    assert "Traceback" not in done.stderr
+    assert len(list((tmp_path / "out").iterdir())) == 5
+
+
+def test_names_that_a_terminal_would_obey_or_cannot_show_are_written_out(
+    tmp_path: Path, level1: Path, recipe: Path
+) -> None:
+    names = [b"\x1b[31mred\n.fits", b"\xe9t\xe9.fits", "ü ö.fits".encode()]
+    for name in names:
+        (tmp_path / "in").mkdir(exist_ok=True)
+        Path(os.fsdecode(os.fsencode(tmp_path / "in") + b"/" + name)).write_bytes(level1.read_bytes())
+    environment = {**os.environ, "PYTHONIOENCODING": "ascii"}
+    done = aia_prep("run", tmp_path / "in", "-r", recipe, "-o", tmp_path / "out", "-j", "1", env=environment)
+    assert done.returncode == 0, done.stderr
+    assert len(done.stdout.splitlines()) == 4
+    assert "\x1b[31mred" not in done.stdout
+    assert "\\x1b[31mred\\n.fits" in done.stdout
+
+
+def test_empty_names_are_refused(level1: Path, tmp_path: Path, capsys) -> None:
+    assert main(["run", "", "-o", str(tmp_path / "out")]) == 2
+    assert main(["run", str(level1), "-o", ""]) == 2
+    assert not (tmp_path / "out").exists()
+
+
+# -- usage ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["run"], "Missing argument|Missing parameter|FILES"),
+        (["run", "a.fits"], "output"),
+        (["run", "a.fits", "-o", "out", "--colour"], "No such option"),
+        (["run", "a.fits", "-o", "out", "--compression", "zip"], "rice"),
+        (["rum"], "No such command"),
+        (["check"], "Missing|RECIPE"),
+        (["run", "a.fits", "-o", "out", "-r", "no-such-recipe"], "no such file or built-in recipe"),
+    ],
+)
+def test_wrong_usage_returns_2_and_says_what_is_wrong_without_a_traceback(
+    tmp_path: Path, arguments: list[str], said: str
+) -> None:
+    done = aia_prep(*arguments, cwd=tmp_path)
+    assert done.returncode == 2
+    assert re.search(said, done.stderr)
+    assert "Traceback" not in done.stderr + done.stdout
+    assert not list(tmp_path.iterdir())
+
+
+def test_help_answers_in_less_than_a_second_and_imports_nothing_heavy() -> None:
+    script = (
+        "import sys; from aia_ccdproc.cli.main import main; code = main(['--help']);\n"
+        "heavy = {'numpy', 'astropy', 'scipy', 'ccdproc', 'reproject', 'pydantic', 'drms', 'pandas', 'matplotlib'}\n"
+        "print('HEAVY:', sorted(heavy & set(sys.modules))); sys.exit(code)"
+    )
+    took = []
+    for _ in range(3):  # the machine may be busy with something else
+        started = time.perf_counter()
+        done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+        took.append(time.perf_counter() - started)
+    assert done.returncode == 0
+    assert "HEAVY: []" in done.stdout
+    for command in ("run", "check", "init", "steps", "plugins", "demo"):
+        assert re.search(rf"\b{command}\b", done.stdout)
+    assert min(took) < 1
+
+
+def test_version_is_printed(capsys) -> None:
+    assert main(["--version"]) == 0
+    assert capsys.readouterr().out == f"aia-prep {__version__}\n"
+
+
+def test_the_console_script_is_installed() -> None:
+    script = Path(sys.executable).with_name("aia-prep")
+    if not script.exists():
+        pytest.skip("aia-prep is not beside this Python")
+    done = subprocess.run([script, "--version"], capture_output=True, text=True, check=True)
+    assert done.stdout == f"aia-prep {__version__}\n"
+
+
+# -- recipes and plugins -------------------------------------------------------------------------
+
+
+def test_check_prints_six_faults_for_six_and_returns_2(tmp_path: Path) -> None:
+    (tmp_path / "wrong.toml").write_text(SIX_FAULTS)
+    done = aia_prep("check", tmp_path / "wrong.toml")
+    assert done.returncode == 2
+    head, *faults = done.stderr.splitlines()
+    assert head == f"{tmp_path / 'wrong.toml'}: 6 faults"
+    assert len(faults) == 6
+    assert all(re.match(r"  line \d+", fault) for fault in faults)
+    assert not done.stdout
+
+
+@pytest.mark.parametrize("name", ["level1.5", "level1.5-rate"])
+def test_check_finds_no_fault_in_a_built_in_recipe(name: str, capsys) -> None:
+    assert main(["check", name]) == 0
+    assert "no faults" in capsys.readouterr().out
+
+
+def test_what_init_prints_passes_check(tmp_path: Path, capsys) -> None:
+    assert main(["init"]) == 0
+    (tmp_path / "mine.toml").write_text(capsys.readouterr().out)
+    assert main(["check", str(tmp_path / "mine.toml")]) == 0
+
+
+def test_steps_are_listed_with_their_settings_and_who_does_them(capsys) -> None:
+    assert main(["steps", "--json"]) == 0
+    listed = json.loads(capsys.readouterr().out)
+    by_name = {step["step"]: step for step in listed["steps"]}
+    assert {"update_pointing", "register", "normalize_exposure"} <= set(by_name)
+    assert by_name["update_pointing"]["takes"] == "header"
+    assert by_name["update_pointing"]["before"] == ["register"]
+    assert by_name["register"]["settings"]["method"]["default"] == "bicubic"
+    assert f"aia-ccdproc {__version__}" in by_name["register"]["plugins"]
+    assert "bicubic" in listed["resampling_methods"]
+    assert main(["steps"]) == 0
+    assert "normalize_exposure" in capsys.readouterr().out
+
+
+def test_plugins_are_listed_with_what_they_bring(capsys) -> None:
+    assert main(["plugins", "--json"]) == 0
+    listed = {plugin["plugin"]: plugin for plugin in json.loads(capsys.readouterr().out)["plugins"]}
+    assert {plugin["distribution"] for plugin in listed.values()} == {"aia-ccdproc"}
+    assert listed["aia"]["instruments"] == ["AIA"]
+    assert listed["exposure"]["steps"] == ["normalize_exposure"]
+    assert "bicubic" in listed["resampling"]["resampling_methods"]
+    assert {"prep_update_pointing", "prep_before_batch"} <= set(listed["pointing"]["hooks"])
+    assert main(["plugins"]) == 0
+    assert "normalize_exposure" in capsys.readouterr().out
+
+
+# -- a plugin that cannot be loaded --------------------------------------------------------------
+
+
+@pytest.fixture
+def broken(tmp_path: Path) -> dict[str, str]:
+    """An environment with a plugin that needs what is not there."""
+    put_distribution(tmp_path, "aia-broken", "import no_such_module", entry="flat")
+    return {**os.environ, "PYTHONPATH": str(tmp_path), "AIA_CCDPROC_PLUGINS": "aia-broken"}
+
+
+WHY = "aia-broken (flat): ModuleNotFoundError: No module named 'no_such_module'"
+
+
+def test_a_broken_plugin_is_listed_with_the_reason_and_stops_nothing(broken: dict[str, str]) -> None:
+    done = aia_prep("plugins", "--json", env=broken)
+    assert done.returncode == 0
+    assert not done.stderr
+    [listed] = json.loads(done.stdout)["broken"]
+    assert listed == {"plugin": "flat", "distribution": "aia-broken", "version": "1.2", "reason": WHY[19:]}
+    done = aia_prep("plugins", env={**broken, "COLUMNS": "200"})
+    assert "aia-broken 1.2 (flat) could not be loaded: ModuleNotFoundError" in done.stdout
+    done = aia_prep("check", "level1.5", env=broken)
+    assert (done.returncode, done.stdout.split()[-2:]) == (0, ["no", "faults"])
+
+
+def test_a_recipe_that_needs_a_broken_plugin_fails_by_its_name(tmp_path: Path, broken: dict[str, str]) -> None:
+    (tmp_path / "mine.toml").write_text('[[step]]\nuse = "correct_flat"')
+    done = aia_prep("check", tmp_path / "mine.toml", env={**broken, "COLUMNS": "300"})
+    assert done.returncode == 2
+    assert f"could not be loaded: {WHY}" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_file_of_an_instrument_that_nobody_knows_names_the_plugins_that_could_not_be_loaded(
+    tmp_path: Path, broken: dict[str, str]
+) -> None:
+    exposure = small_exposure(keywords={"INSTRUME": "FLAT"}, shape=(20, 30))
+    path = exposure.write_level1(exposure.image(small_sun()), tmp_path / "flat.fits")
+    done = aia_prep("run", str(path), "-o", str(tmp_path / "out"), env={**broken, "COLUMNS": "300"})
+    assert done.returncode == 1
+    assert f"asked: aia-ccdproc {__version__}; could not be loaded: {WHY}" in done.stdout + done.stderr
+
+
+def test_a_plugin_chosen_in_the_environment_that_is_not_there_returns_2(tmp_path: Path) -> None:
+    done = aia_prep("steps", env={**os.environ, "AIA_CCDPROC_PLUGINS": "aia-nowhere"})
+    assert done.returncode == 2
+    assert "PluginError: no plugin 'aia-nowhere' is installed" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_output_into_a_closed_pipe_is_no_traceback() -> None:
+    done = subprocess.run(
+        f"{sys.executable} -m aia_ccdproc steps --json | head -1",
+        shell=True,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.stdout.startswith("{")
+    assert "Traceback" not in done.stderr

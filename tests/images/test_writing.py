@@ -1,0 +1,334 @@
+"""Writing: whole or not at all, and so that others can read it."""
+
+from __future__ import annotations
+
+import errno
+import gzip
+import subprocess
+import sys
+import time
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from astropy.io import fits
+from astropy.nddata import (
+    CCDData,
+    InverseVariance,
+    NDUncertainty,
+    StdDevUncertainty,
+    VarianceUncertainty,
+)
+from astropy.wcs import FITSFixedWarning
+from scenes import small_exposure, small_sun
+from scipy import stats
+
+from aia_ccdproc import WriteError, read, write
+from aia_ccdproc.images.wcs import roll_angle
+
+EXPOSURE = small_exposure(shape=(60, 80), corner=(2040, 1980))
+
+
+@pytest.fixture
+def ccd() -> CCDData:
+    """A noisy level-1 image with a mask and an uncertainty, a NaN among the masked pixels."""
+    image = EXPOSURE.image(small_sun(), noise=1)
+    mask = np.zeros(image.shape, dtype=bool)
+    mask[3:5, 7] = True
+    image.data[3, 7] = np.nan
+    image.mask = mask
+    image.uncertainty = StdDevUncertainty(np.sqrt(np.nan_to_num(image.data)) + 1)
+    return image
+
+
+def astropy_reads(path: Path, **options: object) -> CCDData:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FITSFixedWarning)  # it tells that it understood DATE-OBS
+        return CCDData.read(path, **options)
+
+
+def no_dates(raw: bytes) -> bytes:
+    """A FITS file without what depends on the time of writing: DATE, CHECKSUM and the comment of DATASUM."""
+    cards = (raw[start : start + 80] for start in range(0, len(raw), 80))
+    kept = (card[:30] if card.startswith(b"DATASUM =") else card for card in cards)
+    return b"".join(card for card in kept if not card.startswith((b"DATE    =", b"CHECKSUM=")))
+
+
+# -- whole or not at all -------------------------------------------------------------------------
+
+
+def test_write_returns_the_path_and_leaves_nothing_else_in_the_folder(tmp_path: Path, ccd: CCDData) -> None:
+    assert write(ccd, str(tmp_path / "a.fits")) == tmp_path / "a.fits"
+    assert [file.name for file in tmp_path.iterdir()] == ["a.fits"]
+
+
+def test_write_refuses_to_replace_a_file_unless_told(tmp_path: Path, ccd: CCDData) -> None:
+    path = tmp_path / "a.fits"
+    path.write_bytes(b"precious")
+    with pytest.raises(WriteError, match=r"a\.fits: is there already; overwrite = True replaces it"):
+        write(ccd, path)
+    assert path.read_bytes() == b"precious"
+    write(ccd, path, overwrite=True)
+    assert np.array_equal(read(path).data, ccd.data, equal_nan=True)
+
+
+def _fail(error: OSError) -> Callable[..., None]:
+    def writeto(self: fits.HDUList, name: Path, *args: object, **options: object) -> None:
+        Path(name).write_bytes(b"SIMPLE  =  half a file")
+        raise error
+
+    return writeto
+
+
+@pytest.mark.parametrize("existing", [True, False], ids=["over another", "anew"])
+@pytest.mark.parametrize(
+    ("error", "why"),
+    [
+        (OSError(errno.ENOSPC, "No space left on device"), "the disk is full"),
+        (OSError(errno.EACCES, "Permission denied"), "may not be written to"),
+        (OSError(errno.EIO, "Input/output error"), "cannot be written .*Input/output error"),
+    ],
+)
+def test_write_leaves_nothing_behind_when_the_disk_fails(
+    tmp_path: Path, ccd: CCDData, monkeypatch: pytest.MonkeyPatch, error: OSError, why: str, existing: bool
+) -> None:
+    path = tmp_path / "a.fits"
+    if existing:
+        path.write_bytes(b"precious")
+    monkeypatch.setattr(fits.HDUList, "writeto", _fail(error))
+    with pytest.raises(WriteError, match=rf"a\.fits: .*{why}"):
+        write(ccd, path, overwrite=True)
+    assert [file.read_bytes() for file in tmp_path.iterdir()] == ([b"precious"] if existing else [])
+
+
+def test_write_leaves_nothing_behind_when_interrupted(
+    tmp_path: Path, ccd: CCDData, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def writeto(self: fits.HDUList, name: Path, *args: object, **options: object) -> None:
+        Path(name).write_bytes(b"half a file")
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(fits.HDUList, "writeto", writeto)
+    with pytest.raises(KeyboardInterrupt):
+        write(ccd, tmp_path / "a.fits")
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no limit on the size of files")
+def test_write_leaves_nothing_behind_when_the_system_takes_no_more_bytes(tmp_path: Path, ccd: CCDData) -> None:
+    write(ccd, tmp_path / "in.fits")
+    out = tmp_path / "out"
+    out.mkdir()
+    script = (
+        "import resource, sys; from aia_ccdproc import WriteError, read, write\n"
+        "ccd = read(sys.argv[1])\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (20000, 20000))\n"
+        "try: write(ccd, sys.argv[2])\n"
+        "except WriteError as error: print(error)\n"
+    )
+    command = [sys.executable, "-c", script, tmp_path / "in.fits", out / "a.fits"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert "a.fits: cannot be written" in done.stdout, done.stderr
+    assert not list(out.iterdir())
+
+
+def test_write_says_that_a_folder_is_not_there(tmp_path: Path, ccd: CCDData) -> None:
+    with pytest.raises(WriteError, match=r"the folder .*nowhere does not exist"):
+        write(ccd, tmp_path / "nowhere" / "a.fits")
+
+
+def test_write_refuses_a_compression_that_it_does_not_know(tmp_path: Path, ccd: CCDData) -> None:
+    with pytest.raises(WriteError, match="unknown compression 'zip'; there are: 'rice', 'lossless'"):
+        write(ccd, tmp_path / "a.fits", compression="zip")
+    assert not list(tmp_path.iterdir())
+
+
+def test_write_does_not_change_the_image(tmp_path: Path, ccd: CCDData) -> None:
+    before, header = ccd.copy(), ccd.header.tostring()
+    for compression in (None, "rice", "lossless"):
+        write(ccd, tmp_path / f"{compression}.fits", compression=compression)
+    assert np.array_equal(ccd.data, before.data, equal_nan=True)
+    assert np.array_equal(ccd.mask, before.mask)
+    assert np.array_equal(ccd.uncertainty.array, before.uncertainty.array)
+    assert ccd.header.tostring() == header
+    assert ccd.wcs.wcs == before.wcs.wcs
+
+
+# -- what is in it -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("compression", [None, "lossless"])
+def test_image_mask_and_uncertainty_come_back_bit_for_bit(tmp_path: Path, ccd: CCDData, compression) -> None:
+    path = write(ccd, tmp_path / "a.fits", compression=compression)
+    for back in (read(path), astropy_reads(path, hdu=0 if compression is None else 1)):
+        assert np.array_equal(back.data, ccd.data, equal_nan=True)
+        assert back.data.dtype.newbyteorder("=") == np.float32
+        assert np.array_equal(back.mask, ccd.mask)
+        assert back.uncertainty.uncertainty_type == "std"
+        assert np.array_equal(back.uncertainty.array, np.float32(ccd.uncertainty.array))
+        assert back.unit == ccd.unit
+        assert back.wcs.wcs.crpix == pytest.approx(ccd.wcs.wcs.crpix, abs=1e-9)
+
+
+@pytest.mark.parametrize("kind", [StdDevUncertainty, VarianceUncertainty, InverseVariance])
+def test_the_kind_of_uncertainty_comes_back(tmp_path: Path, ccd: CCDData, kind: type[NDUncertainty]) -> None:
+    ccd.uncertainty = kind(np.full(ccd.shape, 2.0))
+    path = write(ccd, tmp_path / "a.fits")
+    assert type(read(path).uncertainty) is kind
+    assert type(astropy_reads(path).uncertainty) is kind
+
+
+def test_a_mask_of_integers_is_written(tmp_path: Path, ccd: CCDData) -> None:
+    mask = ccd.mask.copy()
+    ccd.mask = mask.astype(np.uint8)
+    back = read(write(ccd, tmp_path / "a.fits"))
+    assert np.array_equal(back.mask, mask)
+    assert back.header["DATAVALS"] == (~mask).sum()
+
+
+def test_float64_and_integer_images_are_written_as_float32(tmp_path: Path) -> None:
+    image = EXPOSURE.image(small_sun())
+    for kind in (np.float64, np.int16):
+        ccd = CCDData(np.rint(image.data).astype(kind), unit="DN", header=image.header, wcs=image.wcs)
+        path = write(ccd, tmp_path / f"{kind.__name__}.fits")
+        assert fits.getheader(path)["BITPIX"] == -32
+        assert np.array_equal(read(path).data, ccd.data)
+
+
+@pytest.mark.parametrize("compression", [None, "rice", "lossless"])
+def test_checksums_verify_and_nothing_of_the_inputs_file_is_left_in_the_header(
+    tmp_path: Path, ccd: CCDData, compression
+) -> None:
+    for keyword, value in {"BLANK": -32768, "BSCALE": 0.5, "BZERO": 3.0, "CHECKSUM": "stale", "DATASUM": "1"}.items():
+        ccd.header[keyword] = value
+    path = write(ccd, tmp_path / "a.fits", compression=compression)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        with fits.open(path, checksum=True, disable_image_compression=True) as hdus:
+            assert len([hdu.data for hdu in hdus]) == (3 if compression is None else 4)
+            for hdu in hdus:
+                assert {"CHECKSUM", "DATASUM"} <= set(hdu.header)
+                assert hdu.header["CHECKSUM"] != "stale"
+                assert not {"BLANK", "BSCALE", "BZERO"} & set(hdu.header)
+
+
+def test_the_checksum_fails_where_a_pixel_is_changed(tmp_path: Path, ccd: CCDData) -> None:
+    path = write(ccd, tmp_path / "a.fits")
+    raw = bytearray(path.read_bytes())
+    with fits.open(path) as hdus:
+        raw[hdus[0].fileinfo()["datLoc"] + 41] ^= 1
+    path.write_bytes(raw)
+    with (
+        pytest.warns(match="Checksum verification failed"),
+        pytest.warns(match="Datasum verification failed"),
+        fits.open(path, checksum=True) as hdus,
+    ):
+        assert hdus[0].data is not None
+
+
+def test_statistics_are_those_of_the_new_image(tmp_path: Path, ccd: CCDData) -> None:
+    stale = ["DATAMIN", "DATAMAX", "DATAMEDN", "DATAMEAN", "DATARMS", "DATASKEW", "DATAKURT", "DATACENT", "DATAP99"]
+    ccd.header.update(dict.fromkeys(stale, -12345.0))
+    header = read(write(ccd, tmp_path / "a.fits")).header
+    good = np.asarray(ccd.data[~ccd.mask], dtype=float)
+    assert header["DATAMIN"] == good.min()
+    assert header["DATAMAX"] == good.max()
+    assert header["DATAMEDN"] == np.median(good)
+    assert header["DATAMEAN"] == pytest.approx(good.mean(), rel=1e-6)
+    assert header["DATARMS"] == pytest.approx(good.std(), rel=1e-5)
+    assert header["DATASKEW"] == pytest.approx(stats.skew(good), rel=1e-4)
+    assert header["DATAKURT"] == pytest.approx(stats.kurtosis(good), rel=1e-4)
+    assert header["DATAP99"] == pytest.approx(np.percentile(good, 99), rel=1e-6)
+    assert (header["DATAVALS"], header["MISSVALS"]) == (good.size, 2)
+
+
+@pytest.mark.parametrize("state", ["all masked", "constant"])
+def test_statistics_that_the_new_image_has_not_are_not_left_from_the_old(
+    tmp_path: Path, ccd: CCDData, state: str
+) -> None:
+    ccd.header.update({"DATASKEW": -12345.0, "DATAKURT": -12345.0})
+    if state == "constant":
+        ccd.data = np.full(ccd.shape, 7, np.float32)
+    else:
+        ccd.mask = np.ones(ccd.shape, dtype=bool)
+        ccd.header["DATAMIN"] = -12345.0
+    header = fits.getheader(write(ccd, tmp_path / "a.fits"))
+    assert -12345.0 not in list(header.values())
+
+
+def test_a_sliced_image_is_written_with_the_geometry_of_its_slice(tmp_path: Path, ccd: CCDData) -> None:
+    part = ccd[10:50, 20:70]
+    back = read(write(part, tmp_path / "a.fits"))
+    assert back.header["CRPIX1"] == pytest.approx(ccd.header["CRPIX1"] - 20, abs=1e-9)
+    assert back.header["CRPIX2"] == pytest.approx(ccd.header["CRPIX2"] - 10, abs=1e-9)
+    there, here = ccd.wcs.pixel_to_world_values(20, 10), back.wcs.pixel_to_world_values(0, 0)
+    assert np.array(here) == pytest.approx(np.array(there), abs=1e-12)
+
+
+@pytest.mark.parametrize("matrix", ["PC", "CD"])
+def test_an_angle_never_stands_beside_a_matrix(tmp_path: Path, ccd: CCDData, matrix: str) -> None:
+    header = ccd.header.copy()
+    scale = 1 if matrix == "PC" else header["CDELT1"]
+    for element, value in {"1_1": 1.0, "1_2": 0.0, "2_1": 0.0, "2_2": 1.0}.items():
+        header[matrix + element] = value * scale
+    header["CROTA2"] = 33.0  # stale: the matrix says that there is no roll
+    fits.PrimaryHDU(ccd.data, header).writeto(tmp_path / "both.fits")
+    written = fits.getheader(write(read(tmp_path / "both.fits"), tmp_path / "a.fits"))
+    assert not ("CROTA2" in written and {"PC1_1", "CD1_1"} & set(written))
+    assert not ("CDELT1" in written and "CD1_1" in written)
+    assert roll_angle(written) == pytest.approx(0, abs=1e-12)
+
+
+def test_the_unit_is_in_bunit(tmp_path: Path, ccd: CCDData) -> None:
+    ccd = CCDData(ccd.data, unit="DN / s", header=ccd.header, wcs=ccd.wcs)
+    path = write(ccd, tmp_path / "a.fits")
+    assert fits.getheader(path)["BUNIT"].replace(" ", "") in ("DN/s", "DNs-1")
+    assert read(path).unit == "DN / s"
+
+
+# -- compression ---------------------------------------------------------------------------------
+
+
+def test_rice_rounds_to_a_fraction_of_the_noise_and_says_so(tmp_path: Path, ccd: CCDData) -> None:
+    path = write(ccd, tmp_path / "a.fits", compression="rice")
+    back = read(path)
+    good = ~ccd.mask
+    noise = np.sqrt(np.median(ccd.data[good]))
+    assert 0 < np.abs(back.data[good] - ccd.data[good]).max() < noise / 8
+    assert abs((back.data[good] - ccd.data[good]).mean()) < noise / 500  # dithered: no bias
+    assert np.array_equal(np.isnan(back.data), np.isnan(ccd.data))
+    assert np.array_equal(back.mask, ccd.mask)
+    assert any("RICE_1, values rounded to 1/16" in str(line) for line in back.header["HISTORY"])
+    with fits.open(path, disable_image_compression=True) as hdus:
+        assert hdus[1].header["ZCMPTYPE"] == "RICE_1"
+
+
+def test_compressed_outputs_are_smaller(tmp_path: Path) -> None:
+    image = small_exposure().image(small_sun(), noise=2)
+    image.data *= np.float32(0.7310585)  # as after resampling: no whole numbers
+    size = {c: write(image, tmp_path / f"{c}.fits", compression=c).stat().st_size for c in (None, "rice", "lossless")}
+    assert size["rice"] < size["lossless"] < size[None]
+
+
+def test_a_name_that_ends_in_gz_is_gzipped_without_a_trace_of_the_temporary_name(tmp_path: Path, ccd: CCDData) -> None:
+    path = write(ccd, tmp_path / "a.fits.gz")
+    raw = path.read_bytes()
+    assert gzip.decompress(raw)[:9] == b"SIMPLE  ="
+    assert np.array_equal(read(path).data, ccd.data, equal_nan=True)
+    assert b".tmp" not in raw[:100]
+    assert [file.name for file in tmp_path.iterdir()] == ["a.fits.gz"]
+
+
+@pytest.mark.parametrize("compression", [None, "rice", "lossless"])
+def test_two_writes_give_the_same_bytes_but_for_dates(tmp_path: Path, ccd: CCDData, compression) -> None:
+    one = write(ccd, tmp_path / "1.fits", compression=compression)
+    time.sleep(1.01)  # dates in FITS are whole seconds
+    other = write(ccd, tmp_path / "2.fits", compression=compression)
+    if compression == "lossless":  # every gzip tile of float pixels carries the time, and the sums with it
+        dated = ["DATE", "CHECKSUM", "DATASUM", "ZHECKSUM", "ZDATASUM"]
+        assert fits.FITSDiff(one, other, ignore_keywords=dated).identical
+        return
+    assert len(no_dates(one.read_bytes())) > 19200
+    assert no_dates(one.read_bytes()) == no_dates(other.read_bytes())

@@ -1,0 +1,267 @@
+"""Loading of plugins: who is found, who is left out and why."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+import subprocess
+import sys
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from distributions import put_distribution
+from scenes import small_exposure
+
+from aia_ccdproc import Pipeline, PluginError, PluginWarning, Recipe, RecipeError
+from aia_ccdproc.cli.main import main
+from aia_ccdproc.plugin import hookspecs
+from aia_ccdproc.plugin import manager as plugins
+from aia_ccdproc.plugin.manager import CHOSEN, PrepPluginManager
+from aia_ccdproc.recipe.recipe_step import RecipeStep
+from aia_ccdproc.steps.aia import AIA
+
+HOOKS = [name for name in vars(hookspecs) if name.startswith("prep_")]
+
+
+@pytest.fixture
+def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Path]:
+    """Put a distribution on the path that was never built."""
+    monkeypatch.syspath_prepend(str(tmp_path))
+
+    def put(distribution: str, code: str, **options: str) -> Path:
+        module = put_distribution(tmp_path, distribution, code, **options)
+        importlib.invalidate_caches()
+        monkeypatch.delitem(sys.modules, module, raising=False)
+        return tmp_path
+
+    return put
+
+
+HALVE = """
+    from aia_ccdproc import hookimpl, hookspec
+    from aia_ccdproc.plugin import step, StepSettings
+
+    class HalveSettings(StepSettings):
+        by: float = 2.0
+
+    class Specs:
+        @staticmethod
+        @step(before=("register",))
+        @hookspec(firstresult=True)
+        def prep_halve(ccd, instrument, settings: HalveSettings):
+            "Divide an image by a number."
+
+    @hookimpl
+    def prep_addhooks(manager):
+        manager.add_hookspecs(Specs)
+
+    @hookimpl
+    def prep_halve(ccd, instrument, settings):
+        return ccd.divide(settings.by, handle_meta="first_found")
+"""
+
+
+def test_an_installed_plugin_brings_a_step_of_its_own(install) -> None:
+    install("aia-halve", HALVE)
+    manager = PrepPluginManager(["aia-halve"])
+    assert list(manager.steps()) == ["update_pointing", "halve", "register", "normalize_exposure"]
+    halve = manager.steps()["halve"]
+    assert halve.summary == "Divide an image by a number."
+    assert halve.place.before == ("register",)
+    assert not halve.takes_header
+    assert list(map(str, manager.who_implements("prep_halve"))) == ["aia-halve 1.2"]
+
+
+BROKEN = {
+    "import error": ("import no_such_module", "ModuleNotFoundError: .*no_such_module"),
+    "syntax error": ("def (", "SyntaxError"),
+    "unknown hook": (
+        "from aia_ccdproc import hookimpl\n@hookimpl\ndef prep_registre(ccd): pass",
+        "implements the unknown hook prep_registre; did you mean 'prep_register'",
+    ),
+    "unknown argument": (
+        "from aia_ccdproc import hookimpl\n"
+        "@hookimpl\ndef prep_identify(header): return None\n"
+        "@hookimpl\ndef prep_register(ccd, colour): pass",
+        "colour",
+    ),
+    "addhooks fails": (
+        "from aia_ccdproc import hookimpl\n@hookimpl\ndef prep_addhooks(manager): raise OSError('no licence')",
+        "OSError: no licence",
+    ),
+    "instruments fail": (
+        "from aia_ccdproc import hookimpl\n@hookimpl\ndef prep_instruments(): raise OSError('no licence')",
+        "prep_instruments: OSError: no licence",
+    ),
+    "instruments are none": (
+        "from aia_ccdproc import hookimpl\n@hookimpl\ndef prep_instruments(): return ['AIA']",
+        r"prep_instruments returned \['AIA'\], not a list of Instrument",
+    ),
+    "methods fail": (
+        "from aia_ccdproc import hookimpl\n@hookimpl\ndef prep_resampling_methods(): raise OSError('no licence')",
+        "prep_resampling_methods: OSError: no licence",
+    ),
+    "methods are none": (
+        "from aia_ccdproc import hookimpl\n@hookimpl\ndef prep_resampling_methods(): return None",
+        "prep_resampling_methods returned None, not a list of names",
+    ),
+    "a step without settings": (
+        HALVE.replace("settings: HalveSettings", "").replace("instrument, settings)", "instrument)"),
+        "settings",
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", BROKEN)
+def test_a_broken_plugin_is_left_out_and_named_and_the_others_work(install, kind: str) -> None:
+    code, reason = BROKEN[kind]
+    install("aia-broken", code)
+    install("aia-whole", HALVE.replace("halve", "share").replace("Halve", "Share"))
+    with pytest.warns(PluginWarning, match=rf"(?s)plugin left out: aia-broken \(it\): .*{reason}"):
+        manager = PrepPluginManager(["aia-broken", "aia-whole"])
+    assert [(b.distribution, b.version) for b in manager.broken] == [("aia-broken", "1.2")]
+    assert "aia-broken" not in {plugin.distribution for plugin in manager.plugins.values()}
+    assert list(manager.steps()) == ["update_pointing", "share", "register", "normalize_exposure"]
+    assert manager.identify(small_exposure().header()) is AIA
+    for hook in HOOKS:
+        assert "aia-broken" not in [who.distribution for who in manager.who_implements(hook)]
+    with pytest.raises(PluginError, match="'aia-broken' could not be loaded: "):
+        manager.find("aia-broken")
+
+
+SPOILER = """
+    from aia_ccdproc import hookimpl
+
+    @hookimpl
+    def prep_halve(ccd, instrument, settings, foo):
+        return None
+"""
+
+
+@pytest.mark.parametrize("spoiler", ["aia-before", "aia-later"])
+def test_who_implements_another_ones_step_with_wrong_arguments_is_left_out_and_not_who_declares_it(
+    install, spoiler: str
+) -> None:
+    install("aia-halve", HALVE)
+    install(spoiler, SPOILER)
+    with pytest.warns(PluginWarning, match=rf"(?s)plugin left out: {spoiler} .*foo"):
+        manager = PrepPluginManager(["aia-halve", spoiler])
+    assert [b.distribution for b in manager.broken] == [spoiler]
+    assert list(map(str, manager.who_implements("prep_halve"))) == ["aia-halve 1.2"]
+    assert "halve" in manager.steps()
+
+
+def test_who_implements_its_own_step_with_wrong_arguments_takes_the_step_along(install) -> None:
+    install("aia-halve", HALVE.replace("def prep_halve(ccd, instrument, settings):", "def prep_halve(ccd, foo):"))
+    with pytest.warns(PluginWarning, match=r"(?s)plugin left out: aia-halve .*foo"):
+        manager = PrepPluginManager(["aia-halve"])
+    assert len(manager.broken) == 1
+    assert "halve" not in manager.steps()
+
+
+def test_a_step_that_two_plugins_declare_is_an_error_that_names_both(install) -> None:
+    install("aia-halve", HALVE)
+    install("aia-rival", HALVE)
+    why = "halve is declared by aia-halve and by aia-rival; only one of them can be loaded"
+    with pytest.warns(PluginWarning, match=rf"plugin left out: aia-rival \(it\): PluginError: {why}"):
+        manager = PrepPluginManager(["aia-halve", "aia-rival"])
+    assert [b.distribution for b in manager.broken] == ["aia-rival"]
+    with manager.in_use(), pytest.raises(RecipeError, match=why):
+        Recipe.from_toml('[[step]]\nuse = "halve"')
+    step = RecipeStep("halve", manager.steps()["halve"].settings())
+    with pytest.raises(PluginError, match=why):
+        Pipeline([step], manager)
+    with manager.in_use():
+        Recipe.from_toml('[[step]]\nuse = "register"')
+
+
+def test_a_plugin_that_fails_to_identify_an_image_is_named(install) -> None:
+    install("aia-fails", "from aia_ccdproc import hookimpl\n@hookimpl\ndef prep_identify(header): return 1 / 0")
+    manager = PrepPluginManager(["aia-fails"])
+    with pytest.raises(PluginError, match=r"prep_identify of aia-fails 1\.2 fails: ZeroDivisionError"):
+        manager.identify(small_exposure().header())
+
+
+@pytest.mark.parametrize(
+    "recipe",
+    [
+        '[[step]]\nuse = "correct_flat"',
+        '[[step]]\nuse = "register"\nplugin = "aia-broken"',
+        '[[step]]\nuse = "register"\nplugin = "AIA_Broken"',
+        '[[step]]\nuse = "register"\nplugin = "flat"',
+        '[[step]]\nuse = "register"\nmethod = "flat"',
+        '[select]\ninstrument = "FLAT"\n[[step]]\nuse = "register"',
+        '[[step]]\nuse = "register"\nonly = { instrument = ["AIA", "FLAT"] }',
+        '[[step]]\nuse = "register"\n[[step.when]]\ninstrument = "FLAT"\nskip = true',
+    ],
+    ids=["step", "distribution", "its other name", "entry point", "method", "selection", "only", "when"],
+)
+def test_a_recipe_that_needs_a_broken_plugin_fails_by_its_name(install, recipe: str) -> None:
+    install("aia-broken", "import no_such_module", entry="flat")
+    with pytest.warns(PluginWarning):
+        manager = PrepPluginManager(["aia-broken"])
+    why = "(?s)1 fault\n.*could not be loaded: .*ModuleNotFoundError: No module named 'no_such_module'"
+    with manager.in_use(), pytest.raises(RecipeError, match=why):
+        Recipe.from_toml(recipe)
+
+
+def test_what_a_plugin_prints_is_no_part_of_a_listing(install, monkeypatch, capsys) -> None:
+    install("aia-loud", "print('hello')")
+    monkeypatch.setenv(CHOSEN, "aia-loud")
+    plugins._installed.cache_clear()
+    try:
+        assert main(["steps", "--json"]) == 0
+    finally:
+        plugins._installed.cache_clear()
+    said = capsys.readouterr()
+    assert json.loads(said.out)["steps"]
+    assert said.err.startswith("hello")
+
+
+def test_a_recipe_that_does_not_need_a_broken_plugin_is_taken(install) -> None:
+    install("aia-broken", "import sys\nsys.exit(3)")
+    with pytest.warns(PluginWarning, match="SystemExit: 3"):
+        manager = PrepPluginManager(["aia-broken"])
+    with manager.in_use():
+        Recipe.from_toml('[select]\ninstrument = "AIA"\n[[step]]\nuse = "register"')
+
+
+def test_an_optional_hook_that_nobody_declares_is_no_fault(install) -> None:
+    install("aia-polite", "from aia_ccdproc import hookimpl\n@hookimpl(optionalhook=True)\ndef prep_paint(ccd): pass")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        manager = PrepPluginManager(["aia-polite"])
+    assert "aia-polite:it" in manager.plugins
+
+
+@pytest.mark.parametrize(
+    ("chosen", "loaded"),
+    [
+        (None, {"aia-halve", "aia-share"}),
+        ("", set()),
+        (" ", set()),
+        ("aia-halve", {"aia-halve"}),
+        ("aia-share, aia-halve", {"aia-halve", "aia-share"}),
+        ("other", {"aia-share"}),
+    ],
+)
+def test_the_environment_chooses_plugins_by_distribution_or_entry_point(
+    install, monkeypatch: pytest.MonkeyPatch, chosen: str | None, loaded: set[str]
+) -> None:
+    install("aia-halve", HALVE)
+    path = install("aia-share", HALVE.replace("halve", "share"), entry="other")
+    environment = {key: value for key, value in os.environ.items() if key != CHOSEN}
+    environment |= {"PYTHONPATH": str(path)} | ({} if chosen is None else {CHOSEN: chosen})
+    script = "import aia_ccdproc as a; print(*{p.distribution for p in a.get_plugin_manager().plugins.values()})"
+    done = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=True)
+    assert set(done.stdout.split()) & {"aia-ccdproc", "aia-halve", "aia-share"} == {"aia-ccdproc", *loaded}
+    assert not done.stderr
+
+
+def test_a_plugin_in_the_environment_that_is_not_installed_is_an_error_with_the_nearest_name(install) -> None:
+    install("aia-halve", HALVE)
+    with pytest.raises(PluginError, match=r"no plugin 'aia-halv' is installed; did you mean 'aia-halve'\?"):
+        PrepPluginManager(["aia-halv"])

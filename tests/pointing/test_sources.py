@@ -1,0 +1,217 @@
+"""update_pointing by JSOC, as a user has it: from Python, in batches, and by `aia-prep pointing`."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+from astropy.io import fits
+from scenes import EUV_CHANNELS, small_exposure, small_sun
+
+import aia_ccdproc
+from aia_ccdproc.cli.main import main
+from aia_ccdproc.tables.cache import FetchedOnce
+from aia_ccdproc.tables.jsoc import connect, server_name
+
+RECIPE = """
+[[step]]
+use = "update_pointing"
+source = "{source}"
+on_missing = "{on_missing}"
+server = "{server}"
+timeout = {timeout}
+
+[[step]]
+use = "register"
+"""
+
+
+@pytest.fixture
+def files(tmp_path):
+    """The seven EUV channels of record #34506, each with a pointing that is off."""
+    paths = []
+    for channel in EUV_CHANNELS:
+        exposure = small_exposure(channel=channel, pointing_error=(2.0, -3.0), shape=(80, 90))
+        paths.append(exposure.write_level1(exposure.image(small_sun()), tmp_path / f"aia_{channel}.fits"))
+    return paths
+
+
+@pytest.fixture
+def recipe(jsoc, tmp_path):
+    def write(source="auto", on_missing="error", timeout=1.0):
+        path = tmp_path / "recipe.toml"
+        path.write_text(RECIPE.format(source=source, on_missing=on_missing, server=jsoc.url, timeout=timeout))
+        return str(path)
+
+    return write
+
+
+def prep(files, recipe, output):
+    command = [sys.executable, "-W", "error", "-m", "aia_ccdproc", "run", *map(str, files), "-r", recipe]
+    return subprocess.run([*command, "-o", str(output)], capture_output=True, text=True)
+
+
+@pytest.mark.slow
+def test_a_batch_over_seven_channels_asks_once_and_a_second_run_not_at_all(jsoc, files, recipe, tmp_path):
+    done = prep(files, recipe(), tmp_path / "first")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert len(jsoc.rs_lists) == 1
+    assert len(jsoc.queries) == 1
+    for path in sorted((tmp_path / "first").iterdir()):
+        header = fits.getheader(path)
+        assert header["MPO_REC"] == "aia.master_pointing3h[:#34506]"
+        assert header["MPO_TBEG"] == "2020-01-01T00:00:00.000"
+        assert header["MPO_SRC"] == server_name(jsoc.url)
+        assert len(header["MPO_HASH"]) == 16
+    done = prep(files, recipe(), tmp_path / "second")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert len(jsoc.queries) == 1
+    jsoc.shutdown()
+    jsoc.server_close()
+    done = prep(files, recipe(), tmp_path / "third")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert fits.getheader(tmp_path / "third" / "aia_94_lev1p5.fits")["MPO_REC"].endswith("[:#34506]")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("mode", ["maintenance page", "slow", "status 1"])
+def test_an_empty_cache_and_no_jsoc_fail_in_time_and_write_nothing(jsoc, files, recipe, tmp_path, mode):
+    jsoc.fail(mode)
+    done = prep(files, recipe(), tmp_path / "out")
+    assert len(jsoc.queries) < 7  # the tries of one query for all: workers know that the server is down
+    assert done.returncode == 1
+    assert done.stdout.count("PointingError: the local pointing cache does not hold 2020-01") == 7
+    assert "Traceback" not in done.stdout + done.stderr
+    assert not list((tmp_path / "out").iterdir())
+
+
+@pytest.mark.slow
+def test_an_empty_cache_and_no_jsoc_keep_the_headers_pointing_if_told(jsoc, files, recipe, tmp_path):
+    jsoc.fail("503")
+    done = prep(files[:2], recipe(on_missing="keep"), tmp_path / "out")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "pointing of the header kept" in done.stdout
+    header = fits.getheader(tmp_path / "out" / "aia_94_lev1p5.fits")
+    assert header["LVL_NUM"] == 1.5
+    assert header["MPO_SRC"] == "header"
+    assert header["X0_MP"] == 2069.808594 + 2
+    assert "pointing of the header kept: the local pointing cache" in "".join(header["HISTORY"])
+
+
+@pytest.mark.parametrize("how", ["url", "client"])
+def test_update_pointing_takes_a_url_or_a_client(jsoc, how):
+    server = jsoc.url if how == "url" else connect(jsoc.url)
+    level1 = small_exposure(pointing_error=(2, -3)).image(small_sun())
+    pointed = aia_ccdproc.update_pointing(level1, source="jsoc", server=server)
+    assert pointed.header["CRPIX1"] == pytest.approx(level1.header["CRPIX1"] - 2)
+    assert pointed.header["MPO_REC"] == "aia.master_pointing3h[:#34506]"
+    assert "source=jsoc" in str(pointed.header["HISTORY"])
+
+
+def test_a_table_may_lie_at_a_url(jsoc, pointing_path, tmp_path):
+    import http.server
+    import threading
+
+    handler = type(
+        "Handler",
+        (http.server.SimpleHTTPRequestHandler,),
+        {
+            "__init__": lambda self, *a, **k: http.server.SimpleHTTPRequestHandler.__init__(
+                self, *a, directory=str(pointing_path.parent), **k
+            ),
+            "log_message": lambda self, *a: None,
+        },
+    )
+    level1 = small_exposure().image(small_sun())
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        url = f"http://127.0.0.1:{server.server_address[1]}/{pointing_path.name}"
+        pointed = aia_ccdproc.update_pointing(level1, source=url)
+        server.shutdown()
+    assert pointed.header["MPO_SRC"] == f"table {pointing_path.name}"
+
+
+# -- aia-prep pointing ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("suffix", ["ecsv", "csv"])
+def test_a_table_is_carried_to_a_machine_without_a_network(jsoc, tmp_path, suffix, capsys):
+    path = tmp_path / f"pointing.{suffix}"
+    span = ["2020-01-01T01:00", "2020-01-01T04:00"]
+    assert main(["pointing", *span, "-o", str(path), "--server", jsoc.url]) == 0
+    assert "wrote 2 records" in capsys.readouterr().out
+    jsoc.fail("500")
+    pointed = aia_ccdproc.update_pointing(small_exposure().image(small_sun()), source=path)
+    assert pointed.header["MPO_REC"] == "aia.master_pointing3h[:#34506]"
+    assert main(["pointing", *span, "-o", str(path), "--server", jsoc.url]) == 2
+    assert "is there already; --overwrite" in capsys.readouterr().err
+
+
+def test_a_cache_that_cannot_be_filled_is_exit_code_1(jsoc, capsys):
+    assert main(["pointing", "2015-01-01", "2015-01-02", "--cache", "fill", "--server", jsoc.url]) == 1
+    assert "has no aia.master_pointing3h record from 2015-01 to 2015-01" in capsys.readouterr().err
+
+
+def test_a_table_over_years_is_fetched_by_a_query_a_year(jsoc, tmp_path, capsys):
+    path = tmp_path / "table.ecsv"
+    assert main(["pointing", "2019-01-01", "2021-12-31", "-o", str(path), "--server", jsoc.url]) == 0
+    assert "wrote 2 records" in capsys.readouterr().out
+    assert len(jsoc.rs_lists) == 3
+
+
+def test_the_cache_is_shown_filled_and_cleared(jsoc, capsys):
+    server = ["--server", jsoc.url]
+    assert main(["pointing", "--cache", "show", *server]) == 0
+    assert ": 0 months" in capsys.readouterr().out
+    assert main(["pointing", "2020-01-01", "2020-02-05", "--cache", "fill", *server]) == 0
+    assert "holds 1 of the 2 months from 2020-01 to 2020-02" in capsys.readouterr().out
+    assert main(["pointing", "--cache", "show", *server]) == 0
+    assert "2020-01  2 records, fetched" in capsys.readouterr().out
+    assert main(["pointing", "--cache", "show"]) == 0  # of all servers
+    assert "2020-01  2 records, fetched" in capsys.readouterr().out
+    assert main(["pointing", "--cache", "clear", *server]) == 0
+    assert "1 files removed" in capsys.readouterr().out
+
+
+def test_a_table_has_the_ending_of_a_table(jsoc, tmp_path, capsys):
+    assert main(["pointing", "2020-01-01", "2020-01-02", "-o", str(tmp_path / "t.fits"), "--server", jsoc.url]) == 2
+    assert "ends in .ecsv or .csv" in capsys.readouterr().err
+    assert not jsoc.queries
+
+
+def test_a_jsoc_that_fails_is_exit_code_1(jsoc, tmp_path, capsys):
+    jsoc.fail("status 1")
+    path = tmp_path / "table.ecsv"
+    assert main(["pointing", "2020-01-01", "2020-01-02", "-o", str(path), "--server", jsoc.url]) == 1
+    assert "PointingError" in capsys.readouterr().err
+    assert not path.exists()
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        [],
+        ["2020-01-01"],
+        ["2020-01-01", "2020-01-02"],
+        ["soon", "later", "--cache", "fill"],
+        ["2020-01-02", "2020-01-01", "--cache", "fill"],
+        ["2020-01-01", "2020-01-02", "--cache", "clear"],
+        ["--cache", "eat"],
+        ["9998-01-01", "9999-12-31", "--cache", "fill"],
+        ["2020-01-01", "2020-01-02", "--cache", "fill", "--server", "ftp://example.org/"],
+    ],
+)
+def test_wrong_usage_is_exit_code_2(cache_folder, arguments, capsys):
+    assert main(["pointing", *arguments]) == 2
+    assert capsys.readouterr().err
+
+
+def test_what_a_process_knows_of_a_dead_server_does_not_outlive_it(jsoc):
+    jsoc.fail("500")
+    level1 = small_exposure().image(small_sun())
+    with pytest.raises(aia_ccdproc.PointingError):
+        aia_ccdproc.update_pointing(level1, server=jsoc.url, timeout=0.3)
+    jsoc.fail("well")
+    FetchedOnce.forget_everything()
+    assert aia_ccdproc.update_pointing(level1, server=jsoc.url).header["MPO_REC"].endswith("[:#34506]")

@@ -1,0 +1,436 @@
+"""Recipes: all faults at once, each with its place and the nearest name."""
+
+from __future__ import annotations
+
+import json
+import pickle
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from astropy.io import fits
+from faulty import SIX_FAULTS
+from hypothesis import HealthCheck, given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
+
+from aia_ccdproc import Recipe, RecipeError, get_plugin_manager, load_recipe
+from aia_ccdproc.recipe.output import OutputSettings
+from aia_ccdproc.recipe.recipe import builtin_recipes
+from aia_ccdproc.recipe.selection import Selection
+from aia_ccdproc.recipe.template import recipe_template
+
+
+def faults(toml: str) -> list[str]:
+    with pytest.raises(RecipeError) as caught:
+        Recipe.from_toml(toml, name="r.toml", folder="recipes")
+    error = caught.value
+    assert str(error).splitlines()[0] == f"r.toml: {len(error.faults)} fault{'s'[: len(error.faults) > 1]}"
+    assert len(str(error).splitlines()) == 1 + len(error.faults)
+    return [str(fault) for fault in error.faults]
+
+
+def step(text: str) -> str:
+    return f"[[step]]\n{text}\n"
+
+
+# -- faults --------------------------------------------------------------------------------------
+
+
+def test_six_different_faults_are_listed_as_six_in_the_order_of_the_file() -> None:
+    found = faults(SIX_FAULTS)
+    assert len(found) == 6
+    starts = ["line 2: unknown key 'colour'"]
+    starts += [f"line {line}, step 1 (register): " for line in (6, 7, 8)]
+    starts += ["line 11, step 2 (update_pointing): update_pointing must come before register, which is step 1"]
+    starts += ["line 14, step 3: unknown step 'normalise_exposure'; did you mean 'normalize_exposure'?"]
+    for text, start in zip(found, starts, strict=True):
+        assert text.startswith(start)
+    assert "unknown setting 'xmethod'; did you mean 'method'?" in found[1]
+    assert "conserve = 'flux'" in found[2]
+    assert "force = 'yes'" in found[3]
+
+
+@pytest.mark.parametrize(
+    ("toml", "fault"),
+    [
+        ("", "recipe: there is no step; a recipe holds at least one [[step]] table"),
+        ("step = 3", "there is no step"),
+        ("step = []", "there is no step"),
+        ("step = [3]", "step 1: should be a table, not 3"),
+        ("name = 3\n" + step('use = "register"'), "line 1: name should be a string, not 3"),
+        ("naame = 'x'\n" + step('use = "register"'), "line 1: unknown key 'naame'; did you mean 'name'?"),
+        (step("method = 'exact'"), 'line 1, step 1: says not which step to use: use = "..."'),
+        (step("use = 7"), "line 2, step 1: use should be a string, not 7"),
+        (step('use = "regixter"'), "line 2, step 1: unknown step 'regixter'; did you mean 'register'?"),
+        (step('use = "xyzzy"'), "unknown step 'xyzzy'; there are: update_pointing, register, normalize_exposure"),
+        (step('use = "register"\nmethod = "bicubc"'), "method: unknown method 'bicubc'; did you mean 'bicubic'?"),
+        (step('use = "register"\nfill = "none"'), "line 3, step 1 (register): fill = 'none': "),
+        (step('use = "register"\nforce = 1'), "force = 1: "),
+        (step('use = "register"\ntarget = 5'), "target: should be the path of a FITS image, not 5"),
+        (step('use = "register"\ntarget = 2020-01-01'), "target: should be the path of a FITS image"),
+        (step('use = "register"\n[step.target]\na = 1'), "target: should be the path of a FITS image"),
+        (step('use = "update_pointing"\nsource = 5'), "source: should be a path"),
+        (step('use = "update_pointing"\nsource = 2020-01-01'), "source: should be a path"),
+        (step('use = "update_pointing"\nsource = "~no-such-user/t.csv"'), "no-such-user"),
+        (step('use = "update_pointing"\non_missing = "ignore"'), "on_missing = 'ignore': "),
+        (step('use = "normalize_exposure"\nby = 2'), "unknown setting 'by'; there are: use, plugin"),
+        (step('use = "register"\nplugin = "aia-ccdprok"'), "no plugin 'aia-ccdprok'; did you mean 'aia-ccdproc'?"),
+        (step('use = "register"\nplugin = 3'), "line 3, step 1 (register): no plugin 3"),
+        (step('use = "register"\n"method" = 3'), "line 3, step 1 (register): method = 3: "),
+        (step('use = "register"\nmethod.kind = 3'), "line 3, step 1 (register): method = "),
+        (
+            "select = 3\n" + step('use = "register"'),
+            "line 1, select: select should be a table of header keywords, not 3",
+        ),
+        (step('use = "register"') + "[select]\nwavelnth = 3", "line 4, select: 'wavelnth' is no header keyword"),
+        (step('use = "register"') + "[select.QUALITY]\nreject = 3", "line 3, select: QUALITY: unknown test 'reject'"),
+        ("output = 3\n" + step('use = "register"'), "line 1, output: output should be a table, not 3"),
+        (
+            step('use = "register"') + "[output]\nnam = ''",
+            "line 4, output: unknown setting 'nam'; did you mean 'name'?",
+        ),
+        (step('use = "register"') + "[output]\ncompression = 'ric'", "line 4, output: compression = 'ric': "),
+        (step('use = "register"') + "[output]\nname = '../{stem}.fits'", "line 4, output: name: the pattern '../"),
+        (step('use = "register"') + "[output]\noverwrite = 1", "line 4, output: overwrite = 1: "),
+        (step('use = "register"\nonly = 3'), "line 3, step 1 (register): only should be a table"),
+        (step('use = "register"\nonly = {}'), "line 3, step 1 (register): only = {} is every image"),
+        (step('use = "register"\nonly = { wavelnth = 3 }'), "line 3, step 1 (register): 'wavelnth' is no header"),
+        (step('use = "register"\n[step.only]\nQUALITY = []'), "line 4, step 1 (register): QUALITY = [] fits no value"),
+        (step('use = "register"\nwhen = 3'), "line 3, step 1 (register): when should be tables: [[step.when]]"),
+        (step('use = "register"\n[step.when]\nA = 3'), "line 3, step 1 (register): when should be tables"),
+        (step('use = "register"\n[[step.when]]\nskip = true'), "line 3, step 1 (register), when 1: says not for which"),
+        (step('use = "register"\n[[step.when]]\nA = 3'), "line 3, step 1 (register), when 1: changes nothing"),
+        (step('use = "register"\n[[step.when]]\nA = 3\nskip = 1'), "line 5, step 1 (register), when 1: skip should be"),
+        (
+            step('use = "register"\n[[step.when]]\nA = 3\nskip = true\nfill = 0'),
+            "line 5, step 1 (register), when 1: the step is skipped; fill would have no effect",
+        ),
+        (
+            step('use = "register"\n[[step.when]]\nA = 3\nfill = 0\n[[step.when]]\nA = 4\nfill = "x"'),
+            "line 8, step 1 (register), when 2: fill = 'x': ",
+        ),
+        (
+            step('use = "register"\nwhen = [{A = 3, fill = 0}, {A = 4, plugin = "x"}]'),
+            "line 3, step 1 (register), when 2: unknown setting 'plugin'",
+        ),
+        (step('use = "register"\n[[step.when]]\nA = {}\nfill = 0'), "line 4, step 1 (register), when 1: A = {} says"),
+        (step('use = "ccdproc.trim_image"'), "line 1, step 1 (ccdproc.trim_image): fits_section is missing"),
+        (step('use = "ccdproc.wcs_project"'), "line 2, step 1: ccdproc.wcs_project cannot be a step: it drops the"),
+        (step('use = "cosmicray_lacosmic"'), "did you mean 'ccdproc.cosmicray_lacosmic'?"),
+        ("name = 'x\n", "TOML: "),
+        ("[[step]]\nuse = 'register'\nuse = 'register'", "TOML: "),
+    ],
+)
+def test_a_fault_is_named_with_its_place(toml: str, fault: str) -> None:
+    found = faults(toml)
+    assert len(found) == 1
+    assert fault in found[0]
+
+
+@pytest.mark.parametrize(
+    ("uses", "fault"),
+    [
+        (["register", "update_pointing"], "update_pointing must come before register, which is step 1"),
+        (["register", "register"], "register may run only once; it is step 1 already"),
+        (["update_pointing", "update_pointing"], "update_pointing may run only once"),
+        (["normalize_exposure", "register", "normalize_exposure"], "normalize_exposure may run only once"),
+    ],
+)
+def test_an_order_that_makes_no_sense_is_a_fault(uses: list[str], fault: str) -> None:
+    found = faults("".join(step(f'use = "{use}"') for use in uses))
+    assert len(found) == 1
+    assert fault in found[0]
+
+
+@pytest.mark.parametrize(
+    "uses",
+    [
+        ["normalize_exposure", "update_pointing", "register"],
+        ["update_pointing", "normalize_exposure", "register"],
+        ["register", "normalize_exposure"],
+        ["normalize_exposure"],
+    ],
+)
+def test_an_order_that_makes_sense_is_kept(uses: list[str]) -> None:
+    recipe = Recipe.from_toml("".join(step(f'use = "{use}"') for use in uses))
+    assert [planned.use for planned in recipe] == uses
+
+
+def test_a_setting_that_is_wrong_is_told_once_and_not_again_for_every_variant() -> None:
+    found = faults(
+        step('use = "register"\nconserve = "x"\n[[step.when]]\nA = 3\nfill = "y"\n[[step.when]]\nA = 4\nfill = 0')
+    )
+    assert [fault.partition(":")[0] for fault in found] == [
+        "line 3, step 1 (register)",
+        "line 6, step 1 (register), when 1",
+    ]
+
+
+def test_tables_inside_a_text_are_no_tables() -> None:
+    found = faults('description = """\n[[step]]\nuse = 3\n"""\n' + step('use = "register"\nmethud = 3'))
+    assert found == [f"line 7, step 1 (register): {found[0].partition(': ')[2]}"]
+
+
+def test_register_stays_single_whatever_images_it_is_for() -> None:
+    once = 'use = "register"\nonly = { WAVELNTH = 94 }'
+    assert "register may run only once" in faults(step(once) + step(once.replace("94", "131")))[0]
+
+
+def test_a_fault_in_one_step_does_not_hide_those_of_order() -> None:
+    found = faults(step('use = "register"\nfill = "x"') + step('use = "update_pointing"\nsource = 1'))
+    assert len(found) == 3
+
+
+scalars = st.one_of(st.integers(), st.floats(), st.booleans(), st.text(max_size=12), st.datetimes(), st.dates())
+CORE_WORDS = ("update_pointing", "register", "normalize_exposure", "registerr", "auto", "bicubic", "~x/y", "")
+CCDPROC_WORDS = ("ccdproc.trim_image", "ccdproc.gain_correct", "ccdproc.subtract_bias", "ccdproc.rebin", "[1:2,3:4]")
+words = st.sampled_from([*CORE_WORDS, *CCDPROC_WORDS, "{stem}.fits"])
+values = st.recursive(
+    st.one_of(scalars, words),
+    lambda inner: st.one_of(st.lists(inner, max_size=2), st.dictionaries(st.text(max_size=4), inner, max_size=2)),
+    max_leaves=4,
+)
+CORE_KEYS = ("use", "plugin", "method", "fill", "conserve", "target", "force", "source", "on_missing", "odd", "a.b")
+OTHER_KEYS = ("only", "when", "skip", "WAVELNTH", "instrument", "gain", "master", "fits_section", "name", "compression")
+keys = st.sampled_from([*CORE_KEYS, *OTHER_KEYS])
+settings = st.dictionaries(keys, values, max_size=4)
+selections = st.dictionaries(st.sampled_from(["WAVELNTH", "T_OBS", "instrument", "odd"]), values, max_size=2)
+variants = st.lists(st.builds(lambda one, other: {**one, **other}, selections, settings), max_size=2)
+parts = st.fixed_dictionaries({}, optional={"only": selections, "when": variants})
+steps = st.builds(lambda use, table, other: {**table, **other, "use": use}, words, settings, parts)
+tables = st.fixed_dictionaries(
+    {},
+    optional={
+        "name": values,
+        "description": values,
+        "step": st.one_of(values, st.lists(st.one_of(steps, settings), max_size=4)),
+        "odd": values,
+        "select": st.one_of(values, selections),
+        "output": st.one_of(values, settings),
+    },
+)
+
+
+def to_toml(value: object) -> str:
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{json.dumps(key)} = {to_toml(inner)}" for key, inner in value.items()) + "}"
+    if isinstance(value, list):
+        return "[" + ", ".join(map(to_toml, value)) + "]"
+    if isinstance(value, str | bool):
+        return json.dumps(value).replace("\\ud", "\\u0").replace("\x7f", "\\u007F")
+    if isinstance(value, int):
+        return str(value)
+    if isinstance(value, float):
+        return repr(value)
+    return value.isoformat()
+
+
+# The first draw is slow on a busy machine.
+@hypothesis_settings(suppress_health_check=[HealthCheck.too_slow])
+@given(tables, st.booleans())
+def test_no_table_raises_anything_but_a_recipe_error(table: dict, in_folder: bool) -> None:
+    text = "\n".join(f"{json.dumps(key)} = {to_toml(value)}" for key, value in table.items())
+    try:
+        recipe = Recipe.from_toml(text, folder="somewhere" if in_folder else None)
+    except RecipeError:
+        return
+    assert len(recipe.digest) == 16
+    assert all("\n" not in str(card) for card in recipe.cards.values())
+    assert recipe.steps
+    assert pickle.loads(pickle.dumps(recipe)).digest == recipe.digest
+
+
+@given(st.text(max_size=200))
+def test_no_text_raises_anything_but_a_recipe_error(text: str) -> None:
+    with pytest.raises(RecipeError):
+        Recipe.from_toml(text)
+
+
+# -- loading -------------------------------------------------------------------------------------
+
+
+def test_the_built_in_recipes_are_level_15_and_its_rate() -> None:
+    assert set(builtin_recipes()) == {"level1.5", "level1.5-rate"}
+    of_level, of_rate = load_recipe("level1.5"), load_recipe("level1.5-rate")
+    assert [planned.use for planned in of_level] == ["update_pointing", "register"]
+    assert [planned.use for planned in of_rate] == ["update_pointing", "register", "normalize_exposure"]
+    assert of_level.name == "level1.5"
+    assert load_recipe(of_level) is of_level
+
+
+def test_a_recipe_that_is_not_there_is_refused_with_the_nearest_name(tmp_path: Path) -> None:
+    with pytest.raises(RecipeError, match=r"level1\.4: 1 fault\n  recipe: no such file .*did you mean 'level1.5'"):
+        load_recipe("level1.4")
+    with pytest.raises(RecipeError, match="cannot be read"):
+        load_recipe(tmp_path)
+
+
+@pytest.mark.parametrize("content", [b"\xff\xfe\x00", bytes(range(256))])
+def test_a_recipe_that_is_no_text_is_refused(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "r.toml").write_bytes(content)
+    with pytest.raises(RecipeError, match=r"r\.toml: 1 fault\n  recipe: cannot be read"):
+        load_recipe(tmp_path / "r.toml")
+
+
+def test_a_recipe_has_the_name_of_its_file_unless_it_says_another(tmp_path: Path) -> None:
+    (tmp_path / "mine.toml").write_text(step('use = "register"'))
+    assert load_recipe(tmp_path / "mine.toml").name == "mine"
+    (tmp_path / "mine.toml").write_text('name = "yours"\n' + step('use = "register"'))
+    assert load_recipe(tmp_path / "mine.toml").name == "yours"
+
+
+def test_paths_in_a_recipe_start_from_its_folder(tmp_path: Path) -> None:
+    (tmp_path / "r.toml").write_text(step('use = "update_pointing"\nsource = "t.csv"'))
+    assert load_recipe(tmp_path / "r.toml").steps[0].settings.source == tmp_path / "t.csv"
+
+
+def test_relative_paths_become_absolute_for_workers_elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "r.toml").write_text(
+        step('use = "update_pointing"\nsource = ["t.csv", "auto"]\n[[step.when]]\nWAVELNTH = 94\nsource = "u.csv"')
+        + step('use = "register"\ntarget = "grid.fits"')
+    )
+    monkeypatch.chdir(tmp_path)
+    pointing, registration = load_recipe("r.toml")
+    assert pointing.settings.source == (tmp_path / "t.csv", "auto")
+    assert pointing.when[0].settings.source == tmp_path / "u.csv"
+    assert registration.settings.target == tmp_path / "grid.fits"
+    assert str(tmp_path) not in json.dumps([step.describe() for step in (pointing, registration)])
+
+
+# -- which images, and their outputs -------------------------------------------------------------
+
+
+def test_a_recipe_selects_images_and_names_their_outputs() -> None:
+    recipe = Recipe.from_toml(
+        step('use = "register"')
+        + "[select]\nWAVELNTH = [171, 193]\nQUALLEV0.reject_bits = 0x800100f0\n"
+        + '[output]\nname = "{WAVELNTH:04d}/{stem}.fits"\ncompression = "rice"\noverwrite = true\n'
+    )
+    assert recipe.select == Selection.from_table({"WAVELNTH": [171, 193], "QUALLEV0": {"reject_bits": 0x800100F0}})
+    assert recipe.output == OutputSettings(name="{WAVELNTH:04d}/{stem}.fits", compression="rice", overwrite=True)
+    header = fits.Header({"WAVELNTH": 171, "QUALLEV0": 0})
+    assert recipe.why_not(header) == ""
+    assert str(recipe.output.pattern.fill("a.fits", header)) == "0171/a.fits"
+
+
+def test_a_recipe_selects_all_images_and_names_outputs_by_their_inputs_unless_it_says_more() -> None:
+    recipe = load_recipe("level1.5")
+    assert not recipe.select
+    assert recipe.why_not(fits.Header()) == ""
+    assert recipe.output == OutputSettings(name="{stem}_lev1p5.fits", compression="none", overwrite=False)
+
+
+def test_a_recipe_selects_by_the_instrument_that_the_plugins_find() -> None:
+    recipe = Recipe.from_toml(step('use = "register"') + '[select]\ninstrument = "HMI"')
+    assert "unknown instrument" in recipe.why_not(fits.Header())
+    header = fits.Header({"TELESCOP": "SDO/AIA", "INSTRUME": "AIA_3", "WAVELNTH": 171})
+    assert recipe.why_not(header) == "instrument is 'AIA', not 'HMI'"
+
+
+def test_the_template_shows_select_and_output() -> None:
+    text = recipe_template(get_plugin_manager())
+    shown = text.replace("# [select]", "[select]").replace("# [output]", "[output]")
+    for key in ("WAVELNTH", "QUALLEV0", "name", "compression", "overwrite"):
+        shown = shown.replace(f"# {key} =", f"{key} =")
+    recipe = Recipe.from_toml(shown)
+    assert recipe.select.keywords == {"WAVELNTH", "QUALLEV0"}
+    assert recipe.output == OutputSettings()
+
+
+def test_the_template_is_a_recipe_without_faults_that_shows_every_setting(tmp_path: Path) -> None:
+    text = recipe_template(get_plugin_manager())
+    recipe = Recipe.from_toml(text)
+    assert {"update_pointing", "register", "normalize_exposure"} <= {planned.use for planned in recipe}
+    for planned in load_recipe("level1.5-rate"):
+        for name in type(planned.settings).model_fields:
+            assert f"\n{name} = " in text or f"\n# {name} = " in text
+    assert recipe.digest == load_recipe("level1.5-rate").digest
+
+
+# -- the digest ----------------------------------------------------------------------------------
+
+
+def digest(toml: str, **options: object) -> str:
+    return Recipe.from_toml(toml, **options).digest
+
+
+def test_the_digest_does_not_depend_on_name_comments_or_defaults_that_are_said() -> None:
+    plain = digest(step('use = "register"'))
+    assert digest('name = "another"\n# a comment\n' + step('use = "register"\nmethod = "bicubic"')) == plain
+    assert len(plain) == 16
+    assert int(plain, 16) >= 0
+
+
+@pytest.mark.parametrize(
+    "toml",
+    [
+        step('use = "register"\nmethod = "bilinear"'),
+        step('use = "register"\nfill = 0'),
+        step('use = "register"\nplugin = "aia-ccdproc"'),
+        step('use = "register"') + step('use = "normalize_exposure"'),
+        step('use = "update_pointing"'),
+    ],
+)
+def test_the_digest_depends_on_steps_settings_and_plugins(toml: str) -> None:
+    assert digest(toml) != digest(step('use = "register"'))
+
+
+def test_the_digests_of_the_built_in_recipes_are_what_they_were() -> None:
+    assert load_recipe("level1.5").digest == "01a2de2e3a100fea"
+    assert load_recipe("level1.5-rate").digest == "f4e9eb97706f6bcc"
+
+
+def test_how_long_one_waits_for_a_server_is_no_part_of_the_digest_nor_of_history() -> None:
+    patient, hasty = (Recipe.from_toml(step(f'use = "update_pointing"\ntimeout = {t}')) for t in ("600.0", "5.0"))
+    assert patient.digest == hasty.digest == digest(step('use = "update_pointing"'))
+    assert patient.steps[0].settings.timeout == 600
+    assert "timeout" not in patient.steps[0].settings.describe()
+
+
+def test_the_digest_says_what_is_done_to_an_image_not_to_which_nor_what_it_is_called() -> None:
+    plain = step('use = "register"')
+    same = '[select]\nWAVELNTH = 94\n[output]\nname = "{WAVELNTH}/{stem}.fits"\noverwrite = true\n'
+    assert digest(plain + same) == digest(plain)
+    assert digest(plain + '[output]\ncompression = "none"') == digest(plain)
+    assert len({digest(plain + f'[output]\ncompression = "{c}"') for c in ("none", "rice", "lossless")}) == 3
+
+
+def test_the_digest_depends_on_what_differs_by_image() -> None:
+    plain = 'use = "register"\n'
+    tomls = [plain, plain + "only = { WAVELNTH = 94 }", plain + "only = { WAVELNTH = 131 }"]
+    for change in ("skip = true", "fill = 0", "fill = 1"):
+        tomls.append(plain + f"[[step.when]]\nWAVELNTH = 94\n{change}")
+    assert len({digest(step(toml)) for toml in tomls}) == len(tomls)
+    assert digest(step(tomls[1])) == digest(step(plain + "only.WAVELNTH = [94.0]"))
+
+
+ALL_KINDS = (
+    step('use = "ccdproc.trim_image"\nfits_section = "[1:100, 1:100]"\n[[step.when]]\nWAVELNTH = 94\nskip = true')
+    + step('use = "ccdproc.gain_correct"\ngain = "17.7 electron / DN"')
+    + step('use = "update_pointing"\nsource = ["t.csv", "auto"]\nonly = { instrument = "AIA" }')
+    + step('use = "register"\n[[step.when]]\nWAVELNTH = 1600\nmethod = "bilinear"')
+    + step('use = "normalize_exposure"')
+    + '[select]\nT_OBS = { min = 2020-01-01 }\n[output]\ncompression = "rice"\n'
+)
+
+
+@pytest.mark.parametrize("toml", [*builtin_recipes().values(), ALL_KINDS], ids=[*builtin_recipes(), "all kinds"])
+def test_a_recipe_that_is_sent_to_another_process_is_the_same_there(toml: str) -> None:
+    recipe = Recipe.from_toml(toml)
+    script = (
+        "import pickle, sys; recipe = pickle.load(sys.stdin.buffer); print(recipe.digest, recipe.select.describe())"
+    )
+    sent = subprocess.run([sys.executable, "-c", script], input=pickle.dumps(recipe), capture_output=True, check=True)
+    assert sent.stdout.decode().strip() == f"{recipe.digest} {recipe.select.describe()}".strip()
+
+
+def test_the_digest_depends_on_the_order() -> None:
+    one, other = step('use = "register"'), step('use = "normalize_exposure"')
+    assert digest(one + other) != digest(other + one)
+
+
+def test_the_digest_does_not_depend_on_the_folder_a_recipe_lies_in() -> None:
+    toml = step('use = "update_pointing"\nsource = "t.csv"')
+    assert digest(toml, folder="/here") == digest(toml, folder="/there")

@@ -1,0 +1,277 @@
+"""Reports of a batch: the JSON keeps its schema, and the page is looked at in headless Chromium."""
+
+from __future__ import annotations
+
+import datetime
+import json
+import re
+import shutil
+import subprocess
+from collections.abc import Callable
+from html.parser import HTMLParser
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
+from scenes import small_exposure, small_sun
+
+import aia_ccdproc
+from aia_ccdproc.errors import SettingsError, WriteError
+from aia_ccdproc.report.data import median_seconds, report_data
+from aia_ccdproc.report.page import render_page
+from aia_ccdproc.report.quicklook import thumbnail
+from aia_ccdproc.report.results import BatchInfo, FileResult
+from aia_ccdproc.report.write import check_report_path, write_report
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+needs_chromium = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium to look at the page with (apt: chromium)")
+HOSTILE = "<script>document.title='run'</script><img src=x onerror=\"document.title='run'\">'\"&</script></style>.fits"
+INFO = BatchInfo(
+    recipe="level1.5",
+    digest="0123456789abcdef",
+    steps=(("update_pointing", "source=auto", None), ("register", "method=bicubic", "fast 1.0")),
+    versions={"python": "3.11.2", "aia-ccdproc": "0.1.0"},
+    started=datetime.datetime(2026, 8, 19, 21, 4, 11, tzinfo=datetime.UTC),
+    seconds=12.5,
+    jobs=2,
+    output_dir=Path("level15"),
+)
+DOCS = Path(__file__).parents[2] / "docs" / "batches.rst"
+
+
+@pytest.fixture(scope="session")
+def prepped(pointing_path: Path) -> tuple[bytes, bytes]:
+    """Pictures of a real image before and after."""
+    level1 = small_exposure(channel=171).image(small_sun())
+    level15 = aia_ccdproc.register(aia_ccdproc.update_pointing(level1, source=pointing_path))
+    return thumbnail(level1), thumbnail(level15)
+
+
+@pytest.fixture(scope="session")
+def results(prepped: tuple[bytes, bytes]) -> list[FileResult]:
+    """One of every kind, and a hostile one."""
+    before, after = prepped
+    pointing = {"record": "sdo.master_pointing[:#34506]", "source": "cache", "start": "2020-01-01", "hash": "9f31"}
+    return [
+        FileResult(
+            Path("in/b.fits"),
+            "done",
+            output=Path("level15/b_lev1p5.fits"),
+            seconds={"read": 0.5, "register": 1.5, "write": 0.25},
+            pointing=pointing,
+            warnings=("the pointing was kept",),
+            before=before,
+            after=after,
+            input_hash="a" * 64,
+            output_hash="b" * 64,
+            worker="host:17",
+            peak_memory=2**30,
+        ),
+        FileResult(Path("in/a10.fits"), "done", seconds={"read": 0.1, "register": 0.2, "write": 0.1}),
+        FileResult(Path("in/a9.fits"), "failed", error="ReadError: in/a9.fits: cut off\nat 17 bytes", before=before),
+        FileResult(Path(HOSTILE), "failed", error=f"ReadError: {HOSTILE}", seconds={"read": 3.0}),
+        FileResult(Path("in/c.fits"), "skipped", reason="WAVELNTH is 94; the recipe selects 171"),
+        FileResult(Path("in/d.fits"), "unchanged", output=Path("level15/d_lev1p5.fits")),
+    ]
+
+
+class Page(HTMLParser):
+    """The rows that a page shows, and every tag and attribute on it."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.rows: list[dict[str, str | None]] = []
+        self.tags: list[str] = []
+        self.attributes: list[tuple[str, str | None]] = []
+        self.feed(html)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        self.attributes += attrs
+        if tag == "tr" and "data-file" in dict(attrs) and "hidden" not in dict(attrs):
+            self.rows.append(dict(attrs))
+
+    def shown(self) -> list[str | None]:
+        return [row["data-file"] for row in self.rows]
+
+
+@pytest.fixture
+def chromium(tmp_path: Path) -> Callable[..., str]:
+    """Open a page headless, with a new profile each time, and give what the browser printed."""
+
+    def look(page: Path, *options: str, fragment: str = "") -> str:
+        quiet = ["--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
+        quiet += ["--disable-component-update", "--disable-sync", "--hide-scrollbars", "--no-sandbox"]
+        profile = tmp_path / f"profile{len(list(tmp_path.glob('profile*')))}"
+        command = [str(CHROMIUM), "--headless", *quiet, f"--user-data-dir={profile}", *options]
+        done = subprocess.run([*command, page.as_uri() + fragment], capture_output=True, timeout=120, check=True)
+        return done.stdout.decode(errors="replace")
+
+    return look
+
+
+def without_inline(html: str) -> str:
+    return re.sub(r"<(script|style)>.*?</\1>", r"<\1></\1>", html, count=2, flags=re.DOTALL)
+
+
+def test_json_has_every_key_of_the_schema_and_the_docs_name_them(tmp_path: Path, results: list[FileResult]) -> None:
+    data = json.loads(write_report(tmp_path / "r.json", INFO, results).read_text(encoding="utf-8"))
+    assert data["schema"] == 1
+    assert data["totals"] == {"files": 6, "done": 2, "unchanged": 1, "skipped": 1, "failed": 2}
+    assert data["started"] == "2026-08-19T21:04:11Z"
+    assert data["recipe"]["steps"][1] == {"use": "register", "settings": "method=bicubic", "plugin": "fast 1.0"}
+    first = data["files"][0]
+    assert first["path"] == "in/b.fits"
+    assert list(first["seconds"]) == ["read", "register", "write"]
+    assert first["peak_memory"] == 2**30
+    assert "before" not in first
+    text = DOCS.read_text(encoding="utf-8")
+    keys = {*data, *data["recipe"], *data["recipe"]["steps"][0], *data["totals"], *first, *first["pointing"]}
+    assert sorted(key for key in keys if f"``{key}``" not in text) == []
+
+
+def test_json_holds_no_number_that_json_does_not_know(tmp_path: Path) -> None:
+    broken = FileResult(Path("a.fits"), "done", seconds={"read": float("nan"), "write": float("inf")})
+    text = write_report(tmp_path / "r.json", INFO, [broken]).read_text(encoding="utf-8")
+    assert json.loads(text)["files"][0]["seconds"] == {"read": None, "write": None}
+    assert "NaN" not in text
+    assert "Infinity" not in text
+    assert "nan" not in without_inline(render_page(INFO, [broken])).lower()
+
+
+def test_medians_are_of_the_files_written_now(results: list[FileResult]) -> None:
+    medians = median_seconds(results)
+    assert medians == pytest.approx({"read": 0.3, "register": 0.85, "write": 0.175})
+    assert list(medians) == ["read", "register", "write"]
+
+
+def test_a_time_without_a_zone_is_utc() -> None:
+    naive = datetime.datetime(2026, 8, 19, 21, 4, 11)
+    info = BatchInfo("r", "", (), {}, naive, 0.0, 1, Path())
+    assert report_data(info, [])["started"] == "2026-08-19T21:04:11Z"
+
+
+@pytest.mark.parametrize("name", ["report.json", "report.html", "report.HTM"])
+def test_a_report_is_written_whole_and_replaced(tmp_path: Path, results: list[FileResult], name: str) -> None:
+    target = tmp_path / name
+    target.write_text("old")
+    assert write_report(target, INFO, results) == target
+    assert "in/b.fits" in target.read_text(encoding="utf-8") or "b.fits" in target.read_text(encoding="utf-8")
+    assert list(tmp_path.iterdir()) == [target]
+
+
+def test_a_report_that_could_not_be_written_is_refused_before_the_work(tmp_path: Path) -> None:
+    (tmp_path / "folder.html").mkdir()
+    with pytest.raises(SettingsError, match=r"the ending '\.txt' is not known; there are: \.json, \.html, \.htm"):
+        check_report_path(tmp_path / "report.txt")
+    with pytest.raises(WriteError, match="is a folder"):
+        check_report_path(tmp_path / "folder.html")
+    with pytest.raises(WriteError, match="nowhere is not there"):
+        check_report_path(tmp_path / "nowhere" / "report.html")
+
+
+def test_a_folder_that_may_not_be_written_to_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("os.access", lambda *_: False)  # to root every folder is open
+    with pytest.raises(WriteError, match="may not be written to"):
+        check_report_path(tmp_path / "report.html")
+
+
+def test_a_full_disk_leaves_the_old_report(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, results: list[FileResult]
+) -> None:
+    target = tmp_path / "report.json"
+    target.write_text("old")
+
+    def full(*_: object) -> int:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    with pytest.raises(WriteError, match="No space left on device"):
+        write_report(target, INFO, results)
+    assert target.read_text() == "old"
+
+
+def test_a_name_that_is_no_utf8_reads_back_as_the_same_name(tmp_path: Path) -> None:
+    name = Path("a\udcff.fits")
+    results = [FileResult(name, "failed", error=f"ReadError: {name}")]
+    data = json.loads(write_report(tmp_path / "report.json", INFO, results).read_text(encoding="utf-8"))
+    assert Path(data["files"][0]["path"]) == name
+    assert r"a\udcff.fits" in write_report(tmp_path / "report.html", INFO, results).read_text(encoding="utf-8")
+
+
+def test_the_page_holds_nothing_from_elsewhere(results: list[FileResult]) -> None:
+    page = Page(render_page(INFO, results))
+    assert {value for name, value in page.attributes if name in ("href", "src") and not value.startswith("data:")} == (
+        set()
+    )
+    assert page.tags.count("script") == 1
+    assert "link" not in page.tags
+    assert not [name for name, _ in page.attributes if name.startswith("on") or name == "style"]
+
+
+def test_an_empty_and_an_interrupted_batch_have_a_page() -> None:
+    info = BatchInfo("r", "", (), {}, INFO.started, 0.0, 1, Path(), interrupted=True)
+    assert "interrupted, 0 files, none failed" in render_page(info, [])
+
+
+@given(st.text(min_size=1), st.text(), st.text())
+def test_no_text_becomes_a_tag_or_an_attribute(name: str, error: str, warning: str) -> None:
+    plain = FileResult(Path("a"), "failed", error="e", warnings=("w",), pointing={"record": "r"}, worker="w:1")
+    hostile = FileResult(
+        Path(name), "failed", error=error or "e", warnings=(warning,), pointing={"record": error or "r"}, worker="w:1"
+    )
+    want, got = Page(render_page(INFO, [plain])), Page(render_page(INFO, [hostile]))
+    assert got.tags == want.tags
+    assert [name for name, _ in got.attributes] == [name for name, _ in want.attributes]
+    assert got.shown() == [str(Path(name))]
+
+
+@needs_chromium
+def test_the_browser_shows_every_file_and_runs_nothing_hostile(
+    tmp_path: Path, results: list[FileResult], chromium: Callable[..., str]
+) -> None:
+    page = Page(dom := chromium(write_report(tmp_path / "r.html", INFO, results), "--dump-dom"))
+    assert page.shown() == [str(result.path) for result in results]
+    assert "<title>level1.5: 2 of 6 files failed</title>" in dom
+    assert page.tags.count("button") == 10  # the page's own script has run: heads have become buttons
+    assert "ReadError: in/a9.fits: cut off\nat 17 bytes" in dom
+    assert "sdo.master_pointing[:#34506]" in dom
+    assert 'alt="before: AIA 171 Å, 2020-01-01T00:00:11, level 1"' in dom
+
+
+@needs_chromium
+@pytest.mark.parametrize(
+    ("fragment", "shown"),
+    [
+        ("#status=failed", ["in/a9.fits", HOSTILE]),
+        ("#q=KEPT+b.fits", ["in/b.fits"]),
+        ("#status=failed&q=cut%20off&sort=file", ["in/a9.fits"]),
+        ("#status=done&sort=seconds", ["in/a10.fits", "in/b.fits"]),
+        ("#sort=file", [HOSTILE, "in/a9.fits", "in/a10.fits", "in/b.fits", "in/c.fits", "in/d.fits"]),
+        ("#sort=-seconds&q=.fits", [HOSTILE, "in/b.fits", "in/a10.fits", "in/a9.fits", "in/c.fits", "in/d.fits"]),
+        ("#q=no such text", []),
+        ("#sort=__proto__&status=done", ["in/b.fits", "in/a10.fits"]),
+    ],
+)
+def test_a_fragment_keeps_a_view(
+    tmp_path: Path, results: list[FileResult], chromium: Callable[..., str], fragment: str, shown: list[str]
+) -> None:
+    dom = chromium(write_report(tmp_path / "r.html", INFO, results), "--dump-dom", fragment=fragment)
+    assert Page(dom).shown() == [str(Path(name)) for name in shown]
+    assert f">{len(shown)} of 6 files<" in dom or len(shown) == 6
+
+
+@needs_chromium
+@pytest.mark.parametrize("size", ["1280,1000", "500,1600"])
+def test_the_browser_draws_the_page(
+    tmp_path: Path, results: list[FileResult], chromium: Callable[..., str], size: str
+) -> None:
+    picture = tmp_path / "page.png"
+    chromium(write_report(tmp_path / "r.html", INFO, results), f"--screenshot={picture}", f"--window-size={size}")
+    pixels = np.asarray(Image.open(picture).convert("RGB")).reshape(-1, 3).astype(int)
+    assert len(np.unique(pixels[::7], axis=0)) > 200
+    assert ((pixels[:, 0] - pixels[:, 2]) > 100).sum() > 500  # the gold of 171 Å
+    assert pixels.std() > 20

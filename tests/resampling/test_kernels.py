@@ -1,0 +1,122 @@
+"""Weights: what reproject's own are, against the variance and the masks that are made from ours."""
+
+from __future__ import annotations
+
+import functools
+
+import numpy as np
+import pytest
+from astropy.wcs import WCS
+
+from aia_ccdproc.plugin.resampling import TOUCHING_WEIGHT
+from aia_ccdproc.resampling.engine import METHODS, resample
+
+SPLINES = [name for name, method in METHODS.items() if method.degree >= 0]
+SIDE = 20
+
+
+def turn(angle: float, scale: float) -> np.ndarray:
+    cos, sin = np.cos(np.radians(angle)), np.sin(np.radians(angle))
+    return scale * np.array([[cos, -sin], [sin, cos]])
+
+
+#: Input pixels per output pixel: level 1 to 1.5 but for a larger roll, larger pixels, smaller ones.
+MAPS = {"aia": turn(0.5, 1.0003), "turned": turn(17, 0.9997), "coarser": turn(3, 1.9), "finer": turn(3, 0.8)}
+
+
+def linear(matrix: np.ndarray, crpix: tuple[float, float]) -> WCS:
+    wcs = WCS(naxis=2)
+    wcs.wcs.cunit, wcs.wcs.cdelt, wcs.wcs.pc, wcs.wcs.crpix = ["deg", "deg"], [1, 1], matrix, crpix
+    return wcs
+
+
+def grids(place: str) -> tuple[WCS, WCS, tuple[int, int]]:
+    """Grids the output of which lies within the input and beyond."""
+    side = SIDE // 2 if place == "coarser" else SIDE
+    return linear(np.eye(2), (10.3, 10.1)), linear(MAPS[place], (side / 2, side / 2 + 0.4)), (side, side)
+
+
+@functools.cache
+def weights(method: str, place: str) -> np.ndarray:
+    """The method's own response to an impulse in each of the input pixels in turn."""
+    impulses = np.eye(SIDE * SIDE, dtype=np.float32).reshape(-1, SIDE, SIDE)
+    return np.array([resample(impulse, None, None, *grids(place), method).data for impulse in impulses])
+
+
+@pytest.fixture
+def jumping() -> np.ndarray:
+    """Variance that differs thousandfold between neighbours."""
+    return (1000 * np.random.default_rng(0).uniform(0, 1, (SIDE, SIDE)) ** 6 + 1).astype(np.float32)
+
+
+@pytest.mark.parametrize("place", MAPS)
+@pytest.mark.parametrize("method", METHODS)
+def test_the_variance_is_the_sum_of_squared_weights_times_variance(method, place, jumping):
+    """Of sigma, one hundredth for splines, to the edge of the image and beyond; for areas on the whole."""
+    resampled = resample(jumping, jumping, None, *grids(place), method)
+    expected = np.tensordot(jumping.ravel(), weights(method, place) ** 2, 1)
+    ratio = np.sqrt(resampled.variance / expected)
+    if method in SPLINES:
+        assert np.nanmax(np.abs(ratio - 1)) < 0.01
+    else:
+        margin = slice(4, -4)
+        assert np.nanmax(np.abs(ratio[margin, margin] - 1)) < (0.1 if method == "exact" else 0.03)
+        assert np.sqrt(np.nanmean((ratio - 1) ** 2)) < 0.01
+    assert resampled.propagation == "sum(w**2 var)"
+
+
+@pytest.mark.parametrize("place", MAPS)
+@pytest.mark.parametrize("method", METHODS)
+def test_a_bad_pixel_touches_the_pixels_in_which_it_has_weight(method, place):
+    row, column = 9, 11
+    flags = np.zeros((SIDE, SIDE), dtype=np.uint8)
+    flags[row, column] = 1
+    data = np.ones_like(flags, dtype=np.float32)
+    touched = resample(data, None, flags, *grids(place), method).flags == 1
+    weight = np.nan_to_num(np.abs(weights(method, place)[row * SIDE + column]))
+    # To the last pixel; but for a weight that is the threshold itself, as tables have it.
+    blur = 1e-3 if method in SPLINES else 0.05
+    assert touched[weight > TOUCHING_WEIGHT * (1 + blur)].all()
+    assert not touched[weight < TOUCHING_WEIGHT * (1 - blur)].any()
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_pixels_that_stay_where_they_are_keep_mask_and_variance(method, jumping):
+    grid = linear(np.eye(2), (10.3, 10.1))
+    flags = np.zeros((SIDE, SIDE), dtype=np.uint8)
+    flags[3:5, 7], flags[14, 12:16], flags[0, 0] = 1, 2, 1
+    kept = resample(jumping, jumping, flags, grid, grid, flags.shape, method)
+    if method == "adaptive-gaussian":  # which smooths all the same
+        assert (kept.flags >= flags).all()
+        assert np.count_nonzero(kept.flags) > np.count_nonzero(flags)
+        assert kept.variance.mean() < jumping.mean() / 2
+        return
+    np.testing.assert_array_equal(kept.flags, flags)
+    np.testing.assert_allclose(kept.variance, jumping, rtol=2e-3)
+
+
+def test_of_a_masked_and_an_invalid_pixel_the_worse_counts():
+    grid = linear(np.eye(2), (10.3, 10.1))
+    flags = np.zeros((SIDE, SIDE), dtype=np.uint8)
+    flags[10, 10], flags[10, 11] = 1, 2
+    half = linear(np.eye(2), (9.8, 10.1))
+    row = resample(np.ones((SIDE, SIDE), np.float32), None, flags, grid, half, flags.shape, "bilinear").flags[10, :15]
+    assert row[row > 0].tolist() == [1, 2, 2]
+
+
+REALISATIONS = 200
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("place", ["aia", "turned"])
+def test_sigma_is_the_spread_of_200_realisations_of_noise(method, place, jumping):
+    """Within 2 %: on the whole, where the variance jumps, and at the edge of the image."""
+    random = np.random.default_rng(7)
+    exposures = random.normal(100, np.sqrt(jumping), (REALISATIONS, SIDE, SIDE)).astype(np.float32)
+    seen = [resample(exposure, None, None, *grids(place), method).data for exposure in exposures]
+    covered = np.isfinite(seen).all(axis=0)
+    said = resample(exposures[0], jumping, None, *grids(place), method).variance
+    ratio = np.var(seen, axis=0, ddof=1)[covered] / said[covered]
+    # sqrt(2 / 200) for one pixel alone; neighbours are correlated over some 4.
+    assert np.sqrt(ratio.mean()) == pytest.approx(1, abs=0.02)
+    assert np.sqrt(ratio.var()) == pytest.approx(np.sqrt(2 / REALISATIONS), rel=0.15)
