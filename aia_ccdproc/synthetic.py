@@ -11,7 +11,7 @@ import numpy as np
 from astropy.io import fits
 from astropy.nddata import CCDData
 
-from aia_ccdproc.images.files import replacing
+from aia_ccdproc.images.files import atomic_write
 from aia_ccdproc.images.level15 import LEVEL15_SHAPE
 from aia_ccdproc.images.times import parse_time
 from aia_ccdproc.images.wcs import wcs_from_header
@@ -255,6 +255,6 @@ class Exposure:  # numpydoc ignore=PR02
         header = ccd.header.copy()
         header["BLANK"] = -32768
         image = fits.CompImageHDU(values, header, compression_type="RICE_1", name="COMPRESSED_IMAGE")
-        with replacing(Path(path)) as temporary:
+        with atomic_write(Path(path)) as temporary:
             fits.HDUList([fits.PrimaryHDU(), image]).writeto(temporary)
         return Path(path)

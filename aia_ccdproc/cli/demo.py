@@ -11,7 +11,7 @@ import numpy as np
 from astropy.nddata import CCDData
 
 from aia_ccdproc.errors import WriteError
-from aia_ccdproc.images.files import replacing
+from aia_ccdproc.images.files import atomic_write
 from aia_ccdproc.io import read, write
 from aia_ccdproc.pipeline import Pipeline
 from aia_ccdproc.recipe.recipe import Recipe
@@ -182,7 +182,7 @@ def draw(before: CCDData, after: CCDData, path: str | os.PathLike[str]) -> Path:
         color="white",
         ha="center",
     )
-    with replacing(Path(path)) as temporary:
+    with atomic_write(Path(path)) as temporary:
         figure.savefig(temporary, dpi=100, bbox_inches="tight", format="png")
     return Path(path)
 

@@ -3,8 +3,8 @@ from .history import add_history, printable
 from .level15 import LEVEL15_SCALE, LEVEL15_SHAPE, is_registered
 from .names import NamePattern, is_fits_name
 from .statistics import image_statistics, without_statistics
-from .times import any_year, observation_time, parse_time
-from .values import as_number, as_text, is_empty, number
+from .times import ignore_erfa_warnings, observation_time, parse_time
+from .values import as_number, as_text, is_empty, finite_number
 from .wcs import plate_scale, roll_angle, wcs_from_header, without_wcs
 
 __all__ = [
@@ -12,7 +12,7 @@ __all__ = [
     "LEVEL15_SHAPE",
     "NamePattern",
     "add_history",
-    "any_year",
+    "ignore_erfa_warnings",
     "as_number",
     "as_text",
     "complete_header",
@@ -21,7 +21,7 @@ __all__ = [
     "is_empty",
     "is_fits_name",
     "is_registered",
-    "number",
+    "finite_number",
     "observation_time",
     "parse_time",
     "plate_scale",

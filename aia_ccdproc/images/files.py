@@ -19,7 +19,7 @@ import functools
 from collections.abc import Callable
 from typing import TypeVar
 
-__all__ = ["while_unchanged", "remove_abandoned", "replacing"]
+__all__ = ["cache_until_modified", "remove_abandoned", "atomic_write"]
 
 _TEMPORARY = re.compile(r"\.[0-9a-f]{8}\.tmp(\.\w+)?")
 #: Age in seconds at which a temporary file is abandoned where file systems have no locks to tell by.
@@ -27,7 +27,7 @@ _ABANDONED = 86400.0
 
 
 @contextmanager
-def replacing(path: Path) -> Iterator[Path]:
+def atomic_write(path: Path) -> Iterator[Path]:
     """Give a temporary file to write to, and rename it when all is written.
 
     Parameters
@@ -119,7 +119,7 @@ def _is_abandoned(path: Path) -> bool:
 T = TypeVar("T")
 
 
-def while_unchanged(files: int) -> Callable[[Callable[[Path], T]], Callable[[Path], T]]:
+def cache_until_modified(files: int) -> Callable[[Callable[[Path], T]], Callable[[Path], T]]:
     """Have a function of a file called once for as long as the file does not change.
 
     Parameters

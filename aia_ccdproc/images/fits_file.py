@@ -25,10 +25,10 @@ from astropy.nddata import (
 )
 
 from aia_ccdproc.errors import HeaderError, InstrumentError, ReadError, WriteError
-from aia_ccdproc.images.files import replacing
+from aia_ccdproc.images.files import atomic_write
 from aia_ccdproc.images.header import complete_header, fits_header
 from aia_ccdproc.images.history import add_history
-from aia_ccdproc.images.repair import clean_header, without_structure
+from aia_ccdproc.images.repair import repair_header, without_structure
 from aia_ccdproc.images.statistics import image_statistics, without_statistics
 from aia_ccdproc.images.wcs import wcs_from_header, without_wcs
 
@@ -82,7 +82,7 @@ def read(
     """
     path = Path(path)
     with _open(path, hdu) as (hdus, image):
-        header = clean_header(hdus, image)
+        header = repair_header(hdus, image)
         data = np.asarray(image.data)
         mask, uncertainty = _read_planes(hdus, image)
     data = data.astype(np.float32, copy=False)  # in native order, whatever FITS had
@@ -118,7 +118,7 @@ def read_header(path: str | os.PathLike[str], *, hdu: int | str | None = None) -
         If the file cannot be read, is not FITS, is cut off, or holds no or several images.
     """
     with _open(Path(path), hdu) as (hdus, image):
-        return clean_header(hdus, image)
+        return repair_header(hdus, image)
 
 
 @contextmanager
@@ -267,7 +267,7 @@ def write(
     hdus = _hdus(ccd, compression)
     try:
         # Keywords such as HIERARCH ones from ccdproc are the user's; astropy need not comment on them.
-        with replacing(path) as temporary, warnings.catch_warnings():
+        with atomic_write(path) as temporary, warnings.catch_warnings():
             warnings.simplefilter("ignore", fits.verify.VerifyWarning)
             _save(hdus, temporary, path.name)
     except (OSError, fits.VerifyError) as error:

@@ -12,7 +12,7 @@ from aia_ccdproc.images.wcs import (
     _remove_superseded,
     geometry_cards,
     observer_cards,
-    quiet_wcs,
+    ignore_wcs_warnings,
     same_geometry,
     wcs_from_header,
     without_wcs,
@@ -75,7 +75,7 @@ def complete_header(ccd: CCDData) -> fits.Header:
     if not ("CTYPE1" in header and "CRPIX1" in header and same_geometry(wcs_from_header(header), wcs)):
         header = without_wcs(header)
         header.update(geometry_cards(wcs))
-        with quiet_wcs():
+        with ignore_wcs_warnings():
             header.extend(observer_cards(wcs.to_header(relax=True)), unique=True)
     header["NAXIS1"], header["NAXIS2"] = nx, ny
     return header

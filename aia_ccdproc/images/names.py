@@ -19,7 +19,7 @@ from typing import NamedTuple
 from astropy.io import fits
 
 from aia_ccdproc.errors import HeaderError, SettingsError, WriteError, choices
-from aia_ccdproc.images.times import any_year, parse_time
+from aia_ccdproc.images.times import ignore_erfa_warnings, parse_time
 from aia_ccdproc.images.values import KEYWORD, as_number, as_text, is_empty
 
 __all__ = ["NamePattern", "is_fits_name", "stem"]
@@ -62,7 +62,7 @@ class _Field(NamedTuple):
     def _time(self, value: object) -> str:
         try:
             time = parse_time(value if isinstance(value, str) else None)
-            with any_year():
+            with ignore_erfa_warnings():
                 return str(time.strftime(self.format))
         except (HeaderError, ValueError):
             raise HeaderError(f"{self.name} is {value!r}, no time") from None

@@ -7,7 +7,7 @@ from typing import Any
 
 from astropy.io import fits
 
-__all__ = ["clean_header", "without_structure"]
+__all__ = ["repair_header", "without_structure"]
 
 #: Cards that describe how pixels lie in a file, not the image.
 _STRUCTURE = re.compile(
@@ -21,7 +21,7 @@ _VALID = re.compile(rf"('([^']|'')*'|[TF]|{_NUMBER}|\( *{_NUMBER} *, *{_NUMBER} 
 _NOT_A_NUMBER = re.compile(r"[+-]?(nan|inf|infinity)\b", re.IGNORECASE)
 
 
-def clean_header(hdus: fits.HDUList, image: Any) -> fits.Header:
+def repair_header(hdus: fits.HDUList, image: Any) -> fits.Header:
     """Read the header of an image: every card of it that can be read, and none about the file.
 
     Parameters

@@ -14,7 +14,7 @@ from erfa import ErfaWarning
 
 from aia_ccdproc.errors import HeaderError
 
-__all__ = ["any_year", "observation_time", "parse_time"]
+__all__ = ["ignore_erfa_warnings", "observation_time", "parse_time"]
 
 
 _DRMS_TIME = re.compile(r"(\d{4})\.(\d\d)\.(\d\d)_(\d\d:\d\d:\d\d(?:\.\d+)?)_?(TAI|UTC|UT|Z)?$")
@@ -65,7 +65,7 @@ def parse_time(text: Any) -> Time:
     stripped = str(text).strip()
     drms = _DRMS_TIME.match(stripped)
     try:
-        with any_year():
+        with ignore_erfa_warnings():
             if drms:
                 year, month, day, clock, scale = drms.groups()
                 return Time(f"{year}-{month}-{day}T{clock}", scale="tai" if scale == "TAI" else "utc").utc
@@ -75,7 +75,7 @@ def parse_time(text: Any) -> Time:
 
 
 @contextmanager
-def any_year() -> Iterator[None]:
+def ignore_erfa_warnings() -> Iterator[None]:
     """Silence ERFA's doubts about leap seconds in years to come; a table that ends before says so itself."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", ".*dubious year", ErfaWarning)

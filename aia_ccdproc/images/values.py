@@ -14,7 +14,7 @@ __all__ = [
     "as_number",
     "as_text",
     "is_empty",
-    "number",
+    "finite_number",
 ]
 
 #: How the keyword of a header is written: upper case, with digits, hyphens and underscores.
@@ -23,7 +23,7 @@ _INTEGER = re.compile(r"[+-]?(\d{1,64}|0[xX][0-9a-fA-F]{1,64})$", re.ASCII)
 _DECIMAL = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$", re.ASCII)
 
 
-def number(header: fits.Header, keyword: str) -> float:
+def finite_number(header: fits.Header, keyword: str) -> float:
     """Read a keyword that must be a finite number.
 
     Parameters

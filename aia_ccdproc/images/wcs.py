@@ -21,7 +21,7 @@ from astropy.io import fits
 from astropy.wcs import WCS, FITSFixedWarning
 
 from aia_ccdproc.errors import HeaderError
-from aia_ccdproc.images.values import is_empty, number
+from aia_ccdproc.images.values import is_empty, finite_number
 
 __all__ = [
     "geometry_cards",
@@ -47,7 +47,7 @@ _NUMERIC = re.compile(r"(CRPIX\d|CRVAL\d|CDELT\d|CROTA\d|PC\d_\d|CD\d_\d|LONPOLE
 
 
 @contextmanager
-def quiet_wcs() -> Iterator[None]:
+def ignore_wcs_warnings() -> Iterator[None]:
     """Silence wcslib's reports of having understood a date or a unit."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FITSFixedWarning)
@@ -61,9 +61,9 @@ def _check_card(header: fits.Header, card: fits.Card) -> None:
         if not isinstance(card.value, str):
             raise HeaderError(f"no WCS: {keyword} is {'empty' if is_empty(card.value) else repr(card.value)}")
     elif _NUMERIC.match(keyword):
-        number(header, keyword)
+        finite_number(header, keyword)
     elif keyword in _POSITION and not is_empty(card.value) and card.value != "":
-        value = number(header, keyword)
+        value = finite_number(header, keyword)
         if keyword in ("DSUN_OBS", "RSUN_REF") and value <= 0:
             raise HeaderError(f"{keyword} is {value:g}; a distance is positive")
 
@@ -93,7 +93,7 @@ def wcs_from_header(header: fits.Header) -> WCS:
     for card in relevant:
         _check_card(header, card)
     for key in ("CDELT1", "CDELT2"):
-        if "CD1_1" not in header and number(header, key) == 0:
+        if "CD1_1" not in header and finite_number(header, key) == 0:
             raise HeaderError(f"no WCS: {key} is 0")
     cards = tuple((card.keyword, card.value) for card in relevant if not is_empty(card.value) and card.value != "")
     wcs = _parsed(cards).deepcopy()
@@ -107,7 +107,7 @@ def _parsed(cards: tuple[tuple[str, Any], ...]) -> WCS:
     """Parse cards; the steps of a chain ask for the same few geometries again and again."""
     header = fits.Header(cards)
     _remove_superseded(header)
-    with quiet_wcs():
+    with ignore_wcs_warnings():
         try:
             wcs = WCS(header)
             wcs.wcs.set()
@@ -179,7 +179,7 @@ def position_cards(wcs: WCS) -> fits.Header:
     `~astropy.io.fits.Header`
         DSUN_OBS, HGLN_OBS, HGLT_OBS, CRLN_OBS and RSUN_REF, those that it has.
     """
-    with quiet_wcs():
+    with ignore_wcs_warnings():
         cards = wcs.to_header(relax=True).cards
     return fits.Header([card for card in cards if card.keyword in _POSITION])
 
@@ -197,7 +197,7 @@ def geometry_cards(wcs: WCS) -> fits.Header:
     `~astropy.io.fits.Header`
         Cards of the geometry; the rotation as a PC matrix.
     """
-    with quiet_wcs():
+    with ignore_wcs_warnings():
         text = wcs.to_header(relax=True)
     cards = fits.Header([card for card in text.cards if _GEOMETRY.match(card.keyword)])
     if wcs.wcs.lonpole == 180 and all(str(kind).endswith("-TAN") for kind in wcs.wcs.ctype):

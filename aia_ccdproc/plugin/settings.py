@@ -14,7 +14,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
 from aia_ccdproc.errors import SettingsError, choices
-from aia_ccdproc.images.files import while_unchanged
+from aia_ccdproc.images.files import cache_until_modified
 
 __all__ = ["UNRECORDED", "Documented", "StepSettings"]
 
@@ -158,7 +158,7 @@ def _content_of(value: Any) -> str:
         return _name_of(value)
 
 
-@while_unchanged(files=64)
+@cache_until_modified(files=64)
 def _digest_of_file(path: Path) -> str:
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()[:16]

@@ -18,7 +18,7 @@ from astropy.table import Table, vstack
 from astropy.time import Time, TimeDelta
 
 from aia_ccdproc.errors import PointingError, PointingWarning
-from aia_ccdproc.images.files import replacing
+from aia_ccdproc.images.files import atomic_write
 from aia_ccdproc.pointing.table import PointingTable, read_pointing_table
 
 __all__ = ["Month", "PointingCache"]
@@ -184,7 +184,7 @@ class PointingCache:
                 records.sort("T_START")
         records.meta = {"fetched": fetched.utc.isot, "digest": PointingTable(records).digest}
         self.folder.mkdir(parents=True, exist_ok=True)
-        with replacing(self.path(month)) as temporary:
+        with atomic_write(self.path(month)) as temporary:
             ascii_tables.write(records, temporary, format="ecsv", overwrite=True)
 
     def clear(self) -> int:

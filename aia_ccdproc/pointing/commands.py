@@ -12,7 +12,7 @@ from astropy.table import Table, unique, vstack
 from astropy.time import Time
 
 from aia_ccdproc.errors import HeaderError, PointingError, WriteError
-from aia_ccdproc.images.files import replacing
+from aia_ccdproc.images.files import atomic_write
 from aia_ccdproc.images.times import parse_time
 from aia_ccdproc.pointing.cache import Month, PointingCache
 from aia_ccdproc.pointing.jsoc import fetch_records
@@ -107,7 +107,7 @@ def write_table(
     if not is_csv:
         records.meta = {"series": SERIES, "server": server_name(server), "fetched": Time.now().utc.isot}
     try:
-        with replacing(path) as temporary:
+        with atomic_write(path) as temporary:
             ascii_tables.write(records, temporary, format="csv" if is_csv else "ecsv", overwrite=True)
     except OSError as error:
         raise WriteError(f"{path}: cannot be written ({error.strerror})") from error

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple, TypeAlias
 from astropy.time import Time
 
 from aia_ccdproc.errors import PointingError, TableError
-from aia_ccdproc.images.times import any_year
+from aia_ccdproc.images.times import ignore_erfa_warnings
 from aia_ccdproc.pointing.cache import Month, PointingCache, is_final, records_of
 from aia_ccdproc.pointing.jsoc import fetch_records
 from aia_ccdproc.pointing.settings import PointingSettings
@@ -212,7 +212,7 @@ def find_record(settings: PointingSettings, time: Time, channel: int) -> Found:
     said: dict[str, PointingError] = {}
     for source in _chain(settings):
         try:
-            with any_year():
+            with ignore_erfa_warnings():
                 return source(time, channel)
         except PointingError as error:
             said.setdefault(str(error), error)
@@ -236,7 +236,7 @@ def prefetch(settings: PointingSettings, times: Iterable[Time]) -> None:
     """
     if not {"auto", "jsoc"} & {name for name in settings.sources if isinstance(name, str)}:
         return
-    with any_year():
+    with ignore_erfa_warnings():
         _prefetch(settings, times)
 
 

@@ -20,8 +20,8 @@ from astropy.table import Column, MaskedColumn, Table
 from astropy.time import Time
 
 from aia_ccdproc.errors import HeaderError, PointingError, TableError
-from aia_ccdproc.images.files import while_unchanged
-from aia_ccdproc.images.times import any_year
+from aia_ccdproc.images.files import cache_until_modified
+from aia_ccdproc.images.times import ignore_erfa_warnings
 from aia_ccdproc.tables.text import column_times, read_table_file
 
 __all__ = ["SERIES", "PointingRecord", "PointingTable", "plain_table", "read_pointing_table"]
@@ -127,7 +127,7 @@ class PointingTable:  # numpydoc ignore=PR02
         PointingError
             If none covers the time, or the one that does lacks a value for the channel.
         """
-        with any_year():
+        with ignore_erfa_warnings():
             return self._record(time, channel)
 
     def _record(self, time: Time, channel: int) -> PointingRecord:
@@ -241,7 +241,7 @@ def read_pointing_table(source: str | os.PathLike[str] | Table) -> PointingTable
         raise PointingError(f"{path}: no such pointing table ({error.strerror})") from None
 
 
-@while_unchanged(files=8)
+@cache_until_modified(files=8)
 def _read_file(path: Path) -> PointingTable:
     try:
         table = read_table_file(path)

@@ -12,7 +12,7 @@ from typing import Any, TypeAlias
 from astropy.time import Time
 
 from aia_ccdproc.errors import HeaderError, choices
-from aia_ccdproc.images.times import any_year, parse_time
+from aia_ccdproc.images.times import ignore_erfa_warnings, parse_time
 from aia_ccdproc.images.values import as_number, as_text
 
 __all__ = ["INSTRUMENT", "TESTS", "Condition", "read_condition"]
@@ -100,7 +100,7 @@ def _beyond(value: object, bound: Bound, sign: int) -> str:
             time = parse_time(value if isinstance(value, str) else None)
         except HeaderError:
             return f"is {_shown(value)}, no time"
-        with any_year():
+        with ignore_erfa_warnings():
             too_far = sign * (time - _time(bound)).sec > 0
         return f"is {as_text(value)}, {'after' if sign > 0 else 'before'} {bound}" if too_far else ""
     number = as_number(value)
@@ -208,7 +208,7 @@ def _bound(place: str, value: Any) -> Bound:
 def _canonical_time(place: str, text: str) -> str:
     try:
         time = parse_time(text)
-        with any_year():
+        with ignore_erfa_warnings():
             return str(Time(time, format="isot", precision=9).value).rstrip("0").rstrip(".")
     except (HeaderError, ValueError):
         raise ValueError(f"{place} = {text!r}: is no time; write it as 2020-01-01T00:00:00") from None

@@ -9,7 +9,7 @@ from astropy.io import fits
 from astropy.nddata import CCDData
 
 from aia_ccdproc.errors import HeaderError
-from aia_ccdproc.images.values import number
+from aia_ccdproc.images.values import finite_number
 
 __all__ = ["block_mean", "caption", "channel_of", "colours", "limb_radius", "palette", "stretch"]
 
@@ -61,7 +61,7 @@ def channel_of(header: fits.Header) -> int | None:
         WAVELNTH, angstrom; None where there is none.
     """
     try:
-        return round(number(header, "WAVELNTH"))
+        return round(finite_number(header, "WAVELNTH"))
     except HeaderError:
         return None
 
@@ -218,10 +218,10 @@ def limb_radius(header: fits.Header) -> float | None:
         RSUN_OBS, or what RSUN_REF at DSUN_OBS is, arcsec; None where the header says neither.
     """
     try:
-        return number(header, "RSUN_OBS")
+        return finite_number(header, "RSUN_OBS")
     except HeaderError:
         pass
     try:
-        return math.degrees(math.asin(number(header, "RSUN_REF") / number(header, "DSUN_OBS"))) * 3600
+        return math.degrees(math.asin(finite_number(header, "RSUN_REF") / finite_number(header, "DSUN_OBS"))) * 3600
     except (HeaderError, ValueError, ZeroDivisionError):
         return None

@@ -15,9 +15,9 @@ from astropy.wcs import WCS
 from PIL import Image, UnidentifiedImageError
 
 from aia_ccdproc.errors import PrepError, WriteError
-from aia_ccdproc.images.files import replacing
+from aia_ccdproc.images.files import atomic_write
 from aia_ccdproc.images.header import complete_header, fits_header
-from aia_ccdproc.images.wcs import quiet_wcs
+from aia_ccdproc.images.wcs import ignore_wcs_warnings
 from aia_ccdproc.report.colors import NO_DATA, block_mean, caption, colours, limb_radius
 
 __all__ = ["check_quicklook", "quicklook", "thumbnail", "title_of"]
@@ -130,7 +130,7 @@ def quicklook(ccd: CCDData, path: str | os.PathLike[str]) -> Path:
     _label(axes, caption(header), _exposure(header.get("EXPTIME")))
     target = Path(path)
     try:
-        with replacing(target) as temporary:
+        with atomic_write(target) as temporary:
             figure.savefig(temporary, dpi=_DPI, format="png", metadata={"Software": None})
     except OSError as error:
         raise WriteError(f"{target}: the picture cannot be written ({error.strerror or error})") from error
@@ -164,7 +164,7 @@ def _plain(ccd: CCDData) -> WCS:
         setattr(plain.wcs, name, getattr(wcs.wcs, name))
     plain.wcs.cdelt, plain.wcs.pc = wcs.wcs.get_cdelt(), wcs.wcs.get_pc()
     plain.sip = wcs.sip
-    with quiet_wcs():
+    with ignore_wcs_warnings():
         plain.wcs.set()
     return plain
 

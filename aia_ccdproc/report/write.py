@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from aia_ccdproc.errors import SettingsError, WriteError
-from aia_ccdproc.images.files import replacing
+from aia_ccdproc.images.files import atomic_write
 from aia_ccdproc.report.data import report_data
 from aia_ccdproc.report.page import render_page
 from aia_ccdproc.report.results import BatchInfo, FileResult
@@ -84,7 +84,7 @@ def write_report(path: str | os.PathLike[str], info: BatchInfo, results: Sequenc
     target = check_report_path(path)
     text = _RENDER[target.suffix.lower()](info, results)
     try:
-        with replacing(target) as temporary:
+        with atomic_write(target) as temporary:
             # A name that is no UTF-8 stands as \udc..: in JSON it reads back as the same name.
             temporary.write_bytes(text.encode("utf-8", "backslashreplace"))
     except OSError as error:

@@ -10,7 +10,7 @@ from astropy.nddata import CCDData
 from aia_ccdproc.errors import HeaderError, StateError
 from aia_ccdproc.images.header import fits_header, set_unit
 from aia_ccdproc.images.statistics import without_statistics
-from aia_ccdproc.images.values import number
+from aia_ccdproc.images.values import finite_number
 from aia_ccdproc.plugin.hookspecs import hookimpl
 from aia_ccdproc.plugin.instrument import Instrument
 from aia_ccdproc.steps.provenance import AddKeyword, record
@@ -57,7 +57,7 @@ def normalize_exposure(ccd: CCDData, *, add_keyword: AddKeyword = True) -> CCDDa
     counts = [base for base, power in parts if power == 1 and any(base.is_equivalent(count) for count in _COUNTS)]
     if ccd.unit != u.dimensionless_unscaled and not counts:
         raise StateError(f"the image is in {ccd.unit}, which is no count of an exposure")
-    exposure = number(header, "EXPTIME")
+    exposure = finite_number(header, "EXPTIME")
     if exposure <= 0:
         raise HeaderError(f"EXPTIME is {exposure:g} s; an exposure time is positive")
     # A gain of the image's own precision keeps float32 what it is.

@@ -16,7 +16,7 @@ from astropy.wcs.utils import pixel_to_pixel
 from scipy import ndimage
 
 from aia_ccdproc.errors import HeaderError
-from aia_ccdproc.images.files import while_unchanged
+from aia_ccdproc.images.files import cache_until_modified
 from aia_ccdproc.images.fits_file import read_header
 from aia_ccdproc.images.header import complete_header
 from aia_ccdproc.images.level15 import LEVEL15_SCALE, LEVEL15_SHAPE
@@ -162,7 +162,7 @@ def target_grid(target: Any, source: WCS) -> Grid:
     return Grid(target, (int(rows), int(columns)), observer)
 
 
-_header_of_file = while_unchanged(files=8)(read_header)
+_header_of_file = cache_until_modified(files=8)(read_header)
 
 
 def wcs_pair(source: WCS, target: WCS) -> tuple[WCS, WCS]:

@@ -17,7 +17,7 @@ from aia_ccdproc.images.header import complete_header, with_header
 from aia_ccdproc.images.history import add_history, printable
 from aia_ccdproc.images.level15 import is_registered
 from aia_ccdproc.images.times import observation_time
-from aia_ccdproc.images.values import number
+from aia_ccdproc.images.values import finite_number
 from aia_ccdproc.images.wcs import geometry_cards, plate_scale, wcs_from_header, without_wcs
 from aia_ccdproc.plugin.hookspecs import hookimpl
 from aia_ccdproc.plugin.instrument import Instrument
@@ -168,7 +168,7 @@ def _refuse_resampled(header: fits.Header, instrument: Instrument) -> None:
 
 
 def _corrected(header: fits.Header, instrument: Instrument, settings: PointingSettings) -> fits.Header:
-    found = find_record(settings, observation_time(header), round(number(header, "WAVELNTH")))
+    found = find_record(settings, observation_time(header), round(finite_number(header, "WAVELNTH")))
     scale = found.record.image_scale
     if instrument.binning(scale) != 1:
         raise PointingError(
@@ -188,20 +188,20 @@ def _with_record(header: fits.Header, pointing: PointingRecord) -> fits.Header:
         cards = geometry_cards(wcs_from_header(header))
         header = without_wcs(header)
         header.update(cards)
-    shift = (pointing.x0 - number(header, "X0_MP"), pointing.y0 - number(header, "Y0_MP"))
+    shift = (pointing.x0 - finite_number(header, "X0_MP"), pointing.y0 - finite_number(header, "Y0_MP"))
     updates = {
-        "CRPIX1": number(header, "CRPIX1") + shift[0],
-        "CRPIX2": number(header, "CRPIX2") + shift[1],
+        "CRPIX1": finite_number(header, "CRPIX1") + shift[0],
+        "CRPIX2": finite_number(header, "CRPIX2") + shift[1],
         "CDELT1": pointing.image_scale,
         "CDELT2": pointing.image_scale,
-        "CROTA2": pointing.instrument_roll + number(header, "SAT_ROT"),
+        "CROTA2": pointing.instrument_roll + finite_number(header, "SAT_ROT"),
         "X0_MP": pointing.x0,
         "Y0_MP": pointing.y0,
         "IMSCL_MP": pointing.image_scale,
         "INST_ROT": pointing.instrument_roll,
     }
     try:
-        updates["R_SUN"] = number(header, "RSUN_OBS") / pointing.image_scale
+        updates["R_SUN"] = finite_number(header, "RSUN_OBS") / pointing.image_scale
     except HeaderError as error:
         if "R_SUN" in header:
             raise HeaderError(f"R_SUN cannot follow the plate scale: {error}") from error

@@ -17,7 +17,7 @@ from aia_ccdproc.errors import PluginError, StateError, choices
 from aia_ccdproc.images.header import complete_header
 from aia_ccdproc.images.level15 import is_registered
 from aia_ccdproc.images.statistics import without_statistics
-from aia_ccdproc.images.values import number
+from aia_ccdproc.images.values import finite_number
 from aia_ccdproc.images.wcs import geometry_cards, plate_scale, wcs_from_header, without_wcs
 from aia_ccdproc.plugin.hookspecs import hookimpl
 from aia_ccdproc.plugin.instrument import Instrument
@@ -283,8 +283,8 @@ def _seen_by(observer: fits.Header, header: fits.Header) -> fits.Header:
     moved = fits.Header([card for card in header.cards if not _OTHER_POSITIONS.match(card.keyword)], copy=True)
     moved.update(observer)
     if "RSUN_OBS" in moved and "DSUN_OBS" in observer:
-        radius = number(moved, "RSUN_REF") if "RSUN_REF" in moved else _RSUN
-        moved["RSUN_OBS"] = math.degrees(math.asin(radius / number(observer, "DSUN_OBS"))) * 3600
+        radius = finite_number(moved, "RSUN_REF") if "RSUN_REF" in moved else _RSUN
+        moved["RSUN_OBS"] = math.degrees(math.asin(radius / finite_number(observer, "DSUN_OBS"))) * 3600
     return moved
 
 

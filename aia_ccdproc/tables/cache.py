@@ -14,7 +14,7 @@ from astropy.config import get_cache_dir
 from astropy.table import Table
 
 from aia_ccdproc.errors import PrepError, TableError
-from aia_ccdproc.images.files import replacing
+from aia_ccdproc.images.files import atomic_write
 from aia_ccdproc.tables.network import NoAnswerError
 from aia_ccdproc.tables.text import read_table_file
 
@@ -277,7 +277,7 @@ def with_copy(server: str, series: str, fetch: Callable[[], Table], understand: 
         raise
     try:
         copy.parent.mkdir(parents=True, exist_ok=True)
-        with replacing(copy) as temporary:
+        with atomic_write(copy) as temporary:
             table.write(temporary, format="ascii.ecsv", overwrite=True)
     except OSError as error:
         _log.warning("%s of %s cannot be kept in the cache: %s", series, server, error)

@@ -12,8 +12,8 @@ from astropy.table import Column, Table
 from astropy.time import Time
 
 from aia_ccdproc.errors import HeaderError, TableError
-from aia_ccdproc.images.files import while_unchanged
-from aia_ccdproc.images.times import any_year
+from aia_ccdproc.images.files import cache_until_modified
+from aia_ccdproc.images.times import ignore_erfa_warnings
 from aia_ccdproc.tables.cache import FetchedOnce, with_copy
 from aia_ccdproc.tables.jsoc import query_series, server_name
 from aia_ccdproc.tables.network import TIMEOUT, download_table
@@ -215,7 +215,7 @@ class CalibrationTable:  # numpydoc ignore=PR02
         """
         start, stop = self["T_START"], self["T_STOP"]
         rows = np.full(time.shape, -1)
-        with any_year():
+        with ignore_erfa_warnings():
             for row in range(len(self.table)):
                 rows[(start[row] <= time) & (time < stop[row])] = row
             outside = rows < 0
@@ -231,7 +231,7 @@ class CalibrationTable:  # numpydoc ignore=PR02
 _fetched: FetchedOnce[str, CalibrationTable] = FetchedOnce("tables of calibrations")
 
 
-@while_unchanged(files=8)
+@cache_until_modified(files=8)
 def _read_file(path: Path) -> CalibrationTable:
     return _read(path, path.name)
 

@@ -10,7 +10,7 @@ from astropy.table import Table
 from astropy.time import Time
 
 from aia_ccdproc.errors import TableError
-from aia_ccdproc.images.times import any_year, parse_time
+from aia_ccdproc.images.times import ignore_erfa_warnings, parse_time
 
 __all__ = ["column_times", "read_table_file"]
 
@@ -68,7 +68,7 @@ def column_times(column: Any) -> Time:
         return column.utc
     texts = [str(value).strip() for value in column]
     try:
-        with any_year():
+        with ignore_erfa_warnings():
             return Time([text.removesuffix("Z") for text in texts], format="isot", scale="utc")
     except ValueError:
         return Time([parse_time(text) for text in texts])

@@ -14,13 +14,13 @@ from pathlib import Path
 import pytest
 
 from aia_ccdproc.images import files as atomic
-from aia_ccdproc.images.files import remove_abandoned, replacing
+from aia_ccdproc.images.files import remove_abandoned, atomic_write
 
 
 def test_a_file_appears_when_all_is_written(tmp_path: Path) -> None:
     path = tmp_path / "a.txt"
     path.write_text("old")
-    with replacing(path) as temporary:
+    with atomic_write(path) as temporary:
         temporary.write_text("new")
         assert path.read_text() == "old"
     assert path.read_text() == "new"
@@ -30,7 +30,7 @@ def test_a_file_appears_when_all_is_written(tmp_path: Path) -> None:
 def test_a_block_that_raises_leaves_what_was_there(tmp_path: Path) -> None:
     path = tmp_path / "a.txt"
     path.write_text("old")
-    with contextlib.suppress(ZeroDivisionError), replacing(path) as temporary:
+    with contextlib.suppress(ZeroDivisionError), atomic_write(path) as temporary:
         temporary.write_text("half")
         raise ZeroDivisionError
     assert path.read_text() == "old"
@@ -38,14 +38,14 @@ def test_a_block_that_raises_leaves_what_was_there(tmp_path: Path) -> None:
 
 
 def test_files_have_the_permissions_that_any_new_file_has(tmp_path: Path) -> None:
-    with replacing(tmp_path / "a.txt") as temporary:
+    with atomic_write(tmp_path / "a.txt") as temporary:
         temporary.write_text("new")
     (tmp_path / "b.txt").write_text("new")
     assert (tmp_path / "a.txt").stat().st_mode == (tmp_path / "b.txt").stat().st_mode
 
 
 def test_what_somebody_is_writing_is_not_abandoned(tmp_path: Path) -> None:
-    with replacing(tmp_path / "a.fits") as temporary:
+    with atomic_write(tmp_path / "a.fits") as temporary:
         assert remove_abandoned(tmp_path) == []
         temporary.write_text("new")
     assert (tmp_path / "a.fits").read_text() == "new"
@@ -56,8 +56,8 @@ def test_what_a_killed_process_was_writing_is_abandoned(tmp_path: Path) -> None:
     code = f"""
         import time
         from pathlib import Path
-        from aia_ccdproc.io.atomic import replacing
-        with replacing(Path({str(tmp_path)!r}) / "a.fits") as temporary:
+        from aia_ccdproc.images.files import atomic_write
+        with atomic_write(Path({str(tmp_path)!r}) / "a.fits") as temporary:
             temporary.write_text("half")
             print("writing", flush=True)
             time.sleep(60)

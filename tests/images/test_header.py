@@ -24,7 +24,7 @@ from aia_ccdproc.images.header import complete_header, with_header
 from aia_ccdproc.images.history import add_history
 from aia_ccdproc.images.level15 import is_registered
 from aia_ccdproc.images.times import observation_time, parse_time
-from aia_ccdproc.images.values import number
+from aia_ccdproc.images.values import finite_number
 from aia_ccdproc.images.wcs import geometry_cards, plate_scale, roll_angle, wcs_from_header, without_wcs
 
 EXPOSURE = small_exposure(shape=(60, 80), corner=(2040, 1980), satellite_roll=0.4)
@@ -239,8 +239,8 @@ def test_all_missing_wcs_keywords_are_named_at_once() -> None:
 
 @pytest.mark.parametrize("value", [3, 3.0, -0.5, 1e300])
 def test_a_number_is_read_as_float(value: float) -> None:
-    assert number(fits.Header({"KEY": value}), "KEY") == value
-    assert isinstance(number(fits.Header({"KEY": value}), "KEY"), float)
+    assert finite_number(fits.Header({"KEY": value}), "KEY") == value
+    assert isinstance(finite_number(fits.Header({"KEY": value}), "KEY"), float)
 
 
 @pytest.mark.parametrize(
@@ -256,7 +256,7 @@ def test_a_number_is_read_as_float(value: float) -> None:
 )
 def test_what_is_no_number_is_refused_saying_what_it_is(header: fits.Header, said: str) -> None:
     with pytest.raises(HeaderError, match=f"^{said}; a finite number is needed"):
-        number(header, "KEY")
+        finite_number(header, "KEY")
 
 
 #: UTC: while ERFA knows its leap seconds, and without warnings about years it does not know.

@@ -11,8 +11,8 @@ from astropy.io import fits
 from astropy.nddata import CCDData
 
 from aia_ccdproc.errors import HeaderError, InstrumentError, ReadError
-from aia_ccdproc.images.files import while_unchanged
-from aia_ccdproc.images.wcs import quiet_wcs
+from aia_ccdproc.images.files import cache_until_modified
+from aia_ccdproc.images.wcs import ignore_wcs_warnings
 from aia_ccdproc.io import read
 
 __all__ = ["read_master"]
@@ -45,7 +45,7 @@ def read_master(path: str | os.PathLike[str]) -> CCDData:
         raise ReadError(f"{path}: {(error.strerror or str(error)).lower()}") from error
 
 
-@while_unchanged(files=8)
+@cache_until_modified(files=8)
 def _read(path: Path) -> CCDData:
     try:
         master = read(path)
@@ -57,7 +57,7 @@ def _read(path: Path) -> CCDData:
 
 def _read_frame(path: Path) -> CCDData:
     try:
-        with fits.open(path) as hdus, quiet_wcs():
+        with fits.open(path) as hdus, ignore_wcs_warnings():
             images = [i for i, hdu in enumerate(hdus) if hdu.is_image and hdu.header.get("NAXIS") == 2]
             unit = u.Unit(hdus[images[0]].header.get("BUNIT", ""))
             frame = CCDData.read(path, hdu=images[0], unit=unit)

@@ -16,9 +16,9 @@ from astropy.time import Time
 from aia_ccdproc import InstrumentError, SettingsError, StateError, TableError, get_plugin_manager
 from aia_ccdproc.images import (
     add_history,
-    any_year,
+    ignore_erfa_warnings,
     fits_header,
-    number,
+    finite_number,
     observation_time,
     printable,
     without_statistics,
@@ -86,7 +86,7 @@ def degradation(
     """
     settings = DegradationSettings.of(table=table, version=version, server=server, timeout=timeout)
     try:
-        with any_year():
+        with ignore_erfa_warnings():
             times = Time(time)
     except (TypeError, ValueError) as error:
         raise SettingsError(f"time: {time!r} cannot be read as a time: {error}") from error
@@ -136,7 +136,7 @@ def correct_degradation(
     instrument = get_plugin_manager().identify(header)
     if instrument.name != "AIA":
         raise InstrumentError(f"there is no table of the degradation of {instrument.name}, only of AIA")
-    channel, time = round(number(header, "WAVELNTH")), observation_time(header)
+    channel, time = round(finite_number(header, "WAVELNTH")), observation_time(header)
     rows = _rows(channel, settings)
     factor, epoch = _left(rows, time)
     # A divisor of the image's own precision keeps float32 what it is.

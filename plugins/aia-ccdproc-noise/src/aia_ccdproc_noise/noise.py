@@ -17,7 +17,7 @@ from aia_ccdproc.images import (
     complete_header,
     fits_header,
     is_registered,
-    number,
+    finite_number,
     observation_time,
     plate_scale,
 )
@@ -152,7 +152,7 @@ def estimate_uncertainty(
     )
     header = complete_header(ccd)
     _refuse(ccd, header, replace)
-    channel = round(number(header, "WAVELNTH"))
+    channel = round(finite_number(header, "WAVELNTH"))
     rows = CalibrationTable.read(settings.table, timeout=timeout).select(channel, version)
     row = rows.at(observation_time(header))[0]
     names = ["DNPERPHT", "COMPRESS"]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple, Self
 from astropy.io import fits
 
 from aia_ccdproc import HeaderError, InstrumentError, TableError
-from aia_ccdproc.images import as_number, number, parse_time
+from aia_ccdproc.images import as_number, finite_number, parse_time
 from aia_ccdproc.tables import FetchedOnce, NoAnswerError, query_series, server_name
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ def series_of(header: fits.Header) -> str:
     InstrumentError
         If none is known to have spikes of the channel.
     """
-    channel = number(header, "WAVELNTH")
+    channel = finite_number(header, "WAVELNTH")
     if channel not in _SERIES:
         raise InstrumentError(
             f"no series of JSOC is known to have spikes of {channel:g} Å, only of {', '.join(map(str, _SERIES))}. "
@@ -89,7 +89,7 @@ class Exposure(NamedTuple):
         if "T_REC" not in header:
             raise HeaderError("T_REC is missing; JSOC's records, those of spikes too, are named by it")
         time = f"{parse_time(header['T_REC']).isot[:19]}Z"
-        channel, fsn = int(number(header, "WAVELNTH")), int(number(header, "FSN"))
+        channel, fsn = int(finite_number(header, "WAVELNTH")), int(finite_number(header, "FSN"))
         return cls(server_name(server), series_of(header), channel, time, fsn)
 
     @property

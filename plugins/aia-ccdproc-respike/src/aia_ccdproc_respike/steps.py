@@ -14,7 +14,7 @@ from aia_ccdproc.images import (
     as_number,
     complete_header,
     is_registered,
-    number,
+    finite_number,
     printable,
     with_header,
     without_statistics,
@@ -166,7 +166,7 @@ def despike(
 def _level(header: fits.Header) -> float:
     if is_registered(header):
         raise StateError("the image is at level 1.5 already; spikes are pixels of the camera, before registration")
-    return number(header, "LVL_NUM")
+    return finite_number(header, "LVL_NUM")
 
 
 def _header_of_aia(ccd: CCDData) -> fits.Header:
