@@ -1,13 +1,13 @@
-"""What can go wrong, in the words of the person who has to mend it."""
+"""Exceptions and warnings raised by aia_ccdproc."""
 
 from __future__ import annotations
 
 import difflib
+import warnings
 from collections.abc import Iterable
 from typing import NamedTuple
 
 __all__ = [
-    "Fault",
     "HeaderError",
     "InstrumentError",
     "PluginError",
@@ -19,10 +19,13 @@ __all__ = [
     "PrepWarning",
     "ReadError",
     "RecipeError",
+    "RecipeProblem",
     "SettingsError",
     "StateError",
     "TableError",
     "WriteError",
+    "nearest_name",
+    "suggestion",
 ]
 
 
@@ -31,39 +34,39 @@ class PrepError(Exception):
 
 
 class ReadError(PrepError):
-    """A file is not a FITS image that can be read whole."""
+    """A file is not a complete FITS image."""
 
 
 class WriteError(PrepError):
-    """An output cannot be written; nothing was left behind."""
+    """An output file cannot be written. No incomplete file is left behind."""
 
 
 class HeaderError(PrepError):
-    """A header lacks a keyword or holds a value that a step cannot use."""
+    """A header lacks a keyword, or the keyword's value cannot be used."""
 
 
 class InstrumentError(PrepError):
-    """No plugin knows the instrument of an image, or none does this step for it."""
+    """The instrument of an image is unknown, or no plugin runs the step for this instrument."""
 
 
 class StateError(PrepError):
-    """An image is not in the state that a step needs: registered already, say."""
+    """An image is not in the state that a step needs: it is already registered, for example."""
 
 
 class PointingError(PrepError):
-    """No pointing record could be had for an exposure."""
+    """No pointing record could be found for an exposure."""
 
 
 class TableError(PrepError):
-    """A table of calibrations cannot be had, or holds nothing for an image."""
+    """A calibration table cannot be read or fetched, or has no entry for an image."""
 
 
 class SettingsError(PrepError, ValueError):
-    """A step was called with a setting that it does not know, or with a wrong value."""
+    """A step was called with an unknown setting or with a wrong value."""
 
 
 class PluginError(PrepError):
-    """A plugin is broken, unknown, or in conflict with another."""
+    """A plugin is broken, unknown, or in conflict with another plugin."""
 
 
 class PrepWarning(UserWarning):
@@ -71,19 +74,19 @@ class PrepWarning(UserWarning):
 
 
 class PointingWarning(PrepWarning):
-    """The pointing of the header was kept because no record could be had."""
+    """No pointing record was found, and the pointing in the header was kept."""
 
 
 class PrepDeprecationWarning(PrepWarning, DeprecationWarning):
-    """A public name was renamed or moved; the old one works for two more minor releases."""
+    """A public name was renamed or moved. The old name works for two more minor releases."""
 
 
 class PluginWarning(PrepWarning):
     """A plugin could not be loaded."""
 
 
-class Fault(NamedTuple):
-    """One fault of a recipe: where it stands and what is wrong."""
+class RecipeProblem(NamedTuple):
+    """One problem in a recipe: its place in the file and a message."""
 
     place: str
     message: str
@@ -93,44 +96,73 @@ class Fault(NamedTuple):
 
 
 class RecipeError(PrepError):
-    """A recipe has faults; all of them are listed.
+    """A recipe has problems. All of them are listed.
 
     Parameters
     ----------
     recipe : str
         Name or path of the recipe.
-    faults : iterable of `Fault`
-        Every fault found.
+    problems : iterable of `RecipeProblem`
+        Every problem that was found.
     """
 
-    def __init__(self, recipe: str, faults: Iterable[Fault]) -> None:
+    def __init__(self, recipe: str, problems: Iterable[RecipeProblem]) -> None:
         self.recipe = recipe
-        self.faults = tuple(faults)
-        super().__init__(recipe, self.faults)
+        self.problems = tuple(problems)
+        super().__init__(recipe, self.problems)
 
     def __str__(self) -> str:
-        count = len(self.faults)
-        head = f"{self.recipe}: {count} fault{'' if count == 1 else 's'}"
-        return "\n".join([head, *(f"  {fault}" for fault in self.faults)])
+        count = len(self.problems)
+        head = f"{self.recipe}: {count} problem{'' if count == 1 else 's'}"
+        return "\n".join([head, *(f"  {problem}" for problem in self.problems)])
+
+    @property
+    def faults(self) -> tuple[RecipeProblem, ...]:
+        """The problems under their deprecated name."""
+        warnings.warn(
+            "RecipeError.faults was renamed to RecipeError.problems and will be removed in version 0.4.",
+            PrepDeprecationWarning,
+            stacklevel=2,
+        )
+        return self.problems
 
 
-def choices(name: str, known: Iterable[str]) -> str:
-    """Tell which names there are, the nearest first if one is near enough.
+def nearest_name(name: str, known: Iterable[str]) -> str | None:
+    """Find the known name that is most similar to a misspelled one.
 
     Parameters
     ----------
     name : str
-        The name that is not known.
+        The unknown name.
     known : iterable of str
-        The names that are.
+        The known names.
+
+    Returns
+    -------
+    str or None
+        The most similar name; None if none is similar.
+    """
+    matches = difflib.get_close_matches(name, list(known), n=1, cutoff=0.6)
+    return matches[0] if matches else None
+
+
+def suggestion(name: str, known: Iterable[str]) -> str:
+    """Return a hint for the error message about an unknown name.
+
+    Parameters
+    ----------
+    name : str
+        The unknown name.
+    known : iterable of str
+        The known names.
 
     Returns
     -------
     str
-        ``"did you mean 'register'?"`` or ``"there are: a, b, c"``.
+        ``"did you mean 'register'?"`` if a known name is similar; otherwise ``"available: a, b, c"``.
     """
     names = list(known)
-    near = difflib.get_close_matches(str(name), names, n=1, cutoff=0.6)
-    if near:
-        return f"did you mean {near[0]!r}?"
-    return f"there are: {', '.join(names)}" if names else "there are none"
+    nearest = nearest_name(name, names)
+    if nearest is not None:
+        return f"did you mean {nearest!r}?"
+    return f"available: {', '.join(names)}" if names else "none is available"

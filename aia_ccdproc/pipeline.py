@@ -13,7 +13,7 @@ import numpy as np
 from astropy.io import fits
 from astropy.nddata import CCDData
 
-from aia_ccdproc.errors import PluginError, PrepError, choices
+from aia_ccdproc.errors import PluginError, PrepError, suggestion
 from aia_ccdproc.images.header import complete_header, with_header
 from aia_ccdproc.images.history import add_step_history
 from aia_ccdproc.plugin.instrument import Instrument
@@ -26,8 +26,8 @@ from aia_ccdproc.recipe.recipe_step import RecipeStep
 from aia_ccdproc.steps.from_ccdproc.steps import PREFIX, ccdproc_steps, run_ccdproc
 
 __all__ = [
-    "prep",
     "Pipeline",
+    "prep",
 ]
 
 
@@ -57,7 +57,7 @@ class Pipeline:
     def _find(self, use: str) -> Step:
         known = ccdproc_steps() if use.startswith(PREFIX) else self._manager.steps()
         if use not in known:
-            raise PluginError(f"unknown step {use!r}; {choices(use, known)}")
+            raise PluginError(f"unknown step {use!r}; {suggestion(use, known)}")
         if twice := self._manager.declared_twice(known[use].hook):
             raise PluginError(twice)
         return known[use]

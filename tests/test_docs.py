@@ -299,8 +299,8 @@ def test_a_wrong_example_is_found(capsys: pytest.CaptureFixture[str]) -> None:
         run_python(Block("python", "1 / 0\n", 1), page, {})
     with pytest.raises(RecipeError):
         run_toml(Block("toml", '[[step]]\nuse = "no-such-step"\n', 1), page)
-    with pytest.raises(AssertionError, match="no faults"):
-        run_console(Block("console", "$ aia-prep check level1.5\nlevel1.5: 2 faults\n", 1), page, capsys)
+    with pytest.raises(AssertionError, match="no problems"):
+        run_console(Block("console", "$ aia-prep check level1.5\nlevel1.5: 2 problems\n", 1), page, capsys)
     with pytest.raises(AssertionError, match="unknown-recipe"):
         run_console(Block("console", "$ aia-prep check unknown-recipe\n", 1), page, capsys)
 

@@ -102,7 +102,7 @@ def run(
     Raises
     ------
     RecipeError
-        If the recipe has faults.
+        If the recipe has problems.
     ReadError
         If a folder or a pattern holds no FITS files.
     WriteError

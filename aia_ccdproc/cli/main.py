@@ -95,7 +95,7 @@ def check(
     except RecipeError as error:
         console(stderr=True).print(str(error), markup=False)
         raise typer.Exit(WRONG_USAGE) from None
-    console().print(f"{recipe}: {' -> '.join(step.use for step in loaded.steps)}: no faults", markup=False)
+    console().print(f"{recipe}: {' -> '.join(step.use for step in loaded.steps)}: no problems", markup=False)
 
 
 @app.command()

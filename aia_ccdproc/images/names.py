@@ -18,7 +18,7 @@ from typing import NamedTuple
 
 from astropy.io import fits
 
-from aia_ccdproc.errors import HeaderError, SettingsError, WriteError, choices
+from aia_ccdproc.errors import HeaderError, SettingsError, WriteError, suggestion
 from aia_ccdproc.images.times import ignore_erfa_warnings, parse_time
 from aia_ccdproc.images.values import KEYWORD, as_number, as_text, is_empty
 
@@ -210,7 +210,7 @@ def _parse(pattern: str) -> Iterator[str | _Field]:
 def _check_field(pattern: str, name: str, spec: str, conversion: str | None) -> None:
     said = f"the pattern {pattern!r}: {{{name}}}"
     if name != _STEM and not KEYWORD.match(name):
-        near = choices(name, [_STEM])
+        near = suggestion(name, [_STEM])
         if KEYWORD.match(name.upper()) and not near.startswith("did"):
             near = f"did you mean {name.upper()!r}?"
         raise SettingsError(f"{said} is neither stem nor a header keyword, which is upper case; {near}")

@@ -16,7 +16,7 @@ from typing import Any
 
 import pluggy
 
-from aia_ccdproc.errors import PluginError, PluginWarning, choices
+from aia_ccdproc.errors import PluginError, PluginWarning, suggestion
 from aia_ccdproc.plugin import hookspecs
 from aia_ccdproc.plugin.hookspecs import PROJECT
 from aia_ccdproc.plugin.instrument import Instrument
@@ -211,7 +211,7 @@ class LoadedPlugins(pluggy.PluginManager):
             for caller in self.get_hookcallers(implementation) or ():
                 optional = all(impl.optionalhook for impl in caller.get_hookimpls() if impl.plugin is implementation)
                 if not caller.has_spec() and not optional:
-                    self._drop(name, f"implements the unknown hook {caller.name}; {choices(caller.name, known)}")
+                    self._drop(name, f"implements the unknown hook {caller.name}; {suggestion(caller.name, known)}")
                     self.refuse_unknown_hooks()  # what it declared is unknown now as well
                     return
 
@@ -281,5 +281,5 @@ def _entry_points(chosen: Collection[str] | None) -> list[EntryPoint]:
     wanted = {normal_name(name) for name in chosen}
     known = {name for point in found if point not in core for name in names[point]}
     for name in sorted(wanted - known - {CORE}):
-        raise PluginError(f"no plugin {name!r} is installed; {choices(name, sorted(known))}")
+        raise PluginError(f"no plugin {name!r} is installed; {suggestion(name, sorted(known))}")
     return [point for point in found if point in core or names[point] & wanted]

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
 
-from aia_ccdproc.errors import InstrumentError, PluginError, PrepError, choices
+from aia_ccdproc.errors import InstrumentError, PluginError, PrepError, suggestion
 from aia_ccdproc.plugin.loading import CORE, BrokenPlugin, LoadedPlugins, Plugin, normal_name
 from aia_ccdproc.plugin.resampling import MethodParameter
 from aia_ccdproc.plugin.settings import StepSettings
@@ -263,7 +263,7 @@ class PrepPluginManager(LoadedPlugins):  # numpydoc ignore=PR02
                 if normal_name(name) in (normal_name(broken.distribution), normal_name(broken.name)):
                     raise PluginError(f"plugin {name!r} could not be loaded: {broken.reason}")
             known = sorted({plugin.distribution for plugin in self.plugins.values()})
-            raise PluginError(f"no plugin {name!r}; {choices(name, known)}")
+            raise PluginError(f"no plugin {name!r}; {suggestion(name, known)}")
         return found
 
     def call_step(self, step: Step, plugin: str | None = None, **arguments: Any) -> tuple[Any, Plugin]:

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple, Self
 import numpy as np
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
-from aia_ccdproc.errors import SettingsError, choices
+from aia_ccdproc.errors import SettingsError, suggestion
 from aia_ccdproc.images.files import cache_until_modified
 
 __all__ = ["UNRECORDED", "Documented", "StepSettings"]
@@ -89,14 +89,14 @@ class StepSettings(BaseModel):
         """
         name = str(detail["loc"][0]) if detail["loc"] else ""
         if detail["type"] == "extra_forbidden":
-            return f"unknown setting {name!r}; {choices(name, [*cls.model_fields, *further])}"
+            return f"unknown setting {name!r}; {suggestion(name, [*cls.model_fields, *further])}"
         if detail["type"] == "missing":
             return f"{name} is missing; it has no default"
         if detail["type"] == "value_error":
             return f"{name}: {detail['ctx']['error']}"
         message = f"{name} = {detail['input']!r}: {detail['msg'][0].lower()}{detail['msg'][1:]}"
         known = re.findall(r"'([^']*)'", detail["ctx"]["expected"]) if detail["type"] == "literal_error" else []
-        near = choices(str(detail["input"]), known)
+        near = suggestion(str(detail["input"]), known)
         return f"{message}; {near}" if near.startswith("did") else message
 
     @classmethod

@@ -1,126 +1,247 @@
-"""What a step is: a hook with a place in the chain, and a model of its settings."""
+"""A step of the chain: what it is called, where it belongs, which settings it takes, and how it is run."""
 
 from __future__ import annotations
 
-import inspect
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
-from aia_ccdproc.errors import PluginError
 from aia_ccdproc.plugin.settings import StepSettings
 
-__all__ = ["Place", "Step", "declared_step", "order_faults", "step"]
+if TYPE_CHECKING:
+    from astropy.io import fits
+    from astropy.nddata import CCDData
 
-F = TypeVar("F", bound=Callable[..., object])
+    from aia_ccdproc.plugin.instrument import Instrument
+    from aia_ccdproc.plugin.loading import Plugin
+
+__all__ = ["Step", "StepDeclaration", "StepOrder", "StepResult", "check_order", "declaration", "step"]
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+#: Attribute of a hook specification that `step` sets.
+_DECLARATION = "aia_ccdproc_step"
 
 
-class Place(NamedTuple):
-    """Where a step may stand in a recipe."""
+class StepOrder(NamedTuple):
+    """Which steps must come after this one, and which before it."""
 
-    before: tuple[str, ...]
-    after: tuple[str, ...]
-    repeatable: bool
+    before: tuple[str, ...] = ()
+    """Steps that this step must precede, if they are in the recipe."""
+    after: tuple[str, ...] = ()
+    """Steps that this step must follow, if they are in the recipe."""
+    repeatable: bool = False
+    """Whether a recipe may contain the step twice."""
 
 
-def step(*, before: tuple[str, ...] = (), after: tuple[str, ...] = (), repeatable: bool = False) -> Callable[[F], F]:
-    """Declare a hook ``prep_<name>`` to be the step ``<name>`` of a chain.
+class StepDeclaration(NamedTuple):
+    """What `step` records about a hook specification."""
 
-    The hook must be a ``hookspec(firstresult=True)`` and take ``header`` or ``ccd`` first, then ``instrument`` and
-    ``settings``; the annotation of ``settings`` is the pydantic model of the step's table in a recipe.
+    settings: type[StepSettings]
+    order: StepOrder
+
+
+class StepResult(NamedTuple):
+    """The result of a step."""
+
+    ccd: CCDData
+    """The new image."""
+    plugin: str
+    """Distribution that ran the step, with its version: ``"aia-ccdproc 0.1.0"``."""
+
+
+class Step(ABC):
+    """A step that a recipe can name and a pipeline can run.
 
     Parameters
     ----------
-    before : tuple of str
-        Steps that it has to precede, where they are in the recipe.
-    after : tuple of str
-        Steps that it has to follow, where they are in the recipe.
+    name : str
+        Name of the step in a recipe.
+    settings : type
+        Model of the step's table in a recipe, a subclass of `StepSettings`.
+    order : `StepOrder`
+        Which steps must come before and after it.
+    summary : str
+        What the step does, in one line.
+    """
+
+    def __init__(self, name: str, settings: type[StepSettings], order: StepOrder, summary: str) -> None:
+        self.name = name
+        self.settings = settings
+        self.order = order
+        self.summary = summary
+
+    @property
+    def takes(self) -> str:
+        """What the step works on.
+
+        Returns
+        -------
+        str
+            ``"header"`` or ``"image"``.
+        """
+        return "image"
+
+    @property
+    def implementers(self) -> list[Plugin]:
+        """The plugins that implement the step.
+
+        Returns
+        -------
+        list of `~aia_ccdproc.plugin.loading.Plugin`
+            In the order in which they are asked.
+        """
+        return []
+
+    def check(self, plugin: str | None = None) -> None:  # noqa: B027  # optional: most steps have no conflicts
+        """Check that it is clear which plugin will run the step.
+
+        Parameters
+        ----------
+        plugin : str, optional
+            The plugin that the recipe chooses.
+
+        Raises
+        ------
+        PluginError
+            If two plugins compete, or the chosen plugin does not implement the step.
+        """
+
+    @abstractmethod
+    def versions(self, settings: StepSettings, plugin: str | None = None) -> list[str]:
+        """Return the distributions that may take part in running the step.
+
+        Parameters
+        ----------
+        settings : `StepSettings`
+            The step's settings.
+        plugin : str, optional
+            The plugin that the recipe chooses.
+
+        Returns
+        -------
+        list of str
+            Names with versions, sorted; part of RECIPEID.
+        """
+
+    def prefetch(self, headers: Sequence[fits.Header], settings: StepSettings) -> None:  # noqa: B027  # optional
+        """Fetch once what the step will need for a batch of files.
+
+        Parameters
+        ----------
+        headers : sequence of `~astropy.io.fits.Header`
+            Complete headers of the files.
+        settings : `StepSettings`
+            The step's settings.
+        """
+
+    @abstractmethod
+    def run(
+        self, ccd: CCDData, instrument: Instrument, settings: StepSettings, plugin: str | None = None
+    ) -> StepResult:
+        """Run the step on an image.
+
+        Parameters
+        ----------
+        ccd : `~astropy.nddata.CCDData`
+            The image, shape ``(ny, nx)``; not changed.
+        instrument : `~aia_ccdproc.Instrument`
+            The instrument of the image.
+        settings : `StepSettings`
+            The step's settings.
+        plugin : str, optional
+            The plugin that the recipe chooses.
+
+        Returns
+        -------
+        `StepResult`
+            The new image, and the distribution that made it.
+
+        Raises
+        ------
+        PrepError
+            If the step cannot be run on the image.
+        """
+
+
+def step(
+    *,
+    settings: type[StepSettings],
+    before: Sequence[str] = (),
+    after: Sequence[str] = (),
+    repeatable: bool = False,
+) -> Callable[[F], F]:
+    """Declare the hook specification ``prep_<name>`` as the step ``<name>``.
+
+    The decorator is written above ``@hookspec(firstresult=True)``. The hook takes ``header`` (a header hook) or ``ccd``
+    (an image hook), ``instrument`` and ``settings``. The first line of its docstring is the summary of the step. The
+    hook ``prep_prefetch_<name>(headers, settings)`` is declared together with the step.
+
+    Parameters
+    ----------
+    settings : type
+        Model of the step's table in a recipe, a subclass of `StepSettings`.
+    before : sequence of str
+        Steps that this step must precede, if they are in the recipe.
+    after : sequence of str
+        Steps that this step must follow, if they are in the recipe.
     repeatable : bool
-        Whether a recipe may hold it twice.
+        Whether a recipe may contain the step twice.
 
     Returns
     -------
     callable
-        A decorator; it stands above ``@hookspec``.
+        A decorator.
     """
+    order = StepOrder(tuple(before), tuple(after), repeatable)
 
-    def place(function: F) -> F:
-        function.prep_step = Place(before, after, repeatable)  # type: ignore[attr-defined]
+    def declare(function: F) -> F:
+        setattr(function, _DECLARATION, StepDeclaration(settings, order))
         return function
 
-    return place
+    return declare
 
 
-@dataclass(frozen=True)
-class Step:
-    """A step of the chain, as its hook declares it."""
-
-    name: str
-    hook: str
-    takes_header: bool
-    settings: type[StepSettings]
-    place: Place
-    summary: str
-
-
-def declared_step(hook: str, function: Callable[..., Any]) -> Step:
-    """Read off a hook's declaration which step it is.
+def declaration(function: object) -> StepDeclaration | None:
+    """Return what `step` recorded about a hook specification.
 
     Parameters
     ----------
-    hook : str
-        Name of the hook, ``prep_<step>``.
     function : callable
-        Its declaration, marked with `step`.
+        The hook specification.
 
     Returns
     -------
-    `Step`
-        The step.
-
-    Raises
-    ------
-    PluginError
-        If it does not take what every step takes.
+    `StepDeclaration` or None
+        None if the function does not declare a step.
     """
-    parameters = inspect.signature(function).parameters
-    if not {"instrument", "settings"} <= set(parameters) or not {"header", "ccd"} & set(parameters):
-        raise PluginError(f"{hook} is no step: it takes header or ccd, instrument and settings")
-    schema = parameters["settings"].annotation
-    if isinstance(schema, str):  # the other annotations may name what is imported for type checking only
-        schema = eval(schema, function.__globals__)
-    return Step(
-        name=hook.removeprefix("prep_"),
-        hook=hook,
-        takes_header="header" in parameters,
-        settings=schema,
-        place=function.prep_step,  # type: ignore[attr-defined]
-        summary=(inspect.getdoc(function) or "").partition("\n")[0],
-    )
+    return getattr(function, _DECLARATION, None)
 
 
-def order_faults(steps: Sequence[Step | None]) -> list[tuple[int, str]]:
-    """Find what makes no physical sense in the order of a chain, a pair of steps at a time.
+def check_order(steps: Sequence[Step | None]) -> list[tuple[int, str]]:
+    """Find the steps of a chain that are in the wrong order or repeated.
 
     Parameters
     ----------
     steps : sequence of `Step` or None
-        The steps, in the order in which they would be run; None where nobody knows which it is.
+        The steps in the order in which they would be run; None for an unknown step.
 
     Returns
     -------
-    list of tuple of int and str
-        Index of the later step, and what is wrong with it.
+    list of (int, str)
+        Index of the later of two steps, and a description of the problem.
     """
-    faults: list[tuple[int, str]] = []
-    seen: dict[str, tuple[int, Step]] = {}
-    for index, step in enumerate(steps):
-        if step is None:
+    problems: list[tuple[int, str]] = []
+    first_index: dict[str, int] = {}
+    for index, current in enumerate(steps):
+        if current is None:
             continue
-        if step.name in seen and not step.place.repeatable:
-            faults.append((index, f"{step.name} may run only once; it is step {seen[step.name][0] + 1} already"))
-        for other, (earlier, before) in seen.items():
-            if other in step.place.before or step.name in before.place.after:
-                faults.append((index, f"{step.name} must come before {other}, which is step {earlier + 1}"))
-        seen.setdefault(step.name, (index, step))
-    return faults
+        for earlier_name, earlier_index in first_index.items():
+            earlier = steps[earlier_index]
+            if earlier_name == current.name:
+                if not current.order.repeatable:
+                    problems.append((index, f"{current.name} may run only once; it is already step {earlier_index + 1}"))
+            elif earlier_name in current.order.before or (earlier and current.name in earlier.order.after):
+                problems.append((index, f"{current.name} must come before {earlier_name}, which is step {earlier_index + 1}"))
+        first_index.setdefault(current.name, index)
+    return problems

@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 
 from astropy.time import Time
 
-from aia_ccdproc.errors import HeaderError, choices
+from aia_ccdproc.errors import HeaderError, suggestion
 from aia_ccdproc.images.times import ignore_erfa_warnings, parse_time
 from aia_ccdproc.images.values import as_number, as_text
 
@@ -154,10 +154,10 @@ def read_condition(keyword: str, said: Any) -> Condition:
     if not isinstance(said, Mapping):
         return Condition(any_of=_values(keyword, said))
     if not said:
-        raise ValueError(f"{keyword} = {{}} says nothing; {choices('', TESTS)}")
+        raise ValueError(f"{keyword} = {{}} says nothing; {suggestion('', TESTS)}")
     for test in said:
         if test not in TESTS:
-            raise ValueError(f"{keyword}: unknown test {test!r}; {choices(test, TESTS)}")
+            raise ValueError(f"{keyword}: unknown test {test!r}; {suggestion(test, TESTS)}")
     if keyword == INSTRUMENT and set(said) != {"not"}:
         raise ValueError(f"{INSTRUMENT} is a name: it can be given, or ruled out by not")
     bounds = {test: _bound(f"{keyword}: {test}", said[test]) for test in ("min", "max") if test in said}

@@ -1,4 +1,4 @@
-"""Where the keys of a recipe stand, which tomllib does not tell, and the faults that are found there."""
+"""Where the keys of a recipe stand, which tomllib does not tell, and the problems that are found there."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import re
 from itertools import pairwise
 from typing import TypeAlias
 
-from aia_ccdproc.errors import Fault
+from aia_ccdproc.errors import RecipeProblem
 
-__all__ = ["KeyPath", "RecipeFaults", "RecipeLines"]
+__all__ = ["KeyPath", "RecipeLines", "RecipeProblems"]
 
 #: Way to a value: names of tables and keys, and indexes (from 0) into arrays of tables.
 KeyPath: TypeAlias = tuple[str | int, ...]
@@ -70,8 +70,8 @@ class RecipeLines:
         return self._lines.get(place, 0)
 
 
-class RecipeFaults:
-    """Collects the faults of a recipe, with their places.
+class RecipeProblems:
+    """Collects the problems of a recipe, with their places.
 
     Parameters
     ----------
@@ -81,10 +81,10 @@ class RecipeFaults:
 
     def __init__(self, text: str) -> None:
         self._lines = RecipeLines(text)
-        self._found: list[tuple[int, Fault]] = []
+        self._found: list[tuple[int, RecipeProblem]] = []
 
     def add(self, message: str, place: KeyPath, use: str = "") -> None:
-        """Note a fault.
+        """Note a problem.
 
         Parameters
         ----------
@@ -102,14 +102,14 @@ class RecipeFaults:
         for name, index in pairwise(place):
             if isinstance(index, int):
                 said.append(f"{name} {index + 1}" + (f" ({use})" if use and name == "step" else ""))
-        self._found.append((line, Fault(", ".join(said) or "recipe", message)))
+        self._found.append((line, RecipeProblem(", ".join(said) or "recipe", message)))
 
-    def in_order(self) -> list[Fault]:
+    def in_order(self) -> list[RecipeProblem]:
         """List what was found.
 
         Returns
         -------
-        list of `~aia_ccdproc.errors.Fault`
+        list of `~aia_ccdproc.errors.RecipeProblem`
             In the order of the file.
         """
-        return [fault for _, fault in sorted(self._found, key=lambda found: found[0])]
+        return [problem for _, problem in sorted(self._found, key=lambda found: found[0])]

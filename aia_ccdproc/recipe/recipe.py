@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from aia_ccdproc.errors import Fault, InstrumentError, RecipeError, choices
+from aia_ccdproc.errors import InstrumentError, RecipeError, RecipeProblem, suggestion
 from aia_ccdproc.images.fits_file import read_header
 from aia_ccdproc.images.history import printable
 from aia_ccdproc.io import read
@@ -184,15 +184,15 @@ class Recipe:  # numpydoc ignore=PR02
         Raises
         ------
         RecipeError
-            If it has faults; all of them are listed.
+            If it has problems; all of them are listed.
         """
         try:
             content = tomllib.loads(text)
         except tomllib.TOMLDecodeError as error:
-            raise RecipeError(name, [Fault("TOML", str(error))]) from error
+            raise RecipeError(name, [RecipeProblem("TOML", str(error))]) from error
         check = RecipeCheck(text, content, get_plugin_manager(), folder)
-        if check.faults:
-            raise RecipeError(name, check.faults)
+        if check.problems:
+            raise RecipeError(name, check.problems)
         called, description = content.get("name", Path(name).stem), content.get("description", "")
         return cls(called, check.steps, description, check.select, check.output, check.instrument, content.get("hdu"))
 
@@ -226,7 +226,7 @@ def load_recipe(name_or_path: str | os.PathLike[str] | Recipe) -> Recipe:
     Raises
     ------
     RecipeError
-        If there is no such recipe, or it has faults; all of them are listed.
+        If there is no such recipe, or it has problems; all of them are listed.
     """
     if isinstance(name_or_path, Recipe):
         return name_or_path
@@ -239,8 +239,8 @@ def load_recipe(name_or_path: str | os.PathLike[str] | Recipe) -> Recipe:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
         raise RecipeError(
-            name, [Fault("recipe", f"no such file or built-in recipe; {choices(name, builtin)}")]
+            name, [RecipeProblem("recipe", f"no such file or built-in recipe; {suggestion(name, builtin)}")]
         ) from None
     except (OSError, UnicodeDecodeError) as error:
-        raise RecipeError(name, [Fault("recipe", f"cannot be read ({error})")]) from error
+        raise RecipeError(name, [RecipeProblem("recipe", f"cannot be read ({error})")]) from error
     return Recipe.from_toml(text, name=name, folder=path.absolute().parent)

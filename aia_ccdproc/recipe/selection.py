@@ -60,9 +60,9 @@ class Selection:  # numpydoc ignore=PR02
         SettingsError
             If a condition makes no sense; all that do not.
         """
-        conditions, faults = _read(table)
-        if faults:
-            raise SettingsError("; ".join(faults.values()))
+        conditions, problems = _read(table)
+        if problems:
+            raise SettingsError("; ".join(problems.values()))
         return cls(tuple(conditions.items()))
 
     def __bool__(self) -> bool:
@@ -145,14 +145,14 @@ def check_selection(table: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _read(table: Mapping[str, Any]) -> tuple[dict[str, Condition], dict[str, str]]:
-    conditions, faults = {}, {}
+    conditions, problems = {}, {}
     for keyword, said in table.items():
         try:
             _check_keyword(keyword)
             conditions[keyword] = read_condition(keyword, said)
         except ValueError as error:
-            faults[keyword] = str(error)
-    return conditions, faults
+            problems[keyword] = str(error)
+    return conditions, problems
 
 
 def _check_keyword(keyword: str) -> None:

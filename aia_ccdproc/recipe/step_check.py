@@ -8,13 +8,13 @@ from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
-from aia_ccdproc.errors import PluginError, choices
+from aia_ccdproc.errors import PluginError, suggestion
 from aia_ccdproc.images.values import KEYWORD
 from aia_ccdproc.plugin.manager import PrepPluginManager
 from aia_ccdproc.plugin.settings import StepSettings
 from aia_ccdproc.plugin.step import Step
 from aia_ccdproc.recipe.conditions import INSTRUMENT
-from aia_ccdproc.recipe.locations import KeyPath, RecipeFaults
+from aia_ccdproc.recipe.locations import KeyPath, RecipeProblems
 from aia_ccdproc.recipe.recipe_step import RecipeStep, Variant
 from aia_ccdproc.recipe.selection import Selection, check_selection
 from aia_ccdproc.steps.from_ccdproc.steps import PREFIX, ccdproc_steps, why_unusable
@@ -28,13 +28,13 @@ _SKIP = "skip"
 
 
 def checked_selection(
-    faults: RecipeFaults, table: Any, place: KeyPath, manager: PrepPluginManager, use: str = ""
+    problems: RecipeProblems, table: Any, place: KeyPath, manager: PrepPluginManager, use: str = ""
 ) -> Selection:
     """Make a selection of a table, noting what is wrong with it.
 
     Parameters
     ----------
-    faults : `~aia_ccdproc.recipe.locations.RecipeFaults`
+    problems : `~aia_ccdproc.recipe.locations.RecipeProblems`
         Where to note it.
     table : object
         What stands in the recipe.
@@ -51,22 +51,22 @@ def checked_selection(
         The selection; one of all images if the table is wrong.
     """
     if not isinstance(table, dict):
-        faults.add(f"{place[-1]} should be a table of header keywords, not {table!r}", place, use)
+        problems.add(f"{place[-1]} should be a table of header keywords, not {table!r}", place, use)
         return Selection()
     wrong = check_selection(table)
     for keyword, message in wrong.items():
-        faults.add(message, (*place, keyword), use)
+        problems.add(message, (*place, keyword), use)
     if manager.broken and INSTRUMENT in table:  # else who knows an instrument need not have named it
         known = [instrument.name for instrument in manager.instruments()]
         for name in table[INSTRUMENT] if isinstance(table[INSTRUMENT], list) else [table[INSTRUMENT]]:
             if isinstance(name, str) and name not in known:
-                said = f"no plugin names the instrument {name!r}; {choices(name, known)}{manager.left_out}"
-                faults.add(said, (*place, INSTRUMENT), use)
+                said = f"no plugin names the instrument {name!r}; {suggestion(name, known)}{manager.left_out}"
+                problems.add(said, (*place, INSTRUMENT), use)
     return Selection() if wrong else Selection.from_table(table)
 
 
 def checked_settings(
-    faults: RecipeFaults,
+    problems: RecipeProblems,
     schema: type[S],
     values: dict[str, Any],
     place: KeyPath,
@@ -80,7 +80,7 @@ def checked_settings(
 
     Parameters
     ----------
-    faults : `~aia_ccdproc.recipe.locations.RecipeFaults`
+    problems : `~aia_ccdproc.recipe.locations.RecipeProblems`
         Where to note it.
     schema : type
         The model of the settings.
@@ -108,7 +108,7 @@ def checked_settings(
         for detail in error.errors():
             key = str(detail["loc"][0]) if detail["loc"] else ""
             if among is None or not key or key in among:
-                faults.add(schema.explain(detail, further=further), (*place, key), use)
+                problems.add(schema.explain(detail, further=further), (*place, key), use)
     return None
 
 
@@ -117,7 +117,7 @@ class StepCheck:
 
     Parameters
     ----------
-    faults : `~aia_ccdproc.recipe.locations.RecipeFaults`
+    problems : `~aia_ccdproc.recipe.locations.RecipeProblems`
         Where to note what is wrong.
     manager : `~aia_ccdproc.plugin.manager.PrepPluginManager`
         Who knows the steps.
@@ -126,9 +126,9 @@ class StepCheck:
     """
 
     def __init__(
-        self, faults: RecipeFaults, manager: PrepPluginManager, folder: str | os.PathLike[str] | None = None
+        self, problems: RecipeProblems, manager: PrepPluginManager, folder: str | os.PathLike[str] | None = None
     ) -> None:
-        self._faults = faults
+        self._problems = problems
         self._manager = manager
         self._known = manager.steps()
         self._context = {
@@ -166,7 +166,7 @@ class StepCheck:
         Returns
         -------
         `~aia_ccdproc.recipe.recipe_step.RecipeStep` or None
-            The step, to be used only if there are no faults; None if nobody can tell which it is.
+            The step, to be used only if there are no problems; None if nobody can tell which it is.
         """
         place = ("step", index)
         step = self._which(table, place)
@@ -177,32 +177,32 @@ class StepCheck:
             self._check_plugin(step, plugin, (*place, "plugin"))
         only = Selection()
         if "only" in table:
-            only = checked_selection(self._faults, table["only"], (*place, "only"), self._manager, step.name)
+            only = checked_selection(self._problems, table["only"], (*place, "only"), self._manager, step.name)
             if table["only"] == {}:
-                self._faults.add("only = {} is every image; name a keyword", (*place, "only"), step.name)
+                self._problems.add("only = {} is every image; name a keyword", (*place, "only"), step.name)
         values = {key: value for key, value in table.items() if key not in _OF_EVERY_STEP}
         settings = checked_settings(
-            self._faults, step.settings, values, place, step.name, context=self._context, further=_OF_EVERY_STEP
+            self._problems, step.settings, values, place, step.name, context=self._context, further=_OF_EVERY_STEP
         )
         when = self._variants(step, values, table.get("when", []), (*place, "when"))
         return RecipeStep(step.name, settings or step.settings.model_construct(), plugin, only, when)
 
     def _which(self, table: Any, place: KeyPath) -> Step | None:
         if not isinstance(table, dict):
-            self._faults.add(f"should be a table, not {table!r}", place)
+            self._problems.add(f"should be a table, not {table!r}", place)
             return None
         use = table.get("use")
         if not isinstance(use, str):
             said = (
                 f"use should be a string, not {use!r}" if "use" in table else 'says not which step to use: use = "..."'
             )
-            self._faults.add(said, (*place, "use"))
+            self._problems.add(said, (*place, "use"))
             return None
         step = self.find(use)
         if step is None:
-            self._faults.add(self._unknown(use), (*place, "use"))
+            self._problems.add(self._unknown(use), (*place, "use"))
         elif twice := self._manager.declared_twice(step.hook):
-            self._faults.add(twice, (*place, "use"), use)
+            self._problems.add(twice, (*place, "use"), use)
         return step
 
     def _unknown(self, use: str) -> str:
@@ -210,31 +210,33 @@ class StepCheck:
             return f"{use} cannot be a step: {why_unusable(use)}"
         if use.startswith(PREFIX):
             functions = [name.removeprefix(PREFIX) for name in ccdproc_steps()]
-            return f"unknown step {use!r}; of ccdproc's functions, {choices(use.removeprefix(PREFIX), functions)}"
-        near = choices(use, [*self._known, *ccdproc_steps()])
+            return f"unknown step {use!r}; of ccdproc's functions, {suggestion(use.removeprefix(PREFIX), functions)}"
+        near = suggestion(use, [*self._known, *ccdproc_steps()])
         if not near.startswith("did"):
-            near = choices(use, self._known)
+            near = suggestion(use, self._known)
         return f"unknown step {use!r}; {near}{self._manager.left_out}"
 
     def _check_plugin(self, step: Step, plugin: Any, place: KeyPath) -> None:
         if step.name.startswith(PREFIX):
-            self._faults.add(f"{step.name} is ccdproc's own; leave plugin out", place, step.name)
+            self._problems.add(f"{step.name} is ccdproc's own; leave plugin out", place, step.name)
             return
         try:
             found = self._manager.find(plugin)
         except PluginError as error:
-            self._faults.add(str(error), place, step.name)
+            self._problems.add(str(error), place, step.name)
             return
         able = self._manager.who_implements(step.hook)
         if not any(self._manager.plugins[name] in able for name in found):
             names = list(dict.fromkeys(who.distribution for who in able))
-            self._faults.add(f"plugin {plugin!r} does not do {step.name}; {choices(plugin, names)}", place, step.name)
+            self._problems.add(
+                f"plugin {plugin!r} does not do {step.name}; {suggestion(plugin, names)}", place, step.name
+            )
 
     # -- images that differ ----------------------------------------------------------------------
 
     def _variants(self, step: Step, values: dict[str, Any], tables: Any, place: KeyPath) -> tuple[Variant, ...]:
         if not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables):
-            self._faults.add("when should be tables: [[step.when]]", place, step.name)
+            self._problems.add("when should be tables: [[step.when]]", place, step.name)
             return ()
         return tuple(self._variant(step, values, table, (*place, index)) for index, table in enumerate(tables))
 
@@ -243,20 +245,22 @@ class StepCheck:
         asked = {key: value for key, value in table.items() if key == INSTRUMENT or KEYWORD.match(key)}
         changed = {key: value for key, value in table.items() if key not in asked and key != _SKIP}
         if not asked:
-            self._faults.add("says not for which images: name a keyword of the header, in upper case", place, step.name)
-        where = checked_selection(self._faults, asked, place, self._manager, step.name)
+            self._problems.add(
+                "says not for which images: name a keyword of the header, in upper case", place, step.name
+            )
+        where = checked_selection(self._problems, asked, place, self._manager, step.name)
         if _SKIP in table:
             if table[_SKIP] is not True:
                 said = f"skip should be true, not {table[_SKIP]!r}; without it the step is run"
-                self._faults.add(said, (*place, _SKIP), step.name)
+                self._problems.add(said, (*place, _SKIP), step.name)
             if changed:
                 said = f"the step is skipped; {', '.join(changed)} would have no effect"
-                self._faults.add(said, (*place, _SKIP), step.name)
+                self._problems.add(said, (*place, _SKIP), step.name)
             return Variant(where, None)
         if not changed:
-            self._faults.add("changes nothing: give a setting, or skip = true", place, step.name)
+            self._problems.add("changes nothing: give a setting, or skip = true", place, step.name)
         settings = checked_settings(
-            self._faults,
+            self._problems,
             step.settings,
             {**values, **changed},
             place,

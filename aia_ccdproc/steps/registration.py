@@ -13,7 +13,7 @@ from astropy.nddata import CCDData, VarianceUncertainty
 from scipy import ndimage
 from scipy.spatial import cKDTree
 
-from aia_ccdproc.errors import PluginError, StateError, choices
+from aia_ccdproc.errors import PluginError, StateError, suggestion
 from aia_ccdproc.images.header import complete_header
 from aia_ccdproc.images.level15 import is_registered
 from aia_ccdproc.images.statistics import without_statistics
@@ -155,7 +155,7 @@ def _register(ccd: CCDData, instrument: Instrument, settings: RegistrationSettin
     )
     del data, variance, flags  # they may be copies, as large as what is made next
     if resampled is None:
-        raise PluginError(f"unknown method {settings.method!r}; {choices(settings.method, known)}{manager.left_out}")
+        raise PluginError(f"unknown method {settings.method!r}; {suggestion(settings.method, known)}{manager.left_out}")
     if settings.conserve == "counts":
         ratio = pixel_area_ratio(*pair, grid.shape)
         resampled.flags[~np.isfinite(np.broadcast_to(ratio, grid.shape))] = _INVALID

@@ -7,7 +7,7 @@ from typing import Any, Literal
 import numpy as np
 from pydantic import Field, ValidationInfo, field_validator
 
-from aia_ccdproc.errors import choices
+from aia_ccdproc.errors import suggestion
 from aia_ccdproc.plugin.fields import NO_FILE, RecipeFile
 from aia_ccdproc.plugin.resampling import parameter_of
 from aia_ccdproc.plugin.settings import StepSettings
@@ -65,7 +65,7 @@ class RegistrationSettings(StepSettings):
         context = info.context or {}
         known = context.get("methods")
         if known is not None and value not in known:
-            raise ValueError(f"unknown method {value!r}; {choices(value, known)}{context.get('left_out', '')}")
+            raise ValueError(f"unknown method {value!r}; {suggestion(value, known)}{context.get('left_out', '')}")
         if known is not None and (said := context["contested"](value)):
             raise ValueError(said)
         return value

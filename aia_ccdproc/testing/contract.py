@@ -15,7 +15,7 @@ from astropy import units as u
 from astropy.io import fits
 from astropy.nddata import CCDData
 
-from aia_ccdproc.errors import PrepError, choices
+from aia_ccdproc.errors import PrepError, suggestion
 from aia_ccdproc.images.header import complete_header, fits_header
 from aia_ccdproc.images.statistics import without_statistics
 from aia_ccdproc.images.wcs import same_geometry, wcs_from_header, without_wcs
@@ -77,7 +77,7 @@ def check_step(
     """
     manager = get_plugin_manager()
     known = manager.steps()
-    _hold(name in known, f"there is no step {name!r}; {choices(name, known)}{manager.left_out}")
+    _hold(name in known, f"there is no step {name!r}; {suggestion(name, known)}{manager.left_out}")
     step = known[name]
     _check_declaration(step, known)
     made = settings if isinstance(settings, StepSettings) else step.settings.of(**(settings or {}))

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 from distributions import put_distribution
-from faulty import SIX_FAULTS
+from faulty import SIX_PROBLEMS
 from processes import heed_interrupts
 from scenes import small_exposure, small_sun
 
@@ -281,21 +281,21 @@ def test_the_console_script_is_installed() -> None:
 # -- recipes and plugins -------------------------------------------------------------------------
 
 
-def test_check_prints_six_faults_for_six_and_returns_2(tmp_path: Path) -> None:
-    (tmp_path / "wrong.toml").write_text(SIX_FAULTS)
+def test_check_prints_six_problems_for_six_and_returns_2(tmp_path: Path) -> None:
+    (tmp_path / "wrong.toml").write_text(SIX_PROBLEMS)
     done = aia_prep("check", tmp_path / "wrong.toml")
     assert done.returncode == 2
-    head, *faults = done.stderr.splitlines()
-    assert head == f"{tmp_path / 'wrong.toml'}: 6 faults"
-    assert len(faults) == 6
-    assert all(re.match(r"  line \d+", fault) for fault in faults)
+    head, *problems = done.stderr.splitlines()
+    assert head == f"{tmp_path / 'wrong.toml'}: 6 problems"
+    assert len(problems) == 6
+    assert all(re.match(r"  line \d+", problem) for problem in problems)
     assert not done.stdout
 
 
 @pytest.mark.parametrize("name", ["level1.5", "level1.5-rate"])
-def test_check_finds_no_fault_in_a_built_in_recipe(name: str, capsys) -> None:
+def test_check_finds_no_problem_in_a_built_in_recipe(name: str, capsys) -> None:
     assert main(["check", name]) == 0
-    assert "no faults" in capsys.readouterr().out
+    assert "no problems" in capsys.readouterr().out
 
 
 def test_what_init_prints_passes_check(tmp_path: Path, capsys) -> None:
@@ -352,7 +352,7 @@ def test_a_broken_plugin_is_listed_with_the_reason_and_stops_nothing(broken: dic
     done = aia_prep("plugins", env={**broken, "COLUMNS": "200"})
     assert "aia-broken 1.2 (flat) could not be loaded: ModuleNotFoundError" in done.stdout
     done = aia_prep("check", "level1.5", env=broken)
-    assert (done.returncode, done.stdout.split()[-2:]) == (0, ["no", "faults"])
+    assert (done.returncode, done.stdout.split()[-2:]) == (0, ["no", "problems"])
 
 
 def test_a_recipe_that_needs_a_broken_plugin_fails_by_its_name(tmp_path: Path, broken: dict[str, str]) -> None:

@@ -1,6 +1,6 @@
 """A recipe that is wrong in many ways."""
 
-SIX_FAULTS = """\
+SIX_PROBLEMS = """\
 name = "wrong"
 colour = "red"
 

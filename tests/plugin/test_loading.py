@@ -203,7 +203,7 @@ def test_a_recipe_that_needs_a_broken_plugin_fails_by_its_name(install, recipe: 
     install("aia-broken", "import no_such_module", entry="flat")
     with pytest.warns(PluginWarning):
         manager = PrepPluginManager(["aia-broken"])
-    why = "(?s)1 fault\n.*could not be loaded: .*ModuleNotFoundError: No module named 'no_such_module'"
+    why = "(?s)1 problem\n.*could not be loaded: .*ModuleNotFoundError: No module named 'no_such_module'"
     with manager.in_use(), pytest.raises(RecipeError, match=why):
         Recipe.from_toml(recipe)
 
@@ -229,7 +229,7 @@ def test_a_recipe_that_does_not_need_a_broken_plugin_is_taken(install) -> None:
         Recipe.from_toml('[select]\ninstrument = "AIA"\n[[step]]\nuse = "register"')
 
 
-def test_an_optional_hook_that_nobody_declares_is_no_fault(install) -> None:
+def test_an_optional_hook_that_nobody_declares_is_no_problem(install) -> None:
     install("aia-polite", "from aia_ccdproc import hookimpl\n@hookimpl(optionalhook=True)\ndef prep_paint(ccd): pass")
     with warnings.catch_warnings():
         warnings.simplefilter("error")

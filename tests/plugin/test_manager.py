@@ -162,7 +162,7 @@ def test_a_parameter_is_refused_where_the_method_has_none(load, ccd: CCDData, me
         Recipe.from_toml(STEP.format(method) + "parameter = 2.0")
 
 
-def test_a_parameter_out_of_its_range_is_a_fault_of_the_recipe(load, ccd: CCDData) -> None:
+def test_a_parameter_out_of_its_range_is_a_problem_of_the_recipe(load, ccd: CCDData) -> None:
     load(Leveled())
     said = r"method 'level' takes a parameter from -10 to 10 \(the level\), not 11"
     with pytest.raises(SettingsError, match=said):
@@ -181,10 +181,10 @@ def test_a_method_that_two_plugins_bring_is_an_error_that_names_both(load, ccd: 
     assert aia_ccdproc.register(ccd).header["LVL_NUM"] == 1.5
 
 
-def test_an_unknown_method_with_a_parameter_is_one_fault(load) -> None:
+def test_an_unknown_method_with_a_parameter_is_one_problem(load) -> None:
     with pytest.raises(RecipeError) as caught:
         Recipe.from_toml(STEP.format("bicubik") + "parameter = 2.0")
-    assert len(caught.value.faults) == 1
+    assert len(caught.value.problems) == 1
     with pytest.raises(RecipeError, match="parameter"):
         Recipe.from_toml(STEP.format("bicubic") + "parameter = nan")
 

@@ -1,4 +1,4 @@
-"""Recipes: all faults at once, each with its place and the nearest name."""
+"""Recipes: all problems at once, each with its place and the nearest name."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from astropy.io import fits
-from faulty import SIX_FAULTS
+from faulty import SIX_PROBLEMS
 from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
@@ -22,24 +22,24 @@ from aia_ccdproc.recipe.selection import Selection
 from aia_ccdproc.recipe.template import recipe_template
 
 
-def faults(toml: str) -> list[str]:
+def problems(toml: str) -> list[str]:
     with pytest.raises(RecipeError) as caught:
         Recipe.from_toml(toml, name="r.toml", folder="recipes")
     error = caught.value
-    assert str(error).splitlines()[0] == f"r.toml: {len(error.faults)} fault{'s'[: len(error.faults) > 1]}"
-    assert len(str(error).splitlines()) == 1 + len(error.faults)
-    return [str(fault) for fault in error.faults]
+    assert str(error).splitlines()[0] == f"r.toml: {len(error.problems)} problem{'s'[: len(error.problems) > 1]}"
+    assert len(str(error).splitlines()) == 1 + len(error.problems)
+    return [str(problem) for problem in error.problems]
 
 
 def step(text: str) -> str:
     return f"[[step]]\n{text}\n"
 
 
-# -- faults --------------------------------------------------------------------------------------
+# -- problems --------------------------------------------------------------------------------------
 
 
-def test_six_different_faults_are_listed_as_six_in_the_order_of_the_file() -> None:
-    found = faults(SIX_FAULTS)
+def test_six_different_problems_are_listed_as_six_in_the_order_of_the_file() -> None:
+    found = problems(SIX_PROBLEMS)
     assert len(found) == 6
     starts = ["line 2: unknown key 'colour'"]
     starts += [f"line {line}, step 1 (register): " for line in (6, 7, 8)]
@@ -53,7 +53,7 @@ def test_six_different_faults_are_listed_as_six_in_the_order_of_the_file() -> No
 
 
 @pytest.mark.parametrize(
-    ("toml", "fault"),
+    ("toml", "problem"),
     [
         ("", "recipe: there is no step; a recipe holds at least one [[step]] table"),
         ("step = 3", "there is no step"),
@@ -64,7 +64,7 @@ def test_six_different_faults_are_listed_as_six_in_the_order_of_the_file() -> No
         (step("method = 'exact'"), 'line 1, step 1: says not which step to use: use = "..."'),
         (step("use = 7"), "line 2, step 1: use should be a string, not 7"),
         (step('use = "regixter"'), "line 2, step 1: unknown step 'regixter'; did you mean 'register'?"),
-        (step('use = "xyzzy"'), "unknown step 'xyzzy'; there are: update_pointing, register, normalize_exposure"),
+        (step('use = "xyzzy"'), "unknown step 'xyzzy'; available: update_pointing, register, normalize_exposure"),
         (step('use = "register"\nmethod = "bicubc"'), "method: unknown method 'bicubc'; did you mean 'bicubic'?"),
         (step('use = "register"\nfill = "none"'), "line 3, step 1 (register): fill = 'none': "),
         (step('use = "register"\nforce = 1'), "force = 1: "),
@@ -75,7 +75,7 @@ def test_six_different_faults_are_listed_as_six_in_the_order_of_the_file() -> No
         (step('use = "update_pointing"\nsource = 2020-01-01'), "source: should be a path"),
         (step('use = "update_pointing"\nsource = "~no-such-user/t.csv"'), "no-such-user"),
         (step('use = "update_pointing"\non_missing = "ignore"'), "on_missing = 'ignore': "),
-        (step('use = "normalize_exposure"\nby = 2'), "unknown setting 'by'; there are: use, plugin"),
+        (step('use = "normalize_exposure"\nby = 2'), "unknown setting 'by'; available: use, plugin"),
         (step('use = "register"\nplugin = "aia-ccdprok"'), "no plugin 'aia-ccdprok'; did you mean 'aia-ccdproc'?"),
         (step('use = "register"\nplugin = 3'), "line 3, step 1 (register): no plugin 3"),
         (step('use = "register"\n"method" = 3'), "line 3, step 1 (register): method = 3: "),
@@ -123,14 +123,14 @@ def test_six_different_faults_are_listed_as_six_in_the_order_of_the_file() -> No
         ("[[step]]\nuse = 'register'\nuse = 'register'", "TOML: "),
     ],
 )
-def test_a_fault_is_named_with_its_place(toml: str, fault: str) -> None:
-    found = faults(toml)
+def test_a_problem_is_named_with_its_place(toml: str, problem: str) -> None:
+    found = problems(toml)
     assert len(found) == 1
-    assert fault in found[0]
+    assert problem in found[0]
 
 
 @pytest.mark.parametrize(
-    ("uses", "fault"),
+    ("uses", "problem"),
     [
         (["register", "update_pointing"], "update_pointing must come before register, which is step 1"),
         (["register", "register"], "register may run only once; it is step 1 already"),
@@ -138,10 +138,10 @@ def test_a_fault_is_named_with_its_place(toml: str, fault: str) -> None:
         (["normalize_exposure", "register", "normalize_exposure"], "normalize_exposure may run only once"),
     ],
 )
-def test_an_order_that_makes_no_sense_is_a_fault(uses: list[str], fault: str) -> None:
-    found = faults("".join(step(f'use = "{use}"') for use in uses))
+def test_an_order_that_makes_no_sense_is_a_problem(uses: list[str], problem: str) -> None:
+    found = problems("".join(step(f'use = "{use}"') for use in uses))
     assert len(found) == 1
-    assert fault in found[0]
+    assert problem in found[0]
 
 
 @pytest.mark.parametrize(
@@ -159,27 +159,27 @@ def test_an_order_that_makes_sense_is_kept(uses: list[str]) -> None:
 
 
 def test_a_setting_that_is_wrong_is_told_once_and_not_again_for_every_variant() -> None:
-    found = faults(
+    found = problems(
         step('use = "register"\nconserve = "x"\n[[step.when]]\nA = 3\nfill = "y"\n[[step.when]]\nA = 4\nfill = 0')
     )
-    assert [fault.partition(":")[0] for fault in found] == [
+    assert [problem.partition(":")[0] for problem in found] == [
         "line 3, step 1 (register)",
         "line 6, step 1 (register), when 1",
     ]
 
 
 def test_tables_inside_a_text_are_no_tables() -> None:
-    found = faults('description = """\n[[step]]\nuse = 3\n"""\n' + step('use = "register"\nmethud = 3'))
+    found = problems('description = """\n[[step]]\nuse = 3\n"""\n' + step('use = "register"\nmethud = 3'))
     assert found == [f"line 7, step 1 (register): {found[0].partition(': ')[2]}"]
 
 
 def test_register_stays_single_whatever_images_it_is_for() -> None:
     once = 'use = "register"\nonly = { WAVELNTH = 94 }'
-    assert "register may run only once" in faults(step(once) + step(once.replace("94", "131")))[0]
+    assert "register may run only once" in problems(step(once) + step(once.replace("94", "131")))[0]
 
 
-def test_a_fault_in_one_step_does_not_hide_those_of_order() -> None:
-    found = faults(step('use = "register"\nfill = "x"') + step('use = "update_pointing"\nsource = 1'))
+def test_a_problem_in_one_step_does_not_hide_those_of_order() -> None:
+    found = problems(step('use = "register"\nfill = "x"') + step('use = "update_pointing"\nsource = 1'))
     assert len(found) == 3
 
 
@@ -261,7 +261,7 @@ def test_the_built_in_recipes_are_level_15_and_its_rate() -> None:
 
 
 def test_a_recipe_that_is_not_there_is_refused_with_the_nearest_name(tmp_path: Path) -> None:
-    with pytest.raises(RecipeError, match=r"level1\.4: 1 fault\n  recipe: no such file .*did you mean 'level1.5'"):
+    with pytest.raises(RecipeError, match=r"level1\.4: 1 problem\n  recipe: no such file .*did you mean 'level1.5'"):
         load_recipe("level1.4")
     with pytest.raises(RecipeError, match="cannot be read"):
         load_recipe(tmp_path)
@@ -270,7 +270,7 @@ def test_a_recipe_that_is_not_there_is_refused_with_the_nearest_name(tmp_path: P
 @pytest.mark.parametrize("content", [b"\xff\xfe\x00", bytes(range(256))])
 def test_a_recipe_that_is_no_text_is_refused(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "r.toml").write_bytes(content)
-    with pytest.raises(RecipeError, match=r"r\.toml: 1 fault\n  recipe: cannot be read"):
+    with pytest.raises(RecipeError, match=r"r\.toml: 1 problem\n  recipe: cannot be read"):
         load_recipe(tmp_path / "r.toml")
 
 
@@ -339,7 +339,7 @@ def test_the_template_shows_select_and_output() -> None:
     assert recipe.output == OutputSettings()
 
 
-def test_the_template_is_a_recipe_without_faults_that_shows_every_setting(tmp_path: Path) -> None:
+def test_the_template_is_a_recipe_without_problems_that_shows_every_setting(tmp_path: Path) -> None:
     text = recipe_template(get_plugin_manager())
     recipe = Recipe.from_toml(text)
     assert {"update_pointing", "register", "normalize_exposure"} <= {planned.use for planned in recipe}

@@ -131,14 +131,14 @@ def test_selections_of_the_same_images_read_alike() -> None:
 
 
 @pytest.mark.parametrize(
-    ("toml", "fault"),
+    ("toml", "problem"),
     [
         ("wavelnth = 171", "'wavelnth' is no header keyword, which is upper case; did you mean 'WAVELNTH'?"),
         ("Instrument = 'AIA'", "did you mean 'INSTRUMENT'"),
         ('"T OBS" = 1', "'T OBS' is no header keyword"),
         ("HISTORY = 'x'", "HISTORY has many lines"),
         ("WAVELNTH = []", "WAVELNTH = [] fits no value"),
-        ("WAVELNTH = {}", "WAVELNTH = {} says nothing; there are: min, max, not, reject_bits"),
+        ("WAVELNTH = {}", "WAVELNTH = {} says nothing; available: min, max, not, reject_bits"),
         ("WAVELNTH = { mni = 3 }", "WAVELNTH: unknown test 'mni'; did you mean 'min'?"),
         ("WAVELNTH = [[94]]", "should be a text, a number"),
         ("WAVELNTH = nan", "should be a text, a number"),
@@ -159,16 +159,16 @@ def test_selections_of_the_same_images_read_alike() -> None:
         ("instrument = { min = 3 }", "instrument is a name"),
     ],
 )
-def test_a_condition_that_makes_no_sense_is_refused(toml: str, fault: str) -> None:
+def test_a_condition_that_makes_no_sense_is_refused(toml: str, problem: str) -> None:
     table = tomllib.loads(toml)
     [found] = check_selection(table).values()
-    assert fault in found
+    assert problem in found
     with pytest.raises(SettingsError) as caught:
         Selection.from_table(table)
     assert str(caught.value) == found
 
 
-def test_all_faults_are_found() -> None:
+def test_all_problems_are_found() -> None:
     assert list(check_selection({"a": 1, "B": [], "C": 3, "D": {"min": "x"}})) == ["a", "B", "D"]
 
 
@@ -203,7 +203,7 @@ header_values = st.one_of(st.integers(), st.floats(allow_nan=False, allow_infini
 # The first draw is slow on a busy machine.
 @settings(suppress_health_check=[HealthCheck.too_slow])
 @given(st.dictionaries(keywords, said, max_size=3), header_values)
-def test_whatever_is_said_gives_a_selection_or_its_faults_and_any_value_an_answer(table: dict, value: object) -> None:
+def test_whatever_is_said_gives_a_selection_or_its_problems_and_any_value_an_answer(table: dict, value: object) -> None:
     if check_selection(table):
         with pytest.raises(SettingsError):
             Selection.from_table(table)

@@ -76,10 +76,10 @@ def recipe(name: str, table: str, folder: Path | None = None) -> Recipe:
     return Recipe.from_toml(f'[[step]]\nuse = "{PREFIX}{name}"\n{table}\n', folder=folder)
 
 
-def fault(toml: str) -> str:
+def problem(toml: str) -> str:
     with pytest.raises(RecipeError) as caught:
         Recipe.from_toml(toml)
-    [found] = caught.value.faults
+    [found] = caught.value.problems
     return str(found)
 
 
@@ -97,7 +97,7 @@ def test_every_function_of_ccdproc_is_a_step_or_says_why_it_is_none() -> None:
 
 @pytest.mark.parametrize("name", sorted(UNUSABLE))
 def test_a_function_that_cannot_be_a_step_says_why(name: str) -> None:
-    assert fault(f'[[step]]\nuse = "ccdproc.{name}"') == (
+    assert problem(f'[[step]]\nuse = "ccdproc.{name}"') == (
         f"line 2, step 1: ccdproc.{name} cannot be a step: {UNUSABLE[name]}"
     )
 
@@ -106,18 +106,18 @@ def test_a_function_that_cannot_be_a_step_says_why(name: str) -> None:
     "name", ["os", "core", "core.x", "core.trim_image", "Combiner", "conf", "__name__", "", "fits_ccddata_reader"]
 )
 def test_nothing_else_of_ccdproc_can_be_named(name: str) -> None:
-    assert f"unknown step 'ccdproc.{name}'; of ccdproc's functions, " in fault(f'[[step]]\nuse = "ccdproc.{name}"')
+    assert f"unknown step 'ccdproc.{name}'; of ccdproc's functions, " in problem(f'[[step]]\nuse = "ccdproc.{name}"')
     with pytest.raises(PluginError, match="unknown step"):
         Pipeline([RecipeStep(f"ccdproc.{name}", ccdproc_models()["trim_image"](fits_section="[1:2,1:2]"))])
 
 
 @pytest.mark.parametrize("use", ["numpy.save", "os.system", "ccdproc", "astropy.nddata.block_reduce"])
 def test_nothing_of_other_packages_can_be_named(use: str) -> None:
-    assert f"unknown step '{use}'; " in fault(f'[[step]]\nuse = "{use}"')
+    assert f"unknown step '{use}'; " in problem(f'[[step]]\nuse = "{use}"')
 
 
 def test_a_misspelt_function_is_answered_with_the_nearest() -> None:
-    assert "did you mean 'cosmicray_lacosmic'?" in fault('[[step]]\nuse = "ccdproc.cosmicray_lacosmik"')
+    assert "did you mean 'cosmicray_lacosmic'?" in problem('[[step]]\nuse = "ccdproc.cosmicray_lacosmik"')
 
 
 def test_steps_are_listed_with_what_they_do_and_take() -> None:
@@ -171,7 +171,7 @@ def test_every_argument_is_one_of_the_signature() -> None:
     ],
 )
 def test_arguments_are_checked_against_the_signature(name: str, table: str, said: str) -> None:
-    assert said in fault(f'[[step]]\nuse = "ccdproc.{name}"\n{table}')
+    assert said in problem(f'[[step]]\nuse = "ccdproc.{name}"\n{table}')
 
 
 def test_quantities_are_kept_as_one_text_however_they_are_written() -> None:
@@ -210,12 +210,12 @@ def test_what_lives_on_the_detector_comes_before_registration(name: str) -> None
     step = f'[[step]]\nuse = "ccdproc.{name}"\n{USABLE[name]}\n'
     register = '[[step]]\nuse = "register"\n'
     assert len(Recipe.from_toml(step + register).steps) == 2
-    assert f"ccdproc.{name} must come before register, which is step 1" in fault(register + step)
+    assert f"ccdproc.{name} must come before register, which is step 1" in problem(register + step)
 
 
 def test_a_bias_is_subtracted_once_and_cosmic_rays_are_cleaned_as_often_as_one_likes() -> None:
     bias = '[[step]]\nuse = "ccdproc.subtract_bias"\nmaster = "b.fits"\n'
-    assert "ccdproc.subtract_bias may run only once; it is step 1 already" in fault(bias + bias)
+    assert "ccdproc.subtract_bias may run only once; it is step 1 already" in problem(bias + bias)
     assert len(Recipe.from_toml('[[step]]\nuse = "ccdproc.cosmicray_lacosmic"\n' * 2).steps) == 2
 
 
