@@ -1,23 +1,40 @@
-# Every target sets up what it needs in .venv, and is quick when nothing has changed.
+# Every target installs what it needs into .venv. An installation is repeated only when a pyproject.toml has changed.
 PYTHON ?= python3
 BIN := .venv/bin
-PLUGINS := $(dir $(wildcard plugins/*/pyproject.toml))
+PLUGINS := $(wildcard plugins/*/pyproject.toml)
+EDITABLE_PLUGINS := $(foreach plugin,$(PLUGINS),--editable $(dir $(plugin)))
+PYTEST := $(BIN)/python -m pytest -p no:benchmark
+PARALLEL := -n 2 --dist worksteal
+DOCUMENTED := $(wildcard aia_ccdproc/*.py aia_ccdproc/*/*.py aia_ccdproc/*/*/*.py plugins/*/src/*/*.py)
 
-.PHONY: demo test lint docs bench clean
+.PHONY: demo test suite quick stress lint lint-fast docs bench release dist oldest development clean
 
 demo: .venv/.demo
 	$(BIN)/aia-prep demo -o demo-output
 
-test: lint
-	$(BIN)/python -m pytest -p no:benchmark -n 2 --dist worksteal
+test: lint suite
 
-lint: .venv/.test
+# All tests but those of `make stress`, with every plugin installed.
+suite: .venv/.test
+	$(PYTEST) $(PARALLEL)
+
+# For while you work: no full-size images, and no tests that start processes.
+quick: lint-fast
+	$(PYTEST) $(PARALLEL) -m "not slow and not process and not stress"
+
+# Failures at random moments, many times over.
+stress: .venv/.test
+	$(PYTEST) -m stress
+
+lint: lint-fast
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/numpydoc lint $(filter-out aia_ccdproc/cli/%,$(DOCUMENTED))
+
+lint-fast: .venv/.test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/codespell
-	$(BIN)/mypy
-	$(BIN)/lint-imports
-	$(BIN)/numpydoc lint $(filter-out aia_ccdproc/cli/%,$(wildcard aia_ccdproc/*.py aia_ccdproc/*/*.py plugins/*/src/*/*.py))
 
 docs: .venv/.docs
 	$(BIN)/sphinx-build -W --keep-going -b html docs docs/_build/html
@@ -27,6 +44,29 @@ bench: .venv/.bench
 		--benchmark-json=.benchmarks/results.json
 	PYTHONPATH=tests/helpers $(BIN)/python tests/benchmarks/tables.py .benchmarks/results.json docs
 
+# Write a version into all distributions, and the fragments into the changelog: make release VERSION=0.2.0
+release: .venv/.docs
+	@test -n "$(VERSION)" || { echo "Name the version: make release VERSION=0.2.0"; exit 2; }
+	perl -pi -e 's/^version = ".*"/version = "$(VERSION)"/; s/"aia-ccdproc(\[test\])?>=[\d.]+"/"aia-ccdproc$$1>=$(VERSION)"/g' \
+		pyproject.toml $(PLUGINS)
+	perl -pi -e 's/^version: .*/version: $(VERSION)/' CITATION.cff
+	$(BIN)/towncrier build --yes --version $(VERSION)
+
+# Source distributions and wheels of all distributions.
+dist: .venv/.test
+	rm -rf dist
+	for folder in . $(dir $(PLUGINS)); do (cd $$folder && $(CURDIR)/$(BIN)/hatchling build -d $(CURDIR)/dist) || exit 1; done
+
+# Prepare .venv for `make suite` with the lowest versions that pyproject.toml allows.
+oldest: .venv/bin/python
+	$(BIN)/python -c "import tomllib; project = tomllib.load(open('pyproject.toml', 'rb'))['project']; \
+		print(*(name.replace('>=', '==') + '.*' for name in project['dependencies']), sep='\n')" > .venv/oldest.txt
+	PIP_CONSTRAINT=$(CURDIR)/.venv/oldest.txt $(MAKE) .venv/.test
+
+# Prepare .venv for `make suite` with the development versions of the libraries that matter most.
+development: .venv/.test
+	$(BIN)/python -m pip install --upgrade --pre $(foreach name,astropy ccdproc reproject,git+https://github.com/astropy/$(name))
+
 .venv/bin/python:
 	$(PYTHON) -m venv .venv
 
@@ -34,17 +74,17 @@ bench: .venv/.bench
 	$(BIN)/python -m pip install --quiet --editable '.[plot]'
 	@touch $@
 
-.venv/.test: pyproject.toml $(wildcard plugins/*/pyproject.toml) | .venv/bin/python
-	$(BIN)/python -m pip install --quiet --editable '.[test]' $(foreach plugin,$(PLUGINS),--editable $(plugin))
+.venv/.test: pyproject.toml $(PLUGINS) | .venv/bin/python
+	$(BIN)/python -m pip install --quiet --editable '.[test]' $(EDITABLE_PLUGINS)
 	@touch $@ .venv/.demo
 
 .venv/.docs: pyproject.toml | .venv/bin/python
 	$(BIN)/python -m pip install --quiet --editable '.[docs]'
 	@touch $@
 
-.venv/.bench: pyproject.toml $(wildcard plugins/*/pyproject.toml) | .venv/bin/python
-	$(BIN)/python -m pip install --quiet --editable '.[bench]' $(foreach plugin,$(PLUGINS),--editable $(plugin))
+.venv/.bench: pyproject.toml $(PLUGINS) | .venv/bin/python
+	$(BIN)/python -m pip install --quiet --editable '.[bench]' $(EDITABLE_PLUGINS)
 	@touch $@
 
 clean:
-	rm -rf .venv demo-output docs/_build docs/api docs/gallery
+	rm -rf .venv demo-output docs/_build docs/api docs/gallery docs/sg_execution_times.rst
