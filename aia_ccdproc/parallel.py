@@ -1,4 +1,4 @@
-"""How much of the machine this process uses: threads, memory, and worker processes."""
+"""Threads, memory and worker processes: how much of the machine this process uses."""
 
 from __future__ import annotations
 
@@ -6,15 +6,25 @@ import ctypes
 import multiprocessing
 import os
 import platform
-from typing import Any
+from multiprocessing.context import BaseContext
 
-__all__ = ["cores", "limit_threads", "thread_count", "keep_freed_memory", "start_server", "worker_context"]
+__all__ = [
+    "available_cpus",
+    "limit_threads",
+    "retain_freed_memory",
+    "start_forkserver",
+    "thread_count",
+    "worker_context",
+]
 
-_limit: int | None = None
+#: Parameters of glibc's mallopt (malloc.h).
+_M_TRIM_THRESHOLD, _M_MMAP_MAX = -1, -4
+
+_thread_limit: int | None = None
 
 
-def cores() -> int:
-    """Count the cores that this process may run on.
+def available_cpus() -> int:
+    """Count the CPUs on which this process may run.
 
     Returns
     -------
@@ -25,43 +35,39 @@ def cores() -> int:
 
 
 def thread_count() -> int:
-    """Tell how many threads to use; resampling engines ask.
+    """Return the number of threads that the work on one image may use.
 
     Returns
     -------
     int
-        The cores there are, or this process's share of them where a batch runs several.
+        The number of available CPUs. In a worker of a batch, this worker's share of them.
     """
-    return cores() if _limit is None else min(_limit, cores())
+    return available_cpus() if _thread_limit is None else min(_thread_limit, available_cpus())
 
 
 def limit_threads(count: int | None) -> None:
-    """Set what `thread_count` tells.
+    """Set the upper limit of `thread_count` in this process.
 
     Parameters
     ----------
     count : int or None
-        Threads of this process; None for as many as there are cores.
+        Largest number of threads; values below 1 count as 1. None removes the limit.
     """
-    global _limit
-    _limit = None if count is None else max(1, count)
+    global _thread_limit
+    _thread_limit = None if count is None else max(1, count)
 
 
-#: Parameters of glibc's mallopt (malloc.h).
-_M_TRIM_THRESHOLD, _M_MMAP_MAX = -1, -4
+def retain_freed_memory() -> bool:
+    """Make this process retain the memory that it frees, for the next image.
 
-
-def keep_freed_memory() -> bool:
-    """Have this process keep what it frees, for the next image.
-
-    By default the C library gives every large array back to the system when it is freed, and the system clears it,
-    page by page, before the next one has it: for arrays of 64 MiB that is more work than many a step does. For
-    processes of our own, and not for those of users, who may want their memory back.
+    By default, glibc returns every large array to the system when it is freed. The system then sets each page to zero
+    before it is used again. For arrays of 64 MiB this takes longer than many steps do. Call this only in processes that
+    belong to this package: a user's process may need its memory for other things.
 
     Returns
     -------
     bool
-        Whether the C library could be told; only glibc has to be.
+        Whether the setting was changed. False where the C library is not glibc.
     """
     if platform.libc_ver()[0] != "glibc":
         return False
@@ -69,14 +75,14 @@ def keep_freed_memory() -> bool:
     return bool(libc.mallopt(_M_MMAP_MAX, 0) and libc.mallopt(_M_TRIM_THRESHOLD, 2**31 - 1))
 
 
-def worker_context() -> Any:
-    """Choose how worker processes are started.
+def worker_context() -> BaseContext:
+    """Return the multiprocessing context that starts worker processes.
 
     Returns
     -------
     `multiprocessing.context.BaseContext`
-        Forked from a server that has imported what all of them need; where the system has no fork, spawned. They are
-        not forked from this process, which may have threads.
+        Forkserver, with the modules that all workers need already imported in the server; spawn where the system has
+        no forkserver. Workers are never forked from this process, because it may have threads.
     """
     if "forkserver" not in multiprocessing.get_all_start_methods():
         return multiprocessing.get_context("spawn")
@@ -85,8 +91,11 @@ def worker_context() -> Any:
     return context
 
 
-def start_server() -> None:
-    """Start the server where there is one, so that it imports while this process does other things."""
+def start_forkserver() -> None:
+    """Start the forkserver, which then imports its modules while this process continues.
+
+    Does nothing where the system has no forkserver.
+    """
     if worker_context().get_start_method() == "forkserver":
         from multiprocessing import forkserver
 

@@ -1,21 +1,25 @@
-"""Memory that is kept is not cleared again."""
+"""Tests of threads, retained memory and the way in which workers start."""
 
 from __future__ import annotations
 
+import os
 import platform
 import subprocess
 import sys
+from collections.abc import Iterator
 
 import pytest
 
-CODE = """
+from aia_ccdproc.parallel import available_cpus, limit_threads, thread_count, worker_context
+
+COUNT_PAGE_FAULTS = """
 import resource
 import sys
 import numpy as np
-from aia_ccdproc.memory import keep_freed_memory
+from aia_ccdproc.parallel import retain_freed_memory
 
-if sys.argv[1] == "keep":
-    assert keep_freed_memory()
+if sys.argv[1] == "retain":
+    assert retain_freed_memory()
 faults = []
 for _ in range(4):
     before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
@@ -26,10 +30,39 @@ print(sum(faults[1:]))
 """
 
 
-@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc is told")
-def test_a_process_that_keeps_its_memory_has_fewer_pages_cleared() -> None:
-    def faults(how: str) -> int:
-        done = subprocess.run([sys.executable, "-c", CODE, how], capture_output=True, text=True, check=True)
-        return int(done.stdout)
+@pytest.fixture
+def unlimited_threads() -> Iterator[None]:
+    """Remove the limit of threads after the test."""
+    yield
+    limit_threads(None)
 
-    assert faults("keep") < faults("default") / 4
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc has this setting")
+def test_a_process_that_retains_freed_memory_has_fewer_page_faults() -> None:
+    def page_faults(argument: str) -> int:
+        command = [sys.executable, "-c", COUNT_PAGE_FAULTS, argument]
+        return int(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+
+    assert page_faults("retain") < page_faults("default") / 4
+
+
+@pytest.mark.usefixtures("unlimited_threads")
+def test_threads_are_limited_to_the_share_of_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("aia_ccdproc.parallel.available_cpus", lambda: 4)
+    assert thread_count() == 4
+    limit_threads(3)
+    assert thread_count() == 3
+    limit_threads(9)
+    assert thread_count() == 4  # never more than there are CPUs
+    limit_threads(0)
+    assert thread_count() == 1
+    limit_threads(None)
+    assert thread_count() == 4
+
+
+def test_cpus_are_those_on_which_this_process_may_run() -> None:
+    assert 1 <= available_cpus() <= (os.cpu_count() or 1)
+
+
+def test_workers_are_not_forked_from_this_process() -> None:
+    assert worker_context().get_start_method() in ("forkserver", "spawn")
