@@ -1,5 +1,7 @@
-"""Configuration of Sphinx. Nothing is fetched while the documents are built."""
+"""Configuration of Sphinx. Building the documentation needs no network."""
 
+import subprocess
+import sys
 from importlib.metadata import version as version_of
 from pathlib import Path
 
@@ -34,24 +36,22 @@ sphinx_gallery_conf = {
     "download_all_examples": False,
     "show_memory": False,
 }
-KINDS = {"feature": "New", "bugfix": "Mended", "removal": "Removed", "doc": "Documents", "misc": "Other"}
 
 
-def add_fragments(app, docname, source):
-    """Put the fragments ``changes/<issue>.<kind>.rst`` on the page of changes, by kind."""
+def add_unreleased_changes(app, docname, source):
+    """Insert the changes that are not released yet into the changelog, as towncrier will write them."""
     if docname != "changes":
         return
-    fragments = sorted((Path(app.srcdir) / "changes").glob("*.rst"), key=lambda path: int(path.name.split(".")[0]))
-    for kind, title in KINDS.items():
-        items = [path for path in fragments if path.name.split(".")[1] == kind]
-        if items:
-            source[0] += f"\n{title}\n{'-' * len(title)}\n\n"
-        for path in items:
-            app.env.note_dependency(str(path))
-            text = path.read_text(encoding="utf-8").strip().replace("\n", "\n  ")
-            source[0] += f"- {text} (#{path.name.split('.')[0]})\n"
+    folder = Path(app.srcdir)
+    for fragment in sorted((folder / "changes").glob("*.rst")):
+        app.env.note_dependency(str(fragment))
+    command = [sys.executable, "-m", "towncrier", "build", "--draft"]
+    heading = ["--version", "In development", "--date", "not yet released"]
+    draft = subprocess.run([*command, *heading], cwd=folder.parent, capture_output=True, text=True, check=True).stdout
+    start = ".. towncrier release notes start\n"
+    source[0] = source[0].replace(start, start + "\n" + draft)
 
 
 def setup(app):
-    """Connect the page of changes to its fragments."""
-    app.connect("source-read", add_fragments)
+    """Connect the changelog to its fragments."""
+    app.connect("source-read", add_unreleased_changes)

@@ -1,4 +1,4 @@
-"""How true a contender is to a scene whose truth is known."""
+"""Errors of a registration method, measured on scenes whose true brightness is known."""
 
 from __future__ import annotations
 
@@ -6,30 +6,32 @@ import functools
 
 import numpy as np
 from astropy.wcs import WCS
-from contenders import Contender, Registered
+from methods import Method, Registered
 from scenes import ANALYTIC, fit_source, true_pixels
 
 from aia_ccdproc.synthetic import Exposure, Source
 
-#: Half of the side of a star's box, pixels.
-_BOX = 12
-#: Pixels at the edges that count for nothing: aiapy returns two rows less, filled with the minimum.
+#: Half of the side of the box around a star, in pixels.
+_HALF_BOX = 12
+#: Rows and columns at the border that are not measured: aiapy returns two rows less and fills them with the minimum.
 _MARGIN = 100
+#: Standard deviation of the noise, in DN.
 _SIGMA = 5.0
+#: Height of the edge, in DN.
 _EDGE = 1000.0
-#: Profile across an edge: bins of a tenth of a pixel, to 6 pixels on each side.
+#: Bins of the profile across the edge: a tenth of a pixel, to 6 pixels on each side.
 EDGE_BINS = np.linspace(-6, 6, 121)
 
 
 @functools.cache
 def _scenes() -> dict[str, object]:
-    """Level-1 images: stars, white noise, and an edge that is as sharp as pixels are."""
+    """Return level-1 images: stars, white noise, and an edge between two pixels."""
     stars = Exposure().image(ANALYTIC)
     noise, edge = stars.copy(), stars.copy()
     noise.data = np.random.default_rng(1).normal(0, _SIGMA, stars.shape).astype(np.float32)
     edge.data = np.zeros_like(stars.data)
     edge.data[:, 2000:] = _EDGE
-    # Some clip to the range of their input, which would hide at this edge what real images show.
+    # Some methods clip to the range of their input. Without these pixels that would hide the ringing.
     edge.data[10, 10], edge.data[10, 30] = -10 * _EDGE, 10 * _EDGE
     return {"stars": stars, "noise": noise, "edge": edge}
 
@@ -43,12 +45,12 @@ def _truth(grid: tuple[float, ...], shape: tuple[int, int]) -> np.ndarray:
     return true_pixels(wcs, shape, ANALYTIC)
 
 
-def accuracy(contender: Contender) -> dict[str, float | list[float]]:
-    """Measure errors; those of brightness are fractions of the stars' peak, 1000 DN."""
+def accuracy(method: Method) -> dict[str, float | list[float]]:
+    """Measure the errors of a method. Errors of brightness are fractions of the peak of the stars, 1000 DN."""
     scenes = _scenes()
-    stars = contender(scenes["stars"])()
-    noise = contender(scenes["noise"])().data[_MARGIN:-_MARGIN, _MARGIN:-_MARGIN]
-    profile = _edge_profile(scenes["edge"].wcs, contender(scenes["edge"])())
+    stars = method(scenes["stars"])()
+    noise = method(scenes["noise"])().data[_MARGIN:-_MARGIN, _MARGIN:-_MARGIN]
+    profile = _edge_profile(scenes["edge"].wcs, method(scenes["edge"])())
     return {
         **_star_errors(stars),
         "noise": float(noise.std() / _SIGMA),
@@ -65,12 +67,12 @@ def _star_errors(image: Registered) -> dict[str, float]:
     positions, peaks, totals = [], [], []
     for source in _isolated():
         column, row = image.wcs.wcs_world2pix(source.x / 3600, source.y / 3600, 0)
-        box = tuple(slice(round(float(c)) - _BOX, round(float(c)) + _BOX + 1) for c in (row, column))
-        seen, true = image.data[box].astype(float), truth[box].astype(float)
+        box = tuple(slice(round(float(c)) - _HALF_BOX, round(float(c)) + _HALF_BOX + 1) for c in (row, column))
+        measured, true = image.data[box].astype(float), truth[box].astype(float)
         fitted = fit_source(_AsCCD(image), source, half_width=6)
         positions.append(np.hypot(fitted[0] - column, fitted[1] - row))
-        peaks.append((seen.max() - true.max()) / 1000)
-        totals.append(seen.sum() / true.sum() - 1)
+        peaks.append((measured.max() - true.max()) / 1000)
+        totals.append(measured.sum() / true.sum() - 1)
     return {
         "rms": float(np.sqrt((error**2).mean())) / 1000,
         "position": float(np.max(positions)),
@@ -80,30 +82,30 @@ def _star_errors(image: Registered) -> dict[str, float]:
 
 
 class _AsCCD:
-    """An image as `fit_source` asks for it."""
+    """An image with the two attributes that `fit_source` reads."""
 
     def __init__(self, image: Registered) -> None:
         self.data, self.wcs = image.data, image.wcs
 
 
 def _isolated() -> list[Source]:
-    """Stars that no other comes near."""
-    places = np.array([(s.x, s.y) for s in ANALYTIC.sources])
-    distances = np.hypot(*(places[:, None] - places[None]).transpose(2, 0, 1))
+    """Return the stars that are at least 24 arcsec away from every other star."""
+    positions = np.array([(s.x, s.y) for s in ANALYTIC.sources])
+    distances = np.hypot(*(positions[:, None] - positions[None]).transpose(2, 0, 1))
     np.fill_diagonal(distances, np.inf)
     return [s for s, nearest in zip(ANALYTIC.sources, distances.min(axis=1), strict=True) if nearest > 24]
 
 
 def _edge_profile(level1: WCS, image: Registered) -> np.ndarray:
-    """Mean brightness by distance from the edge, in level-1 pixels, over 400 rows about the centre."""
+    """Average the brightness of 400 rows at the center, by the distance from the edge in level-1 pixels."""
     rows = np.arange(image.data.shape[0] // 2 - 200, image.data.shape[0] // 2 + 200)
     columns = np.arange(1900, 2100)
     x, y = np.meshgrid(columns, rows)
     world = image.wcs.wcs_pix2world(x.ravel(), y.ravel(), 0)
     distance = level1.wcs_world2pix(*world, 0)[0].reshape(x.shape) - 1999.5
-    which = np.digitize(distance.ravel(), EDGE_BINS)
+    bin_numbers = np.digitize(distance.ravel(), EDGE_BINS)
     values = image.data[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1].ravel()
-    return np.array([values[which == i].mean() / _EDGE for i in range(1, EDGE_BINS.size)])
+    return np.array([values[bin_numbers == i].mean() / _EDGE for i in range(1, EDGE_BINS.size)])
 
 
 def _ringing(profile: np.ndarray) -> dict[str, float]:

@@ -1,6 +1,6 @@
 """The chain of a user of aiapy, as a plain script: python aiapy_chain.py METHOD TABLE OUT FILES...
 
-Read, pointing from a table, registration, division by the exposure time, a file written; no more than that.
+It reads each file, corrects the pointing with a table, registers, divides by the exposure time, and writes a file.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from aiapy.calibrate import register, update_pointing
 from astropy.table import QTable
 from astropy.time import Time
 
-warnings.simplefilter("ignore")  # sunpy's of the files' headers
+warnings.simplefilter("ignore")  # sunpy warns about the headers of the files
 method, table_path, out, *files = sys.argv[1:]
 table = QTable.read(table_path)
 for column in ("T_START", "T_STOP"):

@@ -1,7 +1,6 @@
-"""Writes docs/performance.rst, docs/accuracy.rst and their pictures from a run of the benchmarks.
+"""Write docs/performance.rst, docs/accuracy.rst and their picture from the results of the benchmarks.
 
-python tests/benchmarks/tables.py RESULTS.json DOCS: called by `make bench`; nothing on those pages is written by hand
-but the texts that stand here.
+`make bench` calls ``python tests/benchmarks/tables.py RESULTS.json DOCS``. The prose of the two pages is in this file.
 """
 
 from __future__ import annotations
@@ -10,7 +9,7 @@ import itertools
 import json
 import sys
 import textwrap
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -20,26 +19,26 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 Results = list[dict[str, Any]]
-#: How the names of our methods begin.
+#: Prefix of the names of the methods of this package.
 OURS = "aia_ccdproc "
 
 PERFORMANCE = """\
 Performance
 ===========
 
-.. This page is written by ``make bench``; change tests/benchmarks/tables.py instead.
+.. This page is written by ``make bench``. To change it, edit tests/benchmarks/tables.py.
 
 Measured on {date} with {machine}, Python {python},
 {versions}.
-All rows of a table come from one run. Times are medians; the machine is shared, and a repeated run may differ by a
-fifth. Memory is what is held at most beyond the input and the output, in a process of its own that has done the same
-before.
+All rows of a table come from one run. Times are medians. The machine is shared with other work: a repeated run may
+differ by a fifth. Memory is the peak beyond the input and the output, measured in a separate process that has already
+done the same work once.
 
 Registration
 ------------
 
-The same synthetic 4096 × 4096 float32 image. ``aia_ccdproc`` and ``aiapy`` return an image with its header;
-``aia_ccdproc`` has mask and coverage beside it. ``scikit-image`` and ``reproject_interp`` return an array.
+All rows register the same synthetic 4096 × 4096 float32 image. ``aia_ccdproc`` and ``aiapy`` return an image with its
+header. ``aia_ccdproc`` also computes mask and coverage. ``scikit-image`` and ``reproject_interp`` return an array.
 
 {registration}
 
@@ -51,29 +50,29 @@ Steps
 The whole chain
 ---------------
 
-24 full-size RICE files with photon noise, start of the process included: read, pointing from a table, registration,
-exposure, written.
-Ours is ``aia-prep run --jobs 2``, whose outputs are float32 with statistics and checksums; aiapy's is a plain script
-(``tests/benchmarks/aiapy_chain.py``), whose outputs are float64.
+24 full-size RICE files with photon noise are read, corrected for pointing with a table, registered, normalized by the
+exposure time and written. The start of the process is included.
+``aia-prep`` is ``aia-prep run --jobs 2``, which writes float32 with statistics and checksums. ``aiapy`` is a script
+(``tests/benchmarks/aiapy_chain.py``), which writes float64.
 
 {chain}
 
-How cost grows
---------------
+Scaling
+-------
 
-With the side of the image, registration alone:
+Registration by the side of the image:
 
 {side}
 
-With threads:
+Registration by the number of threads:
 
 {threads}
 
-With the number of files, the whole chain in two processes, by ``aia_ccdproc.run`` in a process that has begun:
+The whole chain by the number of files, with ``aia_ccdproc.run`` in two processes, start of the process not included:
 
 {files}
 
-What a batch costs beyond its parts; 50 images of 40 × 50 pixels in one process:
+Overhead of a batch, for 50 images of 40 × 50 pixels in one process:
 
 {batch}
 """
@@ -82,107 +81,130 @@ ACCURACY = """\
 Accuracy
 ========
 
-.. This page is written by ``make bench``; change tests/benchmarks/tables.py instead.
+.. This page is written by ``make bench``. To change it, edit tests/benchmarks/tables.py.
 
-How true each method is, measured in the same run as :doc:`performance`. The scene is 150 Gaussians of σ 0.9 to 4
-pixels and peak 1000 DN, whose truth is known at every pixel, seen at level 1 (scale 0.600109″, roll -0.138°), and
-registered.
+The errors of each method, measured in the same run as :doc:`performance`. The scene contains 150 Gaussian sources
+with σ from 0.9 to 4 pixels and a peak of 1000 DN. The true value of every pixel is known. The scene is observed at
+level 1 (scale 0.600109″, roll -0.138°) and registered.
 
 rms
-    Error of all pixels over the peak.
+    Rms error of all pixels divided by the peak.
 position, peak, total
-    The largest error of a star that stands alone: fitted position in pixels, brightest pixel over the peak, sum over
-    a box of 25 × 25 pixels.
+    Largest error of an isolated source: of the fitted position in pixels, of the brightest pixel relative to the peak,
+    and of the sum over a box of 25 × 25 pixels.
 noise
-    Standard deviation of white noise after over before: the lower, the more neighbouring pixels are mixed.
+    Standard deviation of white noise after registration divided by that before. A low value means that neighboring
+    pixels are averaged.
 ringing
-    Overshoot at an edge that is as sharp as pixels are, over its height.
+    Overshoot at an edge between two pixels, divided by the height of the edge.
 
 {table}
 
-A method that smooths has less noise and no ringing, and lower peaks: ``bilinear`` and the ``adaptive`` ones. The cubic
-B-spline (``bicubic``) errs least on what a telescope has blurred, as AIA's has, and overshoots most at what it has
-not: hot pixels, cosmic rays, the edges of saturation. ``cubic-convolution`` is what SSW's ``aia_prep`` and JSOC do.
+A method that smooths (``bilinear`` and the ``adaptive`` ones) has less noise, no ringing and lower peaks. The cubic
+B-spline (``bicubic``) has the smallest errors for images that are blurred by a telescope, as AIA's are. It also has the
+largest overshoot next to unblurred structures: hot pixels, cosmic rays, edges of saturated regions.
+``cubic-convolution`` is the method of SSW's ``aia_prep`` and of JSOC.
 
 .. image:: _static/accuracy.png
    :alt: Brightness across a sharp edge after registration by each method.
 
-Left: brightness across the edge, by our methods. Right: the same near the top of it.
+Left: brightness across the edge for the methods of ``aia_ccdproc``. Right: an enlarged view of the top of the edge.
 """
 
 
 def main(results_path: str, docs: str) -> None:
-    """Write the pages, and print what is in their tables."""
+    """Write the pages and print their tables."""
     run = json.loads(Path(results_path).read_text())
     groups: dict[str, Results] = {}
     for result in run["benchmarks"]:
         groups.setdefault(result["group"], []).append(result)
     folder = Path(docs)
     registration = groups["register 4096 x 4096"]
-    (folder / "performance.rst").write_text(performance(run, groups))
+    (folder / "performance.rst").write_text(PERFORMANCE.format(**environment(run), **performance_tables(groups)))
     (folder / "accuracy.rst").write_text(ACCURACY.format(table=accuracy_table(registration)))
     draw_edges(registration, folder / "_static" / "accuracy.png")
     print((folder / "performance.rst").read_text(), (folder / "accuracy.rst").read_text(), sep="\n")
 
 
-def performance(run: dict[str, Any], groups: dict[str, Results]) -> str:
-    """Fill in the page of times."""
-    machine, registration = run["machine_info"], groups["register 4096 x 4096"]
-    reference = seconds(named(registration, "aiapy scipy"))
-    chain = groups["24 files, the whole chain"]
-    slowest = seconds(next(r for r in chain if r["params"]["method"] == "scipy"))
-    packages = ("astropy", "ccdproc", "reproject", "numpy", "aiapy", "sunpy", "scikit-image", "opencv-python-headless")
-    return PERFORMANCE.format(
-        date=run["datetime"][:10],
-        machine=f"{machine['cpu']['count']} cores ({machine['cpu']['brand_raw']})",
-        python=machine["python_version"],
-        versions=textwrap.fill(", ".join(f"{name} {version(name)}" for name in packages), 118),
-        registration=table(
-            ("", "seconds", "times aiapy's default", "memory [MiB]"),
-            [
-                (
-                    name(r),
-                    f"{seconds(r):.2f}",
-                    f"{seconds(r) / reference:.2f}",
-                    f"{max(0, r['extra_info']['memory']):.0f}",
-                )
-                for r in registration
-            ],
+def environment(run: dict[str, Any]) -> dict[str, str]:
+    """Describe the machine and the libraries."""
+    machine = run["machine_info"]
+    names = ("astropy", "ccdproc", "reproject", "numpy", "aiapy", "sunpy", "scikit-image", "opencv-python-headless")
+    packages = ", ".join(f"{name} {version(name)}" for name in names)
+    return {
+        "date": run["datetime"][:10],
+        "machine": f"{machine['cpu']['count']} cores ({machine['cpu']['brand_raw']})",
+        "python": machine["python_version"],
+        "versions": textwrap.fill(packages, 118, break_on_hyphens=False),
+    }
+
+
+def performance_tables(groups: dict[str, Results]) -> dict[str, str]:
+    """Write the tables of the performance page."""
+    batch = groups["50 small files in one process"]
+    return {
+        "registration": registration_table(groups["register 4096 x 4096"]),
+        "steps": table(
+            ("", "seconds"), [(r["params"]["step"], f"{seconds(r):.3f}") for r in groups["steps 4096 x 4096"]]
         ),
-        steps=table(("", "seconds"), rows(groups["steps 4096 x 4096"], lambda r: r["params"]["step"])),
-        chain=table(
-            ("", "seconds", "files per second", "rate over aiapy's default"),
-            [
-                (
-                    f"{'aia-prep' if 'ours' in r['name'] else 'aiapy'} {r['params']['method']}",
-                    f"{seconds(r):.1f}",
-                    f"{24 / seconds(r):.2f}",
-                    f"{slowest / seconds(r):.1f}",
-                )
-                for r in chain
-            ],
-        ),
-        side=crossed(groups["side of the image"], "side"),
-        threads=crossed(groups["threads"], "threads"),
-        files=table(
-            ("files", "seconds", "files per second", "most memory of a worker [MiB]"),
-            [
-                (
-                    str(r["params"]["files"]),
-                    f"{seconds(r):.1f}",
-                    f"{r['params']['files'] / seconds(r):.2f}",
-                    f"{r['extra_info']['worker_memory']:.0f}" if r["extra_info"]["worker_memory"] else "",
-                )
-                for r in groups["files, two processes"]
-            ],
-        ),
-        batch=table(
+        "chain": chain_table(groups["24 files, the whole chain"]),
+        "side": table_by_method(groups["side of the image"], "side"),
+        "threads": table_by_method(groups["threads"], "threads"),
+        "files": files_table(groups["files, two processes"]),
+        "batch": table(
             ("", "seconds", "milliseconds per file"),
-            [
-                (r["params"]["how"], f"{seconds(r):.2f}", f"{seconds(r) / 50 * 1000:.1f}")
-                for r in groups["50 small files in one process"]
-            ],
+            [(r["params"]["how"], f"{seconds(r):.2f}", f"{seconds(r) / 50 * 1000:.1f}") for r in batch],
         ),
+    }
+
+
+def registration_table(results: Results) -> str:
+    """Tabulate time and memory of registration by each method."""
+    reference = seconds(next(result for result in results if name(result) == "aiapy scipy"))
+    return table(
+        ("", "seconds", "relative to aiapy's default", "memory [MiB]"),
+        [
+            (
+                name(r),
+                f"{seconds(r):.2f}",
+                f"{seconds(r) / reference:.2f}",
+                f"{max(0, r['extra_info']['memory']):.0f}",
+            )
+            for r in results
+        ],
+    )
+
+
+def chain_table(results: Results) -> str:
+    """Tabulate time and rate of the whole chain."""
+    reference = seconds(next(result for result in results if result["params"]["method"] == "scipy"))
+    return table(
+        ("", "seconds", "files per second", "rate relative to aiapy's default"),
+        [
+            (
+                f"{'aia-prep' if 'ours' in r['name'] else 'aiapy'} {r['params']['method']}",
+                f"{seconds(r):.1f}",
+                f"{24 / seconds(r):.2f}",
+                f"{reference / seconds(r):.1f}",
+            )
+            for r in results
+        ],
+    )
+
+
+def files_table(results: Results) -> str:
+    """Tabulate time, rate and memory by the number of files."""
+    return table(
+        ("files", "seconds", "files per second", "peak memory of a worker [MiB]"),
+        [
+            (
+                str(r["params"]["files"]),
+                f"{seconds(r):.1f}",
+                f"{r['params']['files'] / seconds(r):.2f}",
+                f"{r['extra_info']['worker_memory']:.0f}" if r["extra_info"]["worker_memory"] else "",
+            )
+            for r in results
+        ],
     )
 
 
@@ -207,12 +229,12 @@ def accuracy_table(results: Results) -> str:
 
 
 def draw_edges(results: Results, path: Path) -> None:
-    """Draw the brightness across an edge, as each method has it."""
+    """Plot the brightness across an edge after registration by each method of this package."""
     figure = Figure(figsize=(11, 4.6), layout="constrained")
     FigureCanvasAgg(figure)
     middle = (EDGE_BINS[1:] + EDGE_BINS[:-1]) / 2
     axes = figure.subplots(1, 2)
-    # Of the others each does as one of ours.
+    # Each method of another package gives the same curve as one of ours.
     ours = [(name(r).removeprefix(OURS), r["extra_info"]["edge"]) for r in results if name(r).startswith(OURS)]
     for (method, edge), style in zip(ours, itertools.cycle(["-", "--", ":"])):
         for axis in axes:
@@ -225,32 +247,23 @@ def draw_edges(results: Results, path: Path) -> None:
 
 
 def name(result: dict[str, Any]) -> str:
-    """Tell who a result is of."""
+    """Return the name of the method that a result belongs to."""
     return str(result["params"]["name"])
 
 
-def named(results: Results, wanted: str) -> dict[str, Any]:
-    """Find a result."""
-    return next(result for result in results if name(result) == wanted)
-
-
 def seconds(result: dict[str, Any]) -> float:
-    """Tell the median."""
+    """Return the median time of a result."""
     return float(result["stats"]["median"])
 
 
-def rows(results: Results, label: Callable[[dict[str, Any]], str]) -> list[tuple[str, str]]:
-    """Make a row of each result."""
-    return [(label(result), f"{seconds(result):.3f}") for result in results]
-
-
-def crossed(results: Results, parameter: str) -> str:
-    """Tabulate seconds by a parameter, and by who it was."""
+def table_by_method(results: Results, parameter: str) -> str:
+    """Tabulate seconds, with a row for each value of a parameter and a column for each method."""
     values = sorted({result["params"][parameter] for result in results})
-    who = list(dict.fromkeys(map(name, results)))
-    cell = {(name(r), r["params"][parameter]): f"{seconds(r):.3f}" for r in results}
+    methods = list(dict.fromkeys(map(name, results)))
+    cells = {(name(r), r["params"][parameter]): f"{seconds(r):.3f}" for r in results}
     return table(
-        (parameter, *(f"{each} [s]" for each in who)), [(str(v), *(cell.get((w, v), "") for w in who)) for v in values]
+        (parameter, *(f"{method} [s]" for method in methods)),
+        [(str(value), *(cells.get((method, value), "") for method in methods)) for value in values],
     )
 
 

@@ -1,6 +1,6 @@
-"""What a batch costs beyond its parts: the same files by a plain loop, by a batch, and by one that finds all done.
+"""Overhead of a batch: the same files in a plain loop, in a batch, and in a batch in which all files are done.
 
-Small images, whose parts cost little, so that the difference is not lost in their noise. One round is 50 files.
+The images are small, so that the overhead is not lost in the noise of the work itself. One round is 50 files.
 """
 
 from __future__ import annotations
@@ -36,11 +36,11 @@ def plain_loop(files: list[Path], recipe: Recipe, folder: Path) -> None:
 
 
 @pytest.mark.benchmark(group="50 small files in one process")
-@pytest.mark.parametrize("how", ["plain loop of read, steps, write", "batch", "batch that finds all done"])
+@pytest.mark.parametrize("how", ["plain loop of read, steps, write", "batch", "batch in which all files are done"])
 def test_batch(benchmark, files, tmp_path, how):
     recipe = Recipe.from_toml(RECIPE)
     folders = (tmp_path / str(i) for i in itertools.count())
-    if how == "batch that finds all done":
+    if how == "batch in which all files are done":
         run(files, recipe, tmp_path / "done")
         benchmark.pedantic(run, (files, recipe, tmp_path / "done"), rounds=5, warmup_rounds=1)
         return

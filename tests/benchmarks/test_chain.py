@@ -1,6 +1,6 @@
-"""The whole chain over 24 full-size files, as users run it: process start included, two cores.
+"""The whole chain for 24 full-size files, as users run it: start of the process included, on two cores.
 
-Ours by the command line, in two processes; aiapy's by a plain script, which uses as many threads as its libraries do.
+``aia-prep`` works in two processes. The script with aiapy uses as many threads as its libraries do.
 """
 
 from __future__ import annotations
@@ -42,23 +42,23 @@ def level1_files(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
 def time_chain(
     benchmark, tmp_path: Path, files: list[Path], command: Callable[[list[Path], Path], list[object]]
 ) -> None:
-    """Run the command for files and a folder of outputs, which is another at each round."""
+    """Time the command for the files, with a new output folder in each round."""
     folders = (tmp_path / str(i) for i in itertools.count())
 
-    def work(some: list[Path], folder: Path) -> None:
-        words = [str(word) for word in command(some, folder)]
-        done = subprocess.run(words, capture_output=True, text=True, check=False)
-        assert done.returncode == 0, done.stderr
-        assert len(list(folder.iterdir())) == len(some)
+    def work(paths: list[Path], folder: Path) -> None:
+        arguments = [str(argument) for argument in command(paths, folder)]
+        process = subprocess.run(arguments, capture_output=True, text=True, check=False)
+        assert process.returncode == 0, process.stderr
+        assert len(list(folder.iterdir())) == len(paths)
         shutil.rmtree(folder)
 
-    def fresh() -> tuple[tuple[list[Path], Path], dict[str, object]]:
+    def new_folder() -> tuple[tuple[list[Path], Path], dict[str, object]]:
         folder = next(folders)
         folder.mkdir()
         return (files, folder), {}
 
-    work(files[:1], fresh()[0][1])  # what is compiled once on a machine is no part of it
-    benchmark.pedantic(work, setup=fresh, rounds=2)
+    work(files[:1], new_folder()[0][1])  # functions that are compiled once on a machine do not count
+    benchmark.pedantic(work, setup=new_folder, rounds=2)
 
 
 @pytest.mark.parametrize("method", METHODS)

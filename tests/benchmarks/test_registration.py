@@ -1,6 +1,6 @@
-"""Registration side by side: ours by every method that is installed, aiapy's by every one it has, and bare engines.
+"""Comparison of registration: every installed method of this package, every method of aiapy, and bare libraries.
 
-Run by `make bench`: the same full-size synthetic image, in one run; time, memory beyond input and output, and errors.
+`make bench` measures time, memory and errors on the same full-size synthetic image, in one run.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from accuracy import accuracy
-from contenders import contenders, peak_memory
+from methods import methods, peak_memory
 from scenes import WHOLE
 
 from aia_ccdproc import normalize_exposure, read, register, update_pointing, write
@@ -26,15 +26,15 @@ def level1_path(level1, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return Exposure().write_level1(level1, tmp_path_factory.mktemp("image") / "level1.fits")
 
 
-@pytest.mark.parametrize("name", contenders())
+@pytest.mark.parametrize("name", methods())
 @pytest.mark.benchmark(group="register 4096 x 4096")
 def test_register(benchmark, level1, level1_path, name):
     if name == "aiapy opencv":
         pytest.importorskip("cv2")
     rounds = {"reproject_interp bicubic, celestial": 1, "aia_ccdproc adaptive-gaussian": 2}.get(name, 5)
-    work = contenders()[name](level1)
+    work = methods()[name](level1)
     assert benchmark.pedantic(work, rounds=rounds, warmup_rounds=rounds > 1).data.shape[0] > 4000
-    benchmark.extra_info.update(memory=peak_memory(name, level1_path), **accuracy(contenders()[name]))
+    benchmark.extra_info.update(memory=peak_memory(name, level1_path), **accuracy(methods()[name]))
 
 
 @pytest.mark.benchmark(group="steps 4096 x 4096")

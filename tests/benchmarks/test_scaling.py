@@ -1,4 +1,4 @@
-"""How cost grows: with the side of the image, with threads, with the number of files."""
+"""Scaling of the run time with the side of the image, with threads, and with the number of files."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from contenders import contenders
+from methods import methods
 from scenes import WHOLE
 
 from aia_ccdproc import get_plugin_manager, run
@@ -16,24 +16,26 @@ from aia_ccdproc.parallel import limit_threads
 from aia_ccdproc.recipe.recipe import Recipe
 from aia_ccdproc.synthetic import Exposure, builtin_pointing_path
 
-OURS = [f"aia_ccdproc {m}" for m in ("bicubic", "cubic-convolution") if m in get_plugin_manager().resampling_methods()]
+OUR_METHODS = [
+    f"aia_ccdproc {m}" for m in ("bicubic", "cubic-convolution") if m in get_plugin_manager().resampling_methods()
+]
 
 
 @pytest.mark.parametrize("side", [512, 1024, 2048, 4096, 8192])
-@pytest.mark.parametrize("name", OURS)
+@pytest.mark.parametrize("name", OUR_METHODS)
 @pytest.mark.benchmark(group="side of the image")
 def test_side(benchmark, name, side):
-    """A square about the Sun's centre; that of 8192 is the full frame with nothing around it."""
+    """Register a square around the center of the Sun. That of 8192 is the full frame and an empty border."""
     corner = ((4096 - side) // 2, (4096 - side) // 2)
-    work = contenders()[name](Exposure(corner=corner, shape=(side, side)).image(WHOLE))
+    work = methods()[name](Exposure(corner=corner, shape=(side, side)).image(WHOLE))
     assert min(benchmark.pedantic(work, rounds=3, warmup_rounds=1).data.shape) >= side
 
 
 @pytest.mark.parametrize("threads", [1, 2])
-@pytest.mark.parametrize("name", OURS)
+@pytest.mark.parametrize("name", OUR_METHODS)
 @pytest.mark.benchmark(group="threads")
 def test_threads(benchmark, name, threads):
-    work = contenders()[name](Exposure().image(WHOLE))
+    work = methods()[name](Exposure().image(WHOLE))
     limit_threads(threads)
     try:
         benchmark.pedantic(work, rounds=3, warmup_rounds=1)
@@ -52,7 +54,7 @@ def level1_files(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
 @pytest.mark.parametrize("files", [1, 2, 6, 12, 24, 48])
 @pytest.mark.benchmark(group="files, two processes")
 def test_files(benchmark, level1_files, tmp_path, files):
-    method = OURS[-1].split()[-1]
+    method = OUR_METHODS[-1].split()[-1]
     recipe = Recipe.from_toml(
         f'[[step]]\nuse = "update_pointing"\nsource = "{builtin_pointing_path().as_posix()}"\n'
         f'[[step]]\nuse = "register"\nmethod = "{method}"\n[[step]]\nuse = "normalize_exposure"\n'
@@ -62,6 +64,7 @@ def test_files(benchmark, level1_files, tmp_path, files):
         lambda folder: run(level1_files[:files], recipe, folder, jobs=2), setup=lambda: ((next(folders),), {}), rounds=1
     )
     assert {result.status for result in results} == {"done"}
-    workers = [r for r in results if not r.worker.endswith(f":{os.getpid()}")]  # one file is done in this process
+    # A single file is processed in this process, without a worker.
+    workers = [result for result in results if not result.worker.endswith(f":{os.getpid()}")]
     benchmark.extra_info.update(method=method, worker_memory=max((r.peak_memory for r in workers), default=0) / 2**20)
     shutil.rmtree(tmp_path)

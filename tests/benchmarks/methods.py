@@ -1,4 +1,4 @@
-"""Who is compared: every way to register an image, ours and others', called alike and measured alike."""
+"""Methods of registration that are compared: those of this package and of others, with one interface."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ from aia_ccdproc.steps.grids import level15_grid
 
 
 class Registered(NamedTuple):
-    """An image as registered by a contender."""
+    """A registered image."""
 
     data: np.ndarray
     wcs: WCS
 
 
-#: Takes a level-1 image; what is made in preparation (a sunpy Map) is not part of the work.
-Contender = Callable[[CCDData], Callable[[], Registered]]
+#: Takes a level-1 image and returns the work to be timed. Preparation (making a sunpy Map) is not timed.
+Method = Callable[[CCDData], Callable[[], Registered]]
 
 
-def ours(method: str) -> Contender:
-    """Register as this package does."""
+def ours(method: str) -> Method:
+    """Register with a method of this package."""
 
     def prepare(level1: CCDData) -> Callable[[], Registered]:
         def work() -> Registered:
@@ -44,8 +44,8 @@ def ours(method: str) -> Contender:
     return prepare
 
 
-def aiapy(method: str) -> Contender:
-    """Register as aiapy does, by one of sunpy's rotation functions."""
+def aiapy(method: str) -> Method:
+    """Register with aiapy, by one of sunpy's rotation functions."""
 
     def prepare(level1: CCDData) -> Callable[[], Registered]:
         import sunpy.map
@@ -65,7 +65,7 @@ def aiapy(method: str) -> Contender:
 
 
 def scikit_image(level1: CCDData) -> Callable[[], Registered]:
-    """Resample by ``skimage.transform.warp``, cubic convolution, onto the level-1.5 grid; no header is made."""
+    """Resample onto the level-1.5 grid by cubic convolution, ``skimage.transform.warp``, without a header."""
     from skimage.transform import AffineTransform, warp
 
     header = complete_header(level1)
@@ -81,7 +81,7 @@ def scikit_image(level1: CCDData) -> Callable[[], Registered]:
 
 
 def plain_reproject(level1: CCDData) -> Callable[[], Registered]:
-    """Resample by reproject between the celestial WCSs, as its documentation has it; no header is made."""
+    """Resample by reproject between the celestial WCSs, as in its documentation, without a header."""
     from reproject import reproject_interp
 
     header = complete_header(level1)
@@ -95,11 +95,11 @@ def plain_reproject(level1: CCDData) -> Callable[[], Registered]:
     return work
 
 
-def contenders() -> dict[str, Contender]:
-    """List all, by name; our methods are those that are installed, but for "exact", which takes a minute."""
-    methods = [method for method in get_plugin_manager().resampling_methods() if method != "exact"]
+def methods() -> dict[str, Method]:
+    """Return all methods by name: of this package, all installed ones except "exact", which takes a minute."""
+    installed = [method for method in get_plugin_manager().resampling_methods() if method != "exact"]
     return {
-        **{f"aia_ccdproc {method}": ours(method) for method in methods},
+        **{f"aia_ccdproc {method}": ours(method) for method in installed},
         **{f"aiapy {method}": aiapy(method) for method in ("scipy", "scikit-image", "opencv")},
         "scikit-image warp, order 3": scikit_image,
         "reproject_interp bicubic, celestial": plain_reproject,
@@ -110,21 +110,21 @@ def contenders() -> dict[str, Contender]:
 
 
 def peak_memory(name: str, image: Path) -> float:
-    """Measure what a contender holds at most beyond its input and its output, MiB, in a process of its own."""
+    """Measure the peak memory of a method beyond its input and output, in MiB, in a separate process."""
     with multiprocessing.get_context("spawn").Pool(1) as pool:
         return pool.apply(_peak_memory, (name, image))
 
 
 def _peak_memory(name: str, image: Path) -> float:
-    work = contenders()[name](read(image))
-    work()  # what is loaded or compiled at the first call is not what the work needs
+    work = methods()[name](read(image))
+    work()  # libraries loaded and functions compiled by the first call do not count
     if platform.libc_ver()[0] == "glibc":
-        ctypes.CDLL(None).malloc_trim(0)  # nor is what is kept of the memory that it freed
-    Path("/proc/self/clear_refs").write_text("5")  # the peak is counted from here
+        ctypes.CDLL(None).malloc_trim(0)  # nor does freed memory that the process still holds
+    Path("/proc/self/clear_refs").write_text("5")  # reset the peak
     before = _memory("VmRSS")
     result = work()
     return _memory("VmHWM") - before - result.data.nbytes / 2**20
 
 
-def _memory(what: str) -> float:
-    return int(re.search(rf"^{what}:\s+(\d+) kB", Path("/proc/self/status").read_text(), re.MULTILINE)[1]) / 1024
+def _memory(field: str) -> float:
+    return int(re.search(rf"^{field}:\s+(\d+) kB", Path("/proc/self/status").read_text(), re.MULTILINE)[1]) / 1024
