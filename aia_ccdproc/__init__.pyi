@@ -20,7 +20,7 @@ from .io import read, write
 from .pipeline import Pipeline, prep
 from .plugin.hookspecs import hookimpl, hookspec
 from .plugin.instrument import Instrument
-from .plugin.manager import get_plugin_manager
+from .plugin.loading import get_plugin_manager
 from .recipe.recipe import Recipe, load_recipe
 from .report.results import FileResult
 from .steps.exposure import normalize_exposure

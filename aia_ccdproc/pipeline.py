@@ -1,4 +1,4 @@
-"""Steps over one image. Knows no TOML, no files and no instrument."""
+"""Run the steps of a recipe on one image."""
 
 from __future__ import annotations
 
@@ -7,28 +7,23 @@ import os
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from typing import Any, overload
 
 import numpy as np
 from astropy.io import fits
 from astropy.nddata import CCDData
 
-from aia_ccdproc.errors import PluginError, PrepError, suggestion
+from aia_ccdproc.errors import PrepError
 from aia_ccdproc.images.header import complete_header, with_header
 from aia_ccdproc.images.history import add_step_history
 from aia_ccdproc.plugin.instrument import Instrument
-from aia_ccdproc.plugin.loading import Plugin
-from aia_ccdproc.plugin.manager import PrepPluginManager, get_plugin_manager
+from aia_ccdproc.plugin.loading import get_plugin_manager
+from aia_ccdproc.plugin.manager import PrepPluginManager
 from aia_ccdproc.plugin.settings import StepSettings
-from aia_ccdproc.plugin.step import Step
 from aia_ccdproc.recipe.recipe import Recipe, load_recipe
 from aia_ccdproc.recipe.recipe_step import RecipeStep
-from aia_ccdproc.steps.from_ccdproc.steps import PREFIX, ccdproc_steps, run_ccdproc
 
-__all__ = [
-    "Pipeline",
-    "prep",
-]
+__all__ = ["Pipeline", "prep"]
 
 
 class Pipeline:
@@ -36,56 +31,51 @@ class Pipeline:
 
     Parameters
     ----------
-    steps : iterable of `RecipeStep`
-        The steps, in the order in which they are run; a `~aia_ccdproc.Recipe` is one, and may name the instrument.
+    steps : iterable of `~aia_ccdproc.recipe.recipe_step.RecipeStep`
+        The steps, in the order in which they are run. A `~aia_ccdproc.Recipe` is one; it may also name the instrument.
     manager : `~aia_ccdproc.plugin.manager.PrepPluginManager`, optional
-        Who knows the plugins; by default those that are installed.
+        The plugin manager; by default the one with the installed plugins.
 
     Raises
     ------
     PluginError
-        If nobody declares a step, or more than one plugin does.
+        If a step is unknown, or two plugins compete for it.
     """
 
     def __init__(self, steps: Iterable[RecipeStep], manager: PrepPluginManager | None = None) -> None:
         self._manager = manager or get_plugin_manager()
         self._cards = dict(getattr(steps, "cards", {}))
         self._instrument: Instrument | None = getattr(steps, "instrument", None)
-        self.steps = [(self._find(planned.use), planned) for planned in steps]
-        self._labels = _labels(step.name for step, _ in self.steps)
+        self._planned = list(steps)
+        for planned in self._planned:
+            self._manager.check_step(planned.use, planned.plugin)
+        known = self._manager.steps()
+        self.steps = [known[planned.use] for planned in self._planned]
+        self._labels = _number_repeated(planned.use for planned in self._planned)
 
-    def _find(self, use: str) -> Step:
-        known = ccdproc_steps() if use.startswith(PREFIX) else self._manager.steps()
-        if use not in known:
-            raise PluginError(f"unknown step {use!r}; {suggestion(use, known)}")
-        if twice := self._manager.declared_twice(known[use].hook):
-            raise PluginError(twice)
-        return known[use]
-
-    def before_batch(self, headers: Sequence[fits.Header]) -> None:
-        """Have plugins fetch at once what the steps will need for a batch of files.
+    def prefetch(self, headers: Sequence[fits.Header]) -> None:
+        """Let plugins fetch once what the steps will need for a batch of files.
 
         Parameters
         ----------
         headers : sequence of `~astropy.io.fits.Header`
-            Complete headers of the files. They are read when a plugin asks for them: those of the images that a step
-            will be run on, with the settings that they have.
+            Complete headers of the files. They are read when a plugin asks for them: those of the images that the step
+            will be run on with the same settings.
         """
-        for step, planned in self.steps:
-            if step.name.startswith(PREFIX):
-                continue
+        for step, planned in zip(self.steps, self._planned, strict=True):
             if not planned.only and not planned.when:
-                self._manager.before_batch(step.name, headers, planned.settings)
+                step.prefetch(headers, planned.settings)
                 continue
             for settings in (planned.settings, *(variant.settings for variant in planned.when)):
                 if settings is not None:
-                    share = _Share(headers, functools.partial(self._is_for, planned, settings))
-                    self._manager.before_batch(step.name, share, settings)
+                    selected = _SelectedHeaders(headers, functools.partial(self._has_settings, planned, settings))
+                    step.prefetch(selected, settings)
 
-    def _is_for(self, planned: RecipeStep, settings: StepSettings, header: fits.Header) -> bool:
+    def _has_settings(self, planned: RecipeStep, settings: StepSettings, header: fits.Header) -> bool:
+        """Tell whether a step will be run with these settings on the image of a header."""
         try:
             instrument = self._instrument or self._manager.identify(header)
-        except PrepError:  # this file will say so itself
+        except PrepError:  # the error is reported when this file is prepped
             return False
         return planned.settings_for(header, instrument.name) is settings
 
@@ -97,76 +87,67 @@ class Pipeline:
         ccd : `~astropy.nddata.CCDData`
             The image, shape ``(ny, nx)``; not changed.
         seconds : dict of str to float, optional
-            To what it holds, the wall seconds of every step that is run are added, under its name; of the same step
-            for the second time, under ``"name (2)"``.
+            The wall time of each step is added to this dict, in seconds, under the name of the step; that of a step's
+            second run under ``"name (2)"``.
 
         Returns
         -------
         `~astropy.nddata.CCDData`
-            New image; its header holds a HISTORY line for each step.
+            New image; its header has a HISTORY line for each step.
 
         Raises
         ------
         PrepError
-            Whatever a step raises.
+            Any error that a step raises.
         """
         with self._manager.in_use():
             result = self._run(ccd, {} if seconds is None else seconds)
-        if np.may_share_memory(result.data, ccd.data):  # header hooks alone leave the pixels where they are
+        if np.may_share_memory(result.data, ccd.data):  # header hooks do not copy the pixels
             result = result.copy()
         result.header.update(self._cards)
         return result
 
     def _run(self, ccd: CCDData, seconds: dict[str, float]) -> CCDData:
-        given = complete_header(ccd)
-        instrument = self._instrument or self._manager.identify(given)
+        header = complete_header(ccd)
+        instrument = self._instrument or self._manager.identify(header)
         result = ccd
-        for (step, planned), label in zip(self.steps, self._labels, strict=True):
-            settings = planned.settings_for(given, instrument.name)
+        for step, planned, label in zip(self.steps, self._planned, self._labels, strict=True):
+            settings = planned.settings_for(header, instrument.name)
             if settings is None:
                 continue
             start = time.perf_counter()
-            result, by = self._do(step, result, instrument, settings, planned.plugin)
-            result = _logged(result, ccd, step.name, by, settings)
+            result, plugin = step.run(result, instrument, settings, planned.plugin)
+            if result.header is ccd.header:  # a step that has nothing to do may return its input
+                result = with_header(result, ccd.header.copy())
+            add_step_history(result.header, step.name, plugin, settings)
             seconds[label] = seconds.get(label, 0.0) + time.perf_counter() - start
         return result
 
-    def _do(
-        self, step: Step, ccd: CCDData, instrument: Instrument, settings: StepSettings, plugin: str | None
-    ) -> tuple[CCDData, str]:
-        """Run a step, and tell who did it."""
-        if step.name.startswith(PREFIX):
-            return run_ccdproc(step.name, ccd, settings)
-        common: dict[str, Any] = {"instrument": instrument, "settings": settings, "plugin": plugin}
-        if step.takes_header:
-            header, answered = self._manager.call_step(step, header=complete_header(ccd), **common)
-            _refuse_other(header, fits.Header, step, answered)
-            return with_header(ccd, header), str(answered)
-        result, answered = self._manager.call_step(step, ccd=ccd, **common)
-        _refuse_other(result, CCDData, step, answered)
-        _refuse_other(result.header, fits.Header, step, answered, "an image with a header that is a")
-        return result, str(answered)
 
+class _SelectedHeaders(Sequence[fits.Header]):
+    """The headers of a batch that meet a condition; they are read at first access."""
 
-class _Share(Sequence[fits.Header]):
-    """Those of a batch's headers that are meant, found when they are asked for."""
-
-    def __init__(self, headers: Sequence[fits.Header], meant: Callable[[fits.Header], bool]) -> None:
+    def __init__(self, headers: Sequence[fits.Header], is_selected: Callable[[fits.Header], bool]) -> None:
         self._headers = headers
-        self._meant = meant
+        self._is_selected = is_selected
 
     @functools.cached_property
-    def _found(self) -> list[fits.Header]:
-        return [header for header in self._headers if self._meant(header)]
+    def _selected(self) -> list[fits.Header]:
+        return [header for header in self._headers if self._is_selected(header)]
 
+    @overload
+    def __getitem__(self, index: int) -> fits.Header: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[fits.Header]: ...
     def __getitem__(self, index: Any) -> Any:
-        return self._found[index]
+        return self._selected[index]
 
     def __len__(self) -> int:
-        return len(self._found)
+        return len(self._selected)
 
 
-def _labels(names: Iterable[str]) -> list[str]:
+def _number_repeated(names: Iterable[str]) -> list[str]:
+    """Number the names that occur more than once: ``"name"``, ``"name (2)"``."""
     count: Counter[str] = Counter()
     labels = []
     for name in names:
@@ -175,21 +156,8 @@ def _labels(names: Iterable[str]) -> list[str]:
     return labels
 
 
-def _refuse_other(result: object, wanted: type, step: Step, answered: Plugin, what: str = "a") -> None:
-    if not isinstance(result, wanted):
-        said = f"{what} {type(result).__name__}, not a {wanted.__name__}"
-        raise PluginError(f"{step.name} of {answered} returned {said}")
-
-
-def _logged(result: CCDData, given: CCDData, step: str, by: str, settings: StepSettings) -> CCDData:
-    if result.header is given.header:  # a step that had nothing to do may hand its input through
-        result = with_header(result, given.header.copy())
-    add_step_history(result.header, step, by, settings)
-    return result
-
-
 def prep(ccd: CCDData, recipe: str | os.PathLike[str] | Recipe = "level1.5") -> CCDData:
-    """Prep one image by a recipe.
+    """Run a recipe on one image.
 
     Parameters
     ----------

@@ -1,44 +1,50 @@
-"""What the chain has to know of an instrument."""
+"""What a pipeline must know about an instrument."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
-__all__ = ["Instrument"]
+__all__ = ["GENERIC", "Instrument"]
 
-
-#: Name of an instrument that no plugin knows, in a recipe.
+#: Name that a recipe uses for an instrument that no plugin knows.
 GENERIC = "generic"
+#: Largest relative difference between the plate scales of an instrument's channels.
+_SCALE_TOLERANCE = 0.03
 
 
 @dataclass(frozen=True)
 class Instrument:  # numpydoc ignore=PR02
-    """An instrument, as ``prep_identify`` answers it.
+    """An instrument, as ``prep_identify`` returns it.
 
     Parameters
     ----------
     name : str
-        Name that people use, ``"AIA"``.
+        Common name, ``"AIA"``.
     plate_scale : float
         Nominal scale of an unbinned pixel, in arcsec.
     shape : tuple of int or None
-        Rows and columns of the unbinned full frame; None where that is not known: every image is then registered
-        onto the whole grid of level 1.5, and none is taken for a cutout.
-    pointing_series : str, optional
-        JSOC series of its pointing records; None where there is none.
+        Rows and columns of the unbinned full frame. None if it is not known: every image is then registered onto the
+        whole level-1.5 grid, and no image is treated as a cutout.
+    has_master_pointing : bool
+        Whether `~aia_ccdproc.update_pointing` takes its pointing from AIA's master pointing table. Other instruments
+        keep the pointing of their header.
     unit : str
-        Unit of its level-1 pixels, for files that do not say.
+        Unit of level-1 pixels, for files that do not name one.
+    refused_steps : mapping of str to str
+        Steps that make no sense for this instrument, and the reason. Running one raises `~aia_ccdproc.StateError`.
     """
 
     name: str
     plate_scale: float
     shape: tuple[int, int] | None
-    pointing_series: str | None = None
+    has_master_pointing: bool = False
     unit: str = "DN"
+    refused_steps: Mapping[str, str] = field(default_factory=dict, hash=False)
 
     @classmethod
     def generic(cls, plate_scale: float) -> Instrument:
-        """Describe an instrument that no plugin knows.
+        """Return an instrument that no plugin knows.
 
         Parameters
         ----------
@@ -48,12 +54,12 @@ class Instrument:  # numpydoc ignore=PR02
         Returns
         -------
         `Instrument`
-            Without a frame or a pointing series of its own.
+            An instrument without a known frame and without master pointing records.
         """
         return cls(GENERIC, plate_scale, None)
 
     def binning(self, scale: float) -> int:
-        """Tell how many native pixels stand side by side in one pixel of an image.
+        """Compute how many native pixels lie along one side of an image's pixel.
 
         Parameters
         ----------
@@ -63,9 +69,9 @@ class Instrument:  # numpydoc ignore=PR02
         Returns
         -------
         int
-            1 for a native-scale image, n for one binned n × n; 0 where the scale is no
-            whole multiple of the nominal one within the spread of the channels (3 %).
+            1 for a native-scale image, n for an image binned n × n; 0 if the scale is not a multiple of the nominal
+            one within the spread of the channels (3 %).
         """
         factor = scale / self.plate_scale
         nearest = round(factor)
-        return nearest if nearest and abs(factor / nearest - 1) < 0.03 else 0
+        return nearest if nearest and abs(factor / nearest - 1) < _SCALE_TOLERANCE else 0

@@ -1,97 +1,170 @@
-"""The plugin manager: which steps there are, who does them for an image, and who is in whose way."""
+"""The plugin manager: which steps exist, which plugin runs them for an image, and which plugins compete."""
 
 from __future__ import annotations
 
-import functools
-import logging
 import os
-import typing
-from collections.abc import Iterable, Iterator, Sequence
+import traceback
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Any
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import pluggy
 
 from aia_ccdproc.errors import InstrumentError, PluginError, PrepError, suggestion
-from aia_ccdproc.plugin.loading import CORE, BrokenPlugin, LoadedPlugins, Plugin, normal_name
+from aia_ccdproc.plugin import hookspecs
+from aia_ccdproc.plugin.hook_step import HookStep, prefetch_hook
+from aia_ccdproc.plugin.instrument import Instrument
+from aia_ccdproc.plugin.plugin import CORE, BrokenPlugin, Plugin
 from aia_ccdproc.plugin.resampling import MethodParameter
-from aia_ccdproc.plugin.settings import StepSettings
-from aia_ccdproc.plugin.step import Step, declared_step
+from aia_ccdproc.plugin.step import Step, declaration
+from aia_ccdproc.plugin.trace import trace_hook_calls
 
-if typing.TYPE_CHECKING:
+if TYPE_CHECKING:
     from astropy.io import fits
 
-    from aia_ccdproc.plugin.instrument import Instrument
+__all__ = ["CHOSEN_PLUGINS", "Answer", "DeclaredTwiceError", "PrepPluginManager", "manager_in_use"]
 
-__all__ = ["BrokenPlugin", "Plugin", "PrepPluginManager", "get_plugin_manager"]
-
-#: Environment variable: distributions to load beside the core, separated by commas; unset: all of them.
-CHOSEN = "AIA_CCDPROC_PLUGINS"
-
-_log = logging.getLogger("aia_ccdproc")
+#: Environment variable: distributions to load besides the core, separated by commas. Unset: all that are installed.
+CHOSEN_PLUGINS = "AIA_CCDPROC_PLUGINS"
 
 
-class PrepPluginManager(LoadedPlugins):  # numpydoc ignore=PR02
-    """Knows the plugins, and asks them.
+class Answer(NamedTuple):
+    """What a plugin returned from a hook."""
 
-    Parameters
-    ----------
-    chosen : collection of str, optional
-        Distributions or entry points to load beside the core; None for all that are installed.
+    value: Any
+    plugin: Plugin
+
+
+class PrepPluginManager(pluggy.PluginManager):
+    """Registers plugins and calls their hooks.
+
+    A new manager has no plugins, not even the core; `aia_ccdproc.plugin.loading.load_plugins` makes one that has.
     """
 
+    def __init__(self) -> None:
+        super().__init__(hookspecs.PROJECT)
+        #: The plugins in use, by the name under which they are registered.
+        self.plugins: dict[str, Plugin] = {}
+        #: The installed plugins that cannot be used.
+        self.broken: list[BrokenPlugin] = []
+        self._hook_steps: dict[str, HookStep] = {}
+        self._declared_by: dict[str, Plugin | None] = {}
+        self._declaring: Plugin | None = None
+        self.add_hookspecs(hookspecs)
+        trace_hook_calls(self)
+
+    # -- registration ------------------------------------------------------------------------------
+
+    def add(self, implementation: object, plugin: Plugin) -> None:
+        """Register a plugin.
+
+        Parameters
+        ----------
+        implementation : module or object
+            What contains the functions marked with `hookimpl`.
+        plugin : `Plugin`
+            Its entry point, distribution and version.
+        """
+        self.plugins[plugin.key] = plugin
+        self.register(implementation, plugin.key)
+
     @contextmanager
-    def in_use(self) -> Iterator[None]:
-        """Be the one that `get_plugin_manager` gives, for as long as it takes.
+    def declaring(self, plugin: Plugin) -> Iterator[None]:
+        """Attribute the hooks that are declared within a ``with`` block to a plugin.
+
+        Parameters
+        ----------
+        plugin : `Plugin`
+            The plugin.
 
         Yields
         ------
         None
             Nothing.
         """
-        token = _in_use.set(self)
+        self._declaring = plugin
         try:
             yield
         finally:
-            _in_use.reset(token)
+            self._declaring = None
+
+    def add_hookspecs(self, module_or_class: Any) -> None:
+        """Declare hooks, and the steps among them.
+
+        Parameters
+        ----------
+        module_or_class : module or class
+            What contains the functions marked with `hookspec`.
+
+        Raises
+        ------
+        PluginError
+            If a hook is declared twice, or a step does not take what every step takes.
+        """
+        hooks = [name for name in vars(module_or_class) if self.parse_hookspec_opts(module_or_class, name) is not None]
+        for hook in hooks:
+            if hook in self._declared_by:
+                raise DeclaredTwiceError(hook, self._declared_by[hook], self._declaring)
+        steps = [
+            HookStep.from_declaration(self, module_or_class, hook)
+            for hook in hooks
+            if declaration(getattr(module_or_class, hook)) is not None
+        ]
+        super().add_hookspecs(module_or_class)
+        self._declared_by.update(dict.fromkeys(hooks, self._declaring))
+        for step in steps:
+            super().add_hookspecs(prefetch_hook(step))
+            self._hook_steps[step.name] = step
+
+    # -- listing -----------------------------------------------------------------------------------
 
     def steps(self) -> dict[str, Step]:
-        """List the steps that can stand in a recipe.
+        """List the steps that a recipe can contain.
 
         Returns
         -------
         dict of str to `Step`
-            By name, in canonical order: that of the declarations, a plugin's own step moved in front of the
-            steps it has to precede.
+            By name, in canonical order: the order of declaration, except that a step comes before those that it must
+            precede.
         """
-        specs = [caller.spec for caller in vars(self.hook).values() if caller.spec is not None]
-        sources = list(dict.fromkeys(spec.function.__code__.co_filename for spec in specs))
-        specs.sort(
-            key=lambda spec: (
-                sources.index(spec.function.__code__.co_filename),
-                spec.function.__code__.co_firstlineno,
-            )
-        )
-        declared = [declared_step(spec.name, spec.function) for spec in specs if hasattr(spec.function, "prep_step")]
+        declared: list[Step] = [*self._hook_steps.values()]
+        declared += [step for answer in reversed(self.hook.prep_steps()) for step in answer]
         ordered: list[Step] = []
         for step in declared:
-            follows = [i for i, other in enumerate(ordered) if other.name in step.place.before]
-            ordered.insert(min(follows, default=len(ordered)), step)
+            successors = [index for index, other in enumerate(ordered) if other.name in step.order.before]
+            ordered.insert(min(successors, default=len(ordered)), step)
         return {step.name: step for step in ordered}
 
-    def who_implements(self, hook: str) -> list[Plugin]:
-        """List the plugins that implement a hook, in the order in which they are asked.
+    def implementers(self, hook: str) -> list[Plugin]:
+        """List the plugins that implement a hook, wrappers excluded.
 
         Parameters
         ----------
         hook : str
-            Name of the hook, ``prep_register``.
+            Name of the hook, ``"prep_register"``.
 
         Returns
         -------
         list of `Plugin`
-            Wrappers not among them.
+            In the order in which they are asked.
         """
-        return [self.plugins[impl.plugin_name] for impl in reversed(self._implementations(hook))]
+        return [self.plugins[each.plugin_name] for each in reversed(self._implementations(hook))]
+
+    def competitors(self, hook: str) -> list[Plugin]:
+        """List the plugins that implement a hook and come before the core.
+
+        Parameters
+        ----------
+        hook : str
+            Name of the hook.
+
+        Returns
+        -------
+        list of `Plugin`
+            The plugins whose implementation is not ``trylast``.
+        """
+        return [self.plugins[each.plugin_name] for each in self._implementations(hook) if not each.trylast]
 
     def hooks_of(self, plugin: Plugin) -> list[str]:
         """List the hooks that a plugin implements.
@@ -104,21 +177,9 @@ class PrepPluginManager(LoadedPlugins):  # numpydoc ignore=PR02
         Returns
         -------
         list of str
-            Names of hooks.
+            Names of hooks, sorted.
         """
-        implementation = self.get_plugin(f"{plugin.distribution}:{plugin.name}")
-        return sorted(caller.name for caller in self.get_hookcallers(implementation) or ())
-
-    @property
-    def left_out(self) -> str:
-        """What to add to an error that a plugin which could not be loaded may be the cause of.
-
-        Returns
-        -------
-        str
-            ``"; could not be loaded: ..."`` with the reasons, or nothing.
-        """
-        return f"; could not be loaded: {'; '.join(map(str, self.broken))}" if self.broken else ""
+        return sorted(caller.name for caller in self.get_hookcallers(self.get_plugin(plugin.key)) or ())
 
     def instruments(self, plugin: Plugin | None = None) -> list[Instrument]:
         """List the instruments that the plugins know.
@@ -126,63 +187,152 @@ class PrepPluginManager(LoadedPlugins):  # numpydoc ignore=PR02
         Parameters
         ----------
         plugin : `Plugin`, optional
-            Only those of this one.
+            List only those of this plugin.
 
         Returns
         -------
         list of `~aia_ccdproc.Instrument`
-            Those that plugins name; the core's first.
+            The core's first.
         """
         return [instrument for answer in self._answers("prep_instruments", plugin) for instrument in answer]
 
     def resampling_methods(self, plugin: Plugin | None = None) -> dict[str, MethodParameter | None]:
-        """List the names that ``method`` of ``register`` takes.
+        """List the values that ``method`` of ``register`` can have.
 
         Parameters
         ----------
         plugin : `Plugin`, optional
-            Only those of this one.
+            List only those of this plugin.
 
         Returns
         -------
-        dict of str to `~aia_ccdproc.plugin.resampling.MethodParameter` or None
-            With the method's parameter, where it has one. The core's methods first, then those of
-            the engines that plugins bring.
+        dict of str to `~aia_ccdproc.plugin.MethodParameter` or None
+            With the parameter of each method, None if it has none. The core's methods first.
         """
-        return {
-            method: parameter
-            for answer in self._answers("prep_resampling_methods", plugin)
-            for method, parameter in (answer if isinstance(answer, dict) else dict.fromkeys(answer)).items()
-        }
+        methods: dict[str, MethodParameter | None] = {}
+        for answer in self._answers("prep_resampling_methods", plugin):
+            methods |= answer if isinstance(answer, dict) else dict.fromkeys(answer)
+        return methods
 
-    def contested_method(self, method: str) -> str:
-        """Tell whether more than one plugin beside the core brings a method of resampling.
-
-        Parameters
-        ----------
-        method : str
-            Name of the method.
+    def broken_note(self) -> str:
+        """Return what to add to an error that a plugin which cannot be used may explain.
 
         Returns
         -------
         str
-            Who does, and what can be done; nothing if there is no doubt.
+            ``"; could not be loaded: ..."`` with the reasons; empty if all plugins work.
         """
-        plugins = [p for p in self.plugins.values() if p.distribution != CORE and method in self.resampling_methods(p)]
-        if len({plugin.distribution for plugin in plugins}) < 2:
-            return ""
-        return (
-            f"method {method!r} is brought by {' and by '.join(map(str, plugins))}; only one of them can be loaded "
-            f"({CHOSEN} chooses)"
-        )
+        return f"; could not be loaded: {'; '.join(map(str, self.broken))}" if self.broken else ""
 
-    def _answers(self, hook: str, plugin: Plugin | None) -> list[Any]:
-        """Collect what plugins answer to a hook without arguments, or what one of them does."""
-        asked = [i for i in self._implementations(hook) if plugin in (None, self.plugins[i.plugin_name])]
-        return [impl.function() for impl in asked]
+    # -- checks ------------------------------------------------------------------------------------
+
+    def find(self, name: str) -> list[Plugin]:
+        """Find the plugins that a recipe means by the name of a distribution or an entry point.
+
+        Parameters
+        ----------
+        name : str
+            ``"aia-ccdproc-cubic"`` or ``"cubic"``.
+
+        Returns
+        -------
+        list of `Plugin`
+            At least one.
+
+        Raises
+        ------
+        PluginError
+            If no such plugin is installed, or it cannot be used.
+        """
+        found = [plugin for plugin in self.plugins.values() if plugin.is_called(name)]
+        if not found:
+            for broken in self.broken:
+                if broken.plugin.is_called(name):
+                    raise PluginError(f"plugin {name!r} could not be loaded: {broken.reason}")
+            known = sorted({plugin.distribution for plugin in self.plugins.values()})
+            raise PluginError(f"plugin {name!r} is not installed; {suggestion(name, known)}")
+        return found
+
+    def check_step(self, name: str, plugin: str | None = None) -> None:
+        """Check that a step exists and that it is clear which plugin will run it.
+
+        Parameters
+        ----------
+        name : str
+            Name of the step.
+        plugin : str, optional
+            The plugin that the recipe chooses.
+
+        Raises
+        ------
+        PluginError
+            If the step is unknown, if two plugins declare it or compete for it, or if the chosen plugin does not
+            implement it.
+        """
+        steps = self.steps()
+        if name not in steps:
+            answer = self.ask("prep_explain_unknown_step", name=name)
+            unknown = f"unknown step {name!r}; {suggestion(name, steps)}{self.broken_note()}"
+            raise PluginError(answer.value if answer else unknown)
+        steps[name].check(plugin)
+
+    def check_method(self, method: str) -> None:
+        """Check that one engine brings a resampling method.
+
+        Parameters
+        ----------
+        method : str
+            Value of the setting ``method`` of ``register``.
+
+        Raises
+        ------
+        PluginError
+            If the method is unknown, or two plugins bring it besides the core.
+        """
+        known = self.resampling_methods()
+        if method not in known:
+            raise PluginError(f"unknown method {method!r}; {suggestion(method, known)}{self.broken_note()}")
+        rivals = [each for each in self.competitors("prep_resample") if method in self.resampling_methods(each)]
+        if len({plugin.distribution for plugin in rivals}) > 1:
+            raise PluginError(
+                f"method {method!r} is provided by {' and by '.join(map(str, rivals))}. "
+                f"Load only one of them: {CHOSEN_PLUGINS} chooses"
+            )
+
+    # -- calls -------------------------------------------------------------------------------------
+
+    def ask(self, hook: str, plugins: Sequence[Plugin] | None = None, **arguments: Any) -> Answer | None:
+        """Ask the plugins that implement a hook one after another, until one returns a result.
+
+        Parameters
+        ----------
+        hook : str
+            Name of a hook with ``firstresult=True``.
+        plugins : sequence of `Plugin`, optional
+            The plugins to ask; by default all that implement the hook.
+        **arguments : object
+            The arguments of the hook.
+
+        Returns
+        -------
+        `Answer` or None
+            The first result that is not None, and the plugin that returned it.
+
+        Raises
+        ------
+        PrepError
+            Any error of this package that an implementation raises.
+        PluginError
+            If an implementation raises any other exception.
+        """
+        for plugin in self.implementers(hook) if plugins is None else plugins:
+            value = self.call(hook, plugin, **arguments)
+            if value is not None:
+                return Answer(value, plugin)
+        return None
 
     def identify(self, header: fits.Header) -> Instrument:
-        """Ask the plugins which instrument an image is of.
+        """Identify the instrument that took an image.
 
         Parameters
         ----------
@@ -199,176 +349,95 @@ class PrepPluginManager(LoadedPlugins):  # numpydoc ignore=PR02
         InstrumentError
             If no plugin knows it.
         PluginError
-            If a plugin fails at it.
+            If a plugin fails.
         """
-        self._answer.failed = None
-        try:
-            instrument: Instrument | None = self.hook.prep_identify(header=header)
-        except PrepError:
-            raise
-        except Exception as error:
-            by = self._answer.failed or "a wrapper"
-            raise PluginError(f"prep_identify of {by} fails: {type(error).__name__}: {error}") from error
-        if instrument is None:
-            said = {key: header.get(key) for key in ("TELESCOP", "INSTRUME", "WAVELNTH")}
+        answer = self.ask("prep_identify", header=header)
+        if answer is None:
+            asked = ", ".join(dict.fromkeys(map(str, self.implementers("prep_identify"))))
+            keywords = ", ".join(f"{key}={header.get(key)!r}" for key in ("TELESCOP", "INSTRUME", "WAVELNTH"))
             raise InstrumentError(
-                f"unknown instrument: {', '.join(f'{key}={value!r}' for key, value in said.items())}; "
-                f"asked: {self._names(self.who_implements('prep_identify'))}{self.left_out}. "
-                'A recipe for images that no plugin knows says instrument = "generic"'
+                f"unknown instrument: {keywords}; asked: {asked}"
+                f'{self.broken_note()}. A recipe for images that no plugin knows has instrument = "generic"'
             )
+        instrument: Instrument = answer.value
         return instrument
 
-    def before_batch(self, step: str, headers: Sequence[fits.Header], settings: StepSettings) -> None:
-        """Have plugins fetch at once what a step will need for a batch.
+    @contextmanager
+    def in_use(self) -> Iterator[None]:
+        """Make this manager the one that `get_plugin_manager` returns, within a ``with`` block.
 
-        Parameters
-        ----------
-        step : str
-            Name of the step.
-        headers : sequence of `~astropy.io.fits.Header`
-            Complete headers of the files.
-        settings : `~aia_ccdproc.plugin.settings.StepSettings`
-            The step's settings.
+        Yields
+        ------
+        None
+            Nothing.
         """
+        token = manager_in_use.set(self)
         try:
-            self.hook.prep_before_batch(step=step, headers=headers, settings=settings)
-        except Exception as error:  # what is not fetched now is fetched, or missed, file by file
-            _log.warning("%s: %s: %s", step, type(error).__name__, error)
+            yield
+        finally:
+            manager_in_use.reset(token)
 
-    def find(self, name: str) -> list[str]:
-        """Find the plugins that a recipe means by a distribution's or an entry point's name.
-
-        Parameters
-        ----------
-        name : str
-            ``aia-ccdproc-cubic`` or ``cubic``.
-
-        Returns
-        -------
-        list of str
-            Names under which they are registered.
-
-        Raises
-        ------
-        PluginError
-            If there is none, or it is broken.
-        """
-        found = [
-            key
-            for key, plugin in self.plugins.items()
-            if normal_name(name) in (normal_name(plugin.distribution), normal_name(plugin.name))
-        ]
-        if not found:
-            for broken in self.broken:
-                if normal_name(name) in (normal_name(broken.distribution), normal_name(broken.name)):
-                    raise PluginError(f"plugin {name!r} could not be loaded: {broken.reason}")
-            known = sorted({plugin.distribution for plugin in self.plugins.values()})
-            raise PluginError(f"no plugin {name!r}; {suggestion(name, known)}")
-        return found
-
-    def call_step(self, step: Step, plugin: str | None = None, **arguments: Any) -> tuple[Any, Plugin]:
-        """Have a step done by the plugin whose business it is.
+    def call(self, hook: str, plugin: Plugin, **arguments: Any) -> Any:
+        """Call one plugin's implementation of a hook, with the wrappers of all plugins around it.
 
         Parameters
         ----------
-        step : `Step`
-            The step.
-        plugin : str, optional
-            The distribution or entry point to do it, where a recipe chooses.
+        hook : str
+            Name of the hook.
+        plugin : `Plugin`
+            The plugin.
         **arguments : object
-            ``header`` or ``ccd``, ``instrument`` and ``settings``.
+            The arguments of the hook.
 
         Returns
         -------
-        result : object
-            What the hook returned.
-        answered : `Plugin`
-            Who returned it.
+        object
+            The result; of a hook without ``firstresult=True`` a list, which is empty if the plugin does not implement
+            the hook or returns None.
 
         Raises
         ------
-        InstrumentError
-            If nobody takes the image.
+        PrepError
+            Any error of this package that the implementation raises.
         PluginError
-            If two plugins do, or the chosen one is not there.
+            If the implementation raises any other exception.
         """
-        caller = getattr(self.hook, step.hook)
-        if plugin is not None:
-            mine = self.find(plugin)
-            others = [i.plugin for i in self._implementations(step.hook) if i.plugin_name not in mine]
-            caller = self.subset_hook_caller(step.hook, others)
-        result = caller(**arguments)
-        if result is None:
-            asked = [p for p in self.who_implements(step.hook) if plugin in (None, p.distribution, p.name)]
-            raise InstrumentError(
-                f"no plugin does {step.name} for {arguments['instrument'].name}; "
-                f"asked: {self._names(asked)}{self.left_out}"
-            )
-        answered: Plugin = self._answer.plugin
-        self._refuse_conflict(step, plugin, answered, arguments)
-        return result, answered
+        others = [each.plugin for each in self._implementations(hook) if each.plugin_name != plugin.key]
+        try:
+            return self.subset_hook_caller(hook, others)(**arguments)
+        except (PrepError, MemoryError):
+            raise
+        except Exception as error:
+            raise PluginError(
+                f"{hook.removeprefix('prep_')} of {plugin} failed: {type(error).__name__}: {error} ({_location(error)})"
+            ) from error
 
-    def _refuse_conflict(self, step: Step, chosen: str | None, answered: Plugin, arguments: dict[str, Any]) -> None:
-        able = self._implementations(step.hook)
-        if chosen is not None:
-            able = [i for i in able if i.plugin_name in self.find(chosen)]
-        # The core stands behind every plugin (trylast) and is in nobody's way.
-        rivals = [i for i in able if not i.trylast]
-        if len(rivals) < 2 or answered not in [self.plugins[i.plugin_name] for i in rivals]:
-            return
-        for rival in rivals:
-            other = self.plugins[rival.plugin_name]
-            if other != answered and rival.function(*[arguments[n] for n in rival.argnames]) is not None:
-                one, two, choice = answered.distribution, other.distribution, answered.distribution
-                if one == two:  # entry points of one distribution
-                    one, two, choice = f"{one} ({answered.name})", f"{two} ({other.name})", answered.name
-                raise PluginError(
-                    f"{one} and {two} both do {step.name} for {arguments['instrument'].name}; "
-                    f'choose one in the recipe: plugin = "{choice}"'
-                )
+    def _answers(self, hook: str, plugin: Plugin | None) -> list[Any]:
+        """Call a hook without arguments, of all plugins or of one; the core's answer is the first."""
+        if plugin is None:
+            return list(reversed(getattr(self.hook, hook)()))
+        answers: list[Any] = self.call(hook, plugin)
+        return answers
 
-    @staticmethod
-    def _names(plugins: Iterable[Plugin]) -> str:
-        return ", ".join(dict.fromkeys(str(plugin) for plugin in plugins)) or "nobody"
+    def _implementations(self, hook: str) -> list[pluggy.HookImpl]:
+        """Return the implementations of a hook, wrappers excluded; the one to be asked first is the last."""
+        return [each for each in getattr(self.hook, hook).get_hookimpls() if not (each.wrapper or each.hookwrapper)]
 
 
-def get_plugin_manager() -> PrepPluginManager:
-    """Get the manager with the plugins that are installed, or, within a pipeline, that of the pipeline.
+class DeclaredTwiceError(PluginError):
+    """A plugin declares a hook that another plugin has declared."""
 
-    The environment variable ``AIA_CCDPROC_PLUGINS`` holds the distributions (or entry points) to load beside
-    the core, separated by commas; if it is empty, the core stands alone; if it is not set, all are loaded.
-
-    Returns
-    -------
-    `~aia_ccdproc.plugin.manager.PrepPluginManager`
-        The same one at every call.
-
-    Raises
-    ------
-    PluginError
-        If the variable names a plugin that is not installed.
-    """
-    return _in_use.get() or _installed()
+    def __init__(self, hook: str, *plugins: Plugin | None) -> None:
+        self.hook = hook
+        names = " and by ".join(plugin.distribution if plugin else CORE for plugin in plugins)
+        super().__init__(f"{hook.removeprefix('prep_')} is declared by {names}; only one of them can be loaded")
 
 
-def installed_plugins() -> PrepPluginManager:
-    """Make a manager with the plugins that are installed, and chosen by ``AIA_CCDPROC_PLUGINS``.
-
-    Returns
-    -------
-    `~aia_ccdproc.plugin.manager.PrepPluginManager`
-        A new one.
-
-    Raises
-    ------
-    PluginError
-        If the variable names a plugin that is not installed.
-    """
-    chosen = os.environ.get(CHOSEN)
-    return PrepPluginManager(None if chosen is None else [name.strip() for name in chosen.split(",") if name.strip()])
+def _location(error: Exception) -> str:
+    """Return the file and line at which an error was raised."""
+    frame = traceback.extract_tb(error.__traceback__)[-1]
+    return f"{os.path.basename(frame.filename)}, line {frame.lineno}"  # noqa: PTH119  # also for "<string>"
 
 
-_in_use: ContextVar[PrepPluginManager | None] = ContextVar("aia_ccdproc_plugin_manager", default=None)
-
-
-_installed = functools.cache(installed_plugins)
+#: The manager that `get_plugin_manager` returns inside `PrepPluginManager.in_use`.
+manager_in_use: ContextVar[PrepPluginManager | None] = ContextVar("aia_ccdproc_plugin_manager", default=None)

@@ -1,77 +1,80 @@
-"""What ``register`` and the engines that resample for it say to each other, beside the hooks."""
+"""What ``register`` and the resampling engines of plugins exchange, besides the hooks."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import NamedTuple
-
-import numpy as np
+from typing import TYPE_CHECKING, NamedTuple
 
 from aia_ccdproc.errors import SettingsError
 
-__all__ = ["TOUCHING_WEIGHT", "MethodParameter", "Resampled", "parameter_of"]
+if TYPE_CHECKING:
+    import numpy as np
 
-#: Bad pixels touch the output pixels in which they have, all together, more than this weight: the sum of \|w\|. They
-#: have been replaced by their nearest good neighbours before, so that what is left of the fault, a hundredth of the
+__all__ = ["BAD_WEIGHT_THRESHOLD", "MethodParameter", "Resampled", "resolve_parameter"]
+
+#: An output pixel is flagged if the bad input pixels have together more than this weight in it (sum of ``|w|``). Bad
+#: pixels are replaced by their nearest good neighbors before resampling. What remains of the error, a hundredth of the
 #: difference between the two, is below photon noise.
-TOUCHING_WEIGHT = 0.01
+BAD_WEIGHT_THRESHOLD = 0.01
 
 
 class Resampled(NamedTuple):
-    """What a resampling engine returns: planes on the target's grid, shape ``(ny, nx)``."""
+    """What a resampling engine returns: planes on the target grid, shape ``(ny, nx)``."""
 
     data: np.ndarray
-    """Resampled image, float32; NaN where no input pixel lies."""
+    """Resampled image, float32; NaN where the input does not cover the pixel."""
     variance: np.ndarray | None
-    """Variance of ``data`` for independent input pixels, float32, or None if none was given."""
+    """Variance of ``data`` for independent input pixels, float32; None if no variance was given."""
     flags: np.ndarray
-    """uint8: 0 good, 1 masked pixels touch it, 2 invalid ones do or there is no input."""
+    """uint8: 0 good, 1 affected by masked pixels, 2 affected by invalid pixels or not covered by the input."""
     propagation: str = ""
-    """How ``variance`` was made, w being the kernel's weights, for the keyword UNCPROP: ``"sum(w**2 var)"``, say."""
+    """How ``variance`` was computed, for the keyword UNCPROP: ``"sum(w**2 var)"``, where w are the kernel's weights."""
 
 
 @dataclass(frozen=True)
 class MethodParameter:
-    """The number that a method of resampling takes: ``parameter`` of ``register``."""
+    """The number that a resampling method takes: ``parameter`` of ``register``."""
 
     default: float
     least: float
     greatest: float
     meaning: str = ""
-    """What it is, as an error says it."""
+    """What the number is, for error messages."""
 
 
-def parameter_of(method: str, parameter: float | None, known: Mapping[str, MethodParameter | None]) -> float | None:
-    """Tell with which parameter a method is to be used.
+def resolve_parameter(
+    method: str, parameter: float | None, known: Mapping[str, MethodParameter | None]
+) -> float | None:
+    """Return the parameter that a resampling method will be called with.
 
     Parameters
     ----------
     method : str
         Name of the method.
     parameter : float or None
-        What the user gives.
+        The user's value.
     known : dict of str to `MethodParameter` or None
-        The methods there are, with the parameter where they have one.
+        The available methods, with their parameter if they have one.
 
     Returns
     -------
     float or None
-        The user's, or the method's default; None for a method without one.
+        The user's value, or the method's default; None for a method without a parameter.
 
     Raises
     ------
     SettingsError
-        If the user gives one to a method that has none, or one out of its range.
+        If the method has no parameter and the user gives one, or if the value is out of range.
     """
-    taken = known.get(method)
+    allowed = known.get(method)
     if parameter is None:
-        return taken.default if taken else None
-    if taken is None:
-        having = ", ".join(name for name, other in known.items() if other) or "none"
-        raise SettingsError(f"method {method!r} has no parameter; those that have one: {having}")
-    if not taken.least <= parameter <= taken.greatest:
-        meaning = f" ({taken.meaning})" if taken.meaning else ""
-        span = f"from {taken.least:g} to {taken.greatest:g}"
-        raise SettingsError(f"method {method!r} takes a parameter {span}{meaning}, not {parameter:g}")
+        return allowed.default if allowed else None
+    if allowed is None:
+        with_parameter = ", ".join(name for name, other in known.items() if other) or "none"
+        raise SettingsError(f"method {method!r} has no parameter; methods that have one: {with_parameter}")
+    if not allowed.least <= parameter <= allowed.greatest:
+        meaning = f" ({allowed.meaning})" if allowed.meaning else ""
+        limits = f"from {allowed.least:g} to {allowed.greatest:g}"
+        raise SettingsError(f"method {method!r} takes a parameter {limits}{meaning}, not {parameter:g}")
     return parameter

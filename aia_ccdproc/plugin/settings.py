@@ -1,4 +1,4 @@
-"""What every step's settings can do."""
+"""The settings of a step: schema of its table in a recipe, defaults and documentation in one."""
 
 from __future__ import annotations
 
@@ -8,48 +8,60 @@ import re
 from collections.abc import Callable, Iterator
 from enum import Enum
 from pathlib import Path
-from typing import Any, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
-from aia_ccdproc.errors import SettingsError, suggestion
+from aia_ccdproc.errors import SettingsError, nearest_name, suggestion
 from aia_ccdproc.images.files import cache_until_modified
 
-__all__ = ["UNRECORDED", "Documented", "StepSettings"]
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
+
+    from aia_ccdproc.plugin.manager import PrepPluginManager
+    from aia_ccdproc.plugin.plugin import Plugin
+
+__all__ = ["RECORDED_BY_NAME", "UNRECORDED", "SettingInfo", "StepSettings"]
 
 
-class Documented(NamedTuple):
-    """A setting as it is shown to people."""
+class SettingInfo(NamedTuple):
+    """A setting as listings show it."""
 
     required: bool
     default: Any
     description: str
 
 
-class Unrecorded:
-    """Marks a setting as one that changes no result: no part of HISTORY, nor of a recipe's digest."""
+class _Record(Enum):
+    """How a setting is recorded; by default in HISTORY by its value and in RECIPEID by its content."""
+
+    NEVER = "never"
+    BY_NAME = "by name"
 
 
-#: ``timeout: Annotated[float, UNRECORDED]``: how long one waits is no part of what is done.
-UNRECORDED = Unrecorded()
+#: Marks a setting that does not change the result: ``timeout: Annotated[float, UNRECORDED]``. Such a setting is neither
+#: in HISTORY nor part of RECIPEID.
+UNRECORDED = _Record.NEVER
+#: Marks a path whose name is recorded, not its content: a folder with a file for each image, for example.
+RECORDED_BY_NAME = _Record.BY_NAME
 
 
 class StepSettings(BaseModel):
-    """Base of every step's settings: unknown names are refused, values are fixed once made."""
+    """Base class of every step's settings: unknown names are refused, and values cannot be changed."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True, strict=True)
 
     @model_validator(mode="before")
     @classmethod
-    def _python_scalars(cls, values: Any) -> Any:
+    def _convert_numpy_scalars(cls, values: Any) -> Any:
         if isinstance(values, dict):
             return {name: value.item() if isinstance(value, np.generic) else value for name, value in values.items()}
         return values
 
     @classmethod
     def of(cls, **values: Any) -> Self:
-        """Make the settings that a function was called with.
+        """Return the settings that a function was called with.
 
         Parameters
         ----------
@@ -64,7 +76,7 @@ class StepSettings(BaseModel):
         Raises
         ------
         SettingsError
-            If a value is wrong; all that are.
+            If values are invalid; the message lists all of them.
         """
         try:
             return cls(**values)
@@ -72,15 +84,15 @@ class StepSettings(BaseModel):
             raise SettingsError("; ".join(cls.explain(detail) for detail in error.errors())) from None
 
     @classmethod
-    def explain(cls, detail: Any, *, further: tuple[str, ...] = ()) -> str:
-        """Say what pydantic found, in a line.
+    def explain(cls, detail: ErrorDetails, *, other_keys: tuple[str, ...] = ()) -> str:
+        """Describe one of pydantic's errors in one line.
 
         Parameters
         ----------
         detail : dict
-            One of pydantic's errors.
-        further : tuple of str
-            Names that may stand beside the settings.
+            The error.
+        other_keys : tuple of str
+            Keys that are allowed in the table besides the settings.
 
         Returns
         -------
@@ -89,24 +101,24 @@ class StepSettings(BaseModel):
         """
         name = str(detail["loc"][0]) if detail["loc"] else ""
         if detail["type"] == "extra_forbidden":
-            return f"unknown setting {name!r}; {suggestion(name, [*cls.model_fields, *further])}"
+            return f"unknown setting {name!r}; {suggestion(name, [*cls.model_fields, *other_keys])}"
         if detail["type"] == "missing":
             return f"{name} is missing; it has no default"
         if detail["type"] == "value_error":
             return f"{name}: {detail['ctx']['error']}"
         message = f"{name} = {detail['input']!r}: {detail['msg'][0].lower()}{detail['msg'][1:]}"
-        known = re.findall(r"'([^']*)'", detail["ctx"]["expected"]) if detail["type"] == "literal_error" else []
-        near = suggestion(str(detail["input"]), known)
-        return f"{message}; {near}" if near.startswith("did") else message
+        allowed = re.findall(r"'([^']*)'", detail["ctx"]["expected"]) if detail["type"] == "literal_error" else []
+        nearest = nearest_name(str(detail["input"]), allowed)
+        return f"{message}; did you mean {nearest!r}?" if nearest else message
 
     @classmethod
-    def document(cls) -> dict[str, Documented]:
-        """List the settings with their defaults and what they mean.
+    def document(cls) -> dict[str, SettingInfo]:
+        """List the settings with their defaults and descriptions.
 
         Returns
         -------
-        dict of str to `Documented`
-            By name; a default as JSON and TOML can hold it.
+        dict of str to `SettingInfo`
+            By name; defaults are values that JSON and TOML can represent.
         """
         listed = {}
         for name, field in cls.model_fields.items():
@@ -115,60 +127,89 @@ class StepSettings(BaseModel):
                 default = default.value
             if not isinstance(default, str | bool | int | float | list | tuple | None):
                 default = str(default)
-            listed[name] = Documented(field.is_required(), default, field.description or "")
+            listed[name] = SettingInfo(field.is_required(), default, field.description or "")
         return listed
 
     def describe(self) -> str:
-        """Write the settings on one line, as HISTORY holds them.
+        """Write the settings in one line, as HISTORY contains them.
 
         Returns
         -------
         str
-            ``"method=bicubic, conserve=brightness"``; a path is given by its name alone, so that
-            the line does not depend on where a file lies, and data by the name of its type.
+            ``"method=bicubic, conserve=brightness"``. Of a path only the name is given, so that the line does not
+            depend on the folder; of data only the type.
         """
-        return ", ".join(f"{name}={_describe(value)}" for name, value in self._said())
+        return ", ".join(f"{name}={_format(value, _short_name)}" for name, value in self._recorded())
 
-    def _said(self) -> Iterator[tuple[str, Any]]:
-        """Give the settings that are worth a word."""
+    def fingerprint(self) -> str:
+        """Write the settings in one line, as RECIPEID needs them.
+
+        Returns
+        -------
+        str
+            As `describe`, but with a digest of the content in place of the names of files and of data.
+
+        Raises
+        ------
+        SettingsError
+            If a file cannot be read, or data cannot be pickled.
+        """
+        fields = type(self).model_fields
+        return ", ".join(
+            f"{name}={_format(value, _short_name if RECORDED_BY_NAME in fields[name].metadata else _content_digest)}"
+            for name, value in self._recorded()
+        )
+
+    def used_plugins(self, manager: PrepPluginManager) -> list[Plugin]:
+        """Return the plugins that these settings involve besides those that implement the step.
+
+        Parameters
+        ----------
+        manager : `~aia_ccdproc.plugin.manager.PrepPluginManager`
+            The plugin manager.
+
+        Returns
+        -------
+        list of `~aia_ccdproc.plugin.plugin.Plugin`
+            For ``register`` the engines of the chosen method; their versions are part of RECIPEID.
+        """
+        return []
+
+    def _recorded(self) -> Iterator[tuple[str, Any]]:
+        """Return the settings that are recorded in HISTORY and RECIPEID."""
         fields = type(self).model_fields
         return ((name, value) for name, value in self if value is not None and UNRECORDED not in fields[name].metadata)
 
-    def fingerprint(self) -> str:
-        """Write the settings on one line, as a recipe's digest needs them.
 
-        Returns
-        -------
-        str
-            As `describe`, but with a digest of their content in the place of the names of files and of data.
-        """
-        return ", ".join(f"{name}={_describe(value, _content_of)}" for name, value in self._said())
-
-
-def _name_of(value: Any) -> str:
+def _short_name(value: Any) -> str:
     return value.name if isinstance(value, Path) else f"<{type(value).__name__}>"
 
 
-def _content_of(value: Any) -> str:
+def _content_digest(value: Any) -> str:
+    if isinstance(value, Path):
+        try:
+            return _file_digest(value)
+        except OSError as error:
+            raise SettingsError(f"cannot read {value}: {error.strerror}. Check the path in the settings") from error
     try:
-        if isinstance(value, Path):
-            return _digest_of_file(value)
         return hashlib.sha256(pickle.dumps(value)).hexdigest()[:16]
-    except Exception:  # no such file, or nothing that can be written down: its name has to do
-        return _name_of(value)
+    except Exception as error:  # whatever an object's own methods raise
+        kind = type(value).__name__
+        raise SettingsError(f"cannot pickle a {kind} ({error}); save it to a file and give the path instead") from error
 
 
 @cache_until_modified(files=64)
-def _digest_of_file(path: Path) -> str:
+def _file_digest(path: Path) -> str:
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()[:16]
 
 
-def _describe(value: Any, of_data: Callable[[Any], str] = _name_of) -> str:
+def _format(value: Any, format_object: Callable[[Any], str]) -> str:
+    """Write a value as text; paths and objects are written by ``format_object``."""
     if isinstance(value, Enum):
-        return _describe(value.value, of_data)
+        return _format(value.value, format_object)
     if isinstance(value, tuple | list):
-        return "+".join(_describe(one, of_data) for one in value)
+        return "+".join(_format(item, format_object) for item in value)
     if isinstance(value, set | frozenset):
-        return "+".join(sorted(_describe(one, of_data) for one in value))
-    return str(value) if isinstance(value, str | int | float) else of_data(value)
+        return "+".join(sorted(_format(item, format_object) for item in value))
+    return str(value) if isinstance(value, str | int | float) else format_object(value)

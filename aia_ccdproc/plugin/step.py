@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from astropy.nddata import CCDData
 
     from aia_ccdproc.plugin.instrument import Instrument
-    from aia_ccdproc.plugin.loading import Plugin
+    from aia_ccdproc.plugin.plugin import Plugin
 
 __all__ = ["Step", "StepDeclaration", "StepOrder", "StepResult", "check_order", "declaration", "step"]
 
@@ -88,7 +88,7 @@ class Step(ABC):
 
         Returns
         -------
-        list of `~aia_ccdproc.plugin.loading.Plugin`
+        list of `~aia_ccdproc.plugin.plugin.Plugin`
             In the order in which they are asked.
         """
         return []
@@ -236,12 +236,12 @@ def check_order(steps: Sequence[Step | None]) -> list[tuple[int, str]]:
     for index, current in enumerate(steps):
         if current is None:
             continue
-        for earlier_name, earlier_index in first_index.items():
-            earlier = steps[earlier_index]
-            if earlier_name == current.name:
+        for name, earlier_index in first_index.items():
+            earlier, number = steps[earlier_index], earlier_index + 1
+            if name == current.name:
                 if not current.order.repeatable:
-                    problems.append((index, f"{current.name} may run only once; it is already step {earlier_index + 1}"))
-            elif earlier_name in current.order.before or (earlier and current.name in earlier.order.after):
-                problems.append((index, f"{current.name} must come before {earlier_name}, which is step {earlier_index + 1}"))
+                    problems.append((index, f"{name} may run only once; it is already step {number}"))
+            elif name in current.order.before or (earlier and current.name in earlier.order.after):
+                problems.append((index, f"{current.name} must come before {name}, which is step {number}"))
         first_index.setdefault(current.name, index)
     return problems

@@ -19,7 +19,7 @@ AIA = Instrument(
     name="AIA",
     plate_scale=LEVEL15_SCALE,
     shape=LEVEL15_SHAPE,
-    pointing_series="aia.master_pointing3h",
+    has_master_pointing=True,
     unit="DN",
 )
 

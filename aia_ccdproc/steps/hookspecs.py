@@ -1,4 +1,4 @@
-"""The hooks of the core's steps."""
+"""Declarations of the core's steps, in canonical order."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["prep_normalize_exposure", "prep_register", "prep_update_pointing"]
 
 
-@step(before=("register",))
+@step(settings=PointingSettings, before=["register"])
 @hookspec(firstresult=True)
 def prep_update_pointing(header: fits.Header, instrument: Instrument, settings: PointingSettings) -> fits.Header | None:
     """Correct the pointing keywords of a level-1 image.
@@ -28,7 +28,7 @@ def prep_update_pointing(header: fits.Header, instrument: Instrument, settings: 
     Parameters
     ----------
     header : `~astropy.io.fits.Header`
-        Complete header. Not to be changed.
+        Complete header; must not be changed.
     instrument : `~aia_ccdproc.Instrument`
         The instrument of the image.
     settings : `~aia_ccdproc.pointing.settings.PointingSettings`
@@ -37,21 +37,21 @@ def prep_update_pointing(header: fits.Header, instrument: Instrument, settings: 
     Returns
     -------
     `~astropy.io.fits.Header` or None
-        The corrected header, or None for an image that is not this plugin's business.
+        The corrected header, or None if the plugin does not run the step for this image.
     """
 
 
-@step(after=("update_pointing",))
+@step(settings=RegistrationSettings, after=["update_pointing"])
 @hookspec(firstresult=True)
 def prep_register(ccd: CCDData, instrument: Instrument, settings: RegistrationSettings) -> CCDData | None:
-    """Remove the roll, bring the plate scale to 0.6 arcsec and the Sun to the centre.
+    """Remove the roll, set the plate scale to 0.6 arcsec, and move the Sun to the center.
 
     An image hook. Stops at first non-None result.
 
     Parameters
     ----------
     ccd : `~astropy.nddata.CCDData`
-        Level-1 image. Not to be changed.
+        Level-1 image; must not be changed.
     instrument : `~aia_ccdproc.Instrument`
         The instrument of the image.
     settings : `~aia_ccdproc.steps.settings.RegistrationSettings`
@@ -60,11 +60,11 @@ def prep_register(ccd: CCDData, instrument: Instrument, settings: RegistrationSe
     Returns
     -------
     `~astropy.nddata.CCDData` or None
-        The registered image, or None for an image that is not this plugin's business.
+        The registered image, or None if the plugin does not run the step for this image.
     """
 
 
-@step()
+@step(settings=ExposureSettings)
 @hookspec(firstresult=True)
 def prep_normalize_exposure(ccd: CCDData, instrument: Instrument, settings: ExposureSettings) -> CCDData | None:
     """Divide an image by its exposure time.
@@ -74,7 +74,7 @@ def prep_normalize_exposure(ccd: CCDData, instrument: Instrument, settings: Expo
     Parameters
     ----------
     ccd : `~astropy.nddata.CCDData`
-        Image in DN. Not to be changed.
+        Image in DN; must not be changed.
     instrument : `~aia_ccdproc.Instrument`
         The instrument of the image.
     settings : `~aia_ccdproc.steps.settings.ExposureSettings`
@@ -83,5 +83,5 @@ def prep_normalize_exposure(ccd: CCDData, instrument: Instrument, settings: Expo
     Returns
     -------
     `~astropy.nddata.CCDData` or None
-        The image in DN / s, or None for an image that is not this plugin's business.
+        The image in DN / s, or None if the plugin does not run the step for this image.
     """
