@@ -1,4 +1,35 @@
-"""What a step is, the hooks, and the plugin manager."""
+"""What a plugin author needs: the markers, steps and their settings, instruments, resampling engines.
+
+A plugin is a distribution with an entry point of the group ``aia_ccdproc``::
+
+    [project.entry-points.aia_ccdproc]
+    scale = "aia_scale"
+
+The entry point is a module that implements hooks. This one, ``aia_scale.py``, brings a step of its own::
+
+    from aia_ccdproc.plugin import StepSettings, hookimpl, hookspec, step
+
+    class ScaleSettings(StepSettings):
+        factor: float = 2.0
+
+    class Declarations:
+        @step(settings=ScaleSettings, before=["register"])
+        @hookspec(firstresult=True)
+        def prep_scale(ccd, instrument, settings):
+            "Multiply an image by a number."
+
+    @hookimpl
+    def prep_addhooks(manager):
+        manager.add_hookspecs(Declarations)
+
+    @hookimpl
+    def prep_scale(ccd, instrument, settings):
+        return ccd.multiply(settings.factor, handle_meta="first_found")
+
+A recipe runs it with ``use = "scale"`` and ``factor = 1.5``. An implementation returns a new CCDData, or None for an
+image that it does not handle. A hook that takes ``header`` in place of ``ccd`` returns a new header, and the pipeline
+makes the WCS from it. The environment variable ``AIA_CCDPROC_TRACE=1`` logs which distribution answered which hook.
+"""
 
 from aia_ccdproc.parallel import thread_count
 from aia_ccdproc.plugin.fields import RecipeFile, ServerURL, Timeout, table_source

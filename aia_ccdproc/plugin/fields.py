@@ -1,4 +1,4 @@
-"""Types of settings that many steps want: files, tables, servers."""
+"""Types of settings that many steps need: files, tables, servers, timeouts."""
 
 from __future__ import annotations
 
@@ -12,21 +12,22 @@ from pydantic import BeforeValidator, Field, ValidationInfo
 
 from aia_ccdproc.plugin.settings import UNRECORDED
 
-__all__ = ["NO_FILE", "RecipeFile", "ServerURL", "Timeout", "checked_source", "table_source"]
+__all__ = ["NOT_A_PATH", "RecipeFile", "ServerURL", "Timeout", "table_source", "validate_table_source"]
 
-#: Where a table can be downloaded from.
-_URL_SCHEMES = ("http://", "https://", "ftp://", "file://")
-_SERVER_SCHEMES = ("http://", "https://")
-#: What TOML can hold in the place of a file's name.
-NO_FILE = bool | int | float | list | dict | datetime.date | datetime.time
+#: Schemes of the URLs from which a table can be downloaded.
+_TABLE_SCHEMES = ("http", "https", "ftp", "file")
+#: Schemes of the URLs of a DRMS server.
+_SERVER_SCHEMES = ("http", "https")
+#: Types of TOML values that cannot be the path of a file.
+NOT_A_PATH = (bool, int, float, list, dict, datetime.date, datetime.time)
 
 
-def _path(value: Any, info: ValidationInfo) -> Any:
-    """Take a text as a path; in a recipe, as relative to the folder that the recipe lies in."""
+def _to_path(value: Any, info: ValidationInfo) -> Any:
+    """Convert a string to a path; in a recipe, a relative path starts from the recipe's folder."""
     if not isinstance(value, str):
         return value
     if not value or "\0" in value:
-        raise ValueError(f"should be the name of a file, and is {'empty' if not value else repr(value)}")
+        raise ValueError(f"should be the path of a file, not {value!r}")
     try:
         path = Path(value).expanduser()
     except RuntimeError as error:
@@ -35,54 +36,58 @@ def _path(value: Any, info: ValidationInfo) -> Any:
     return path if folder is None else Path(folder) / path
 
 
-#: A file named in a recipe, or, from Python, whatever else the setting takes.
-RecipeFile = Annotated[Any, BeforeValidator(_path)]
+#: Path of a file in a recipe, relative to the recipe's folder; from Python any other object that the setting takes.
+RecipeFile = Annotated[Any, BeforeValidator(_to_path)]
 
 
-def checked_source(value: Any, info: ValidationInfo, words: tuple[str, ...], also: str = "") -> Any:
-    """Take what names a table: a word or a URL as it is, a text as a path, and from Python a table.
+def validate_table_source(
+    value: Any, info: ValidationInfo, keywords: tuple[str, ...], alternative: str | None = None
+) -> Any:
+    """Validate a setting that names a table.
 
     Parameters
     ----------
     value : object
-        What the user gives.
+        The user's value.
     info : `pydantic.ValidationInfo`
-        Of the validation; its context may hold the recipe's folder.
-    words : tuple of str
-        Words that stand for tables.
-    also : str
-        What else the setting takes, as an error says it.
+        Its context may contain the recipe's folder.
+    keywords : tuple of str
+        Words that name a table, as ``"jsoc"``.
+    alternative : str, optional
+        What else the setting takes, for the error message.
 
     Returns
     -------
     object
-        The value, or a path.
+        A keyword or URL as it is, any other string as a path, and from Python a table as it is.
 
     Raises
     ------
     ValueError
-        If it names no table.
+        If the value does not name a table.
     """
-    if isinstance(value, NO_FILE | tuple | None) or (isinstance(value, str) and not value):
-        one_of = [f"one of {', '.join(words)}"] if len(words) > 1 else list(words)
-        kinds = ["a path", "a URL", *one_of, *([also] if also else [])]
-        raise ValueError(f"should be {', '.join(kinds[:-1])}{',' if also else ''} or {kinds[-1]}, not {value!r}")
+    if isinstance(value, (*NOT_A_PATH, tuple, type(None))) or (isinstance(value, str) and not value):
+        kinds = ["a path", "a URL", f"one of {', '.join(keywords)}" if len(keywords) > 1 else "".join(keywords)]
+        listed = [kind for kind in (*kinds, alternative) if kind]
+        comma = "," if alternative else ""
+        raise ValueError(f"should be {', '.join(listed[:-1])}{comma} or {listed[-1]}, not {value!r}")
     if isinstance(value, str) and "://" in value:
-        _refuse_no_url(value, _URL_SCHEMES)
-    if isinstance(value, str) and (value in words or "://" in value):
+        _check_url(value, _TABLE_SCHEMES)
+        return value
+    if isinstance(value, str) and value in keywords:
         return value
     if not isinstance(value, str | os.PathLike) and not hasattr(value, "colnames"):
         raise ValueError(f"should be a path, a URL or a Table, not a {type(value).__name__}")
-    return _path(value, info)
+    return _to_path(value, info)
 
 
-def table_source(*words: str) -> BeforeValidator:
-    """Make what checks a setting that names a table: ``table: Annotated[Any, table_source("jsoc")]``.
+def table_source(*keywords: str) -> BeforeValidator:
+    """Return the validator of a setting that names a table: ``table: Annotated[Any, table_source("jsoc")]``.
 
     Parameters
     ----------
-    *words : str
-        Words that it takes beside paths (of a recipe, from its folder), URLs, and, from Python, tables.
+    *keywords : str
+        Words that the setting takes besides paths (relative to a recipe's folder), URLs and, from Python, tables.
 
     Returns
     -------
@@ -90,44 +95,45 @@ def table_source(*words: str) -> BeforeValidator:
         Annotation of the setting.
     """
 
-    def check(value: Any, info: ValidationInfo) -> Any:
-        return checked_source(value, info, words)
+    def validate(value: Any, info: ValidationInfo) -> Any:
+        return validate_table_source(value, info, keywords)
 
-    return BeforeValidator(check)
+    return BeforeValidator(validate)
 
 
-def _refuse_no_url(value: str, schemes: tuple[str, ...]) -> None:
-    if not value.lower().startswith(schemes):
-        raise ValueError(f"should be a URL that starts with {', '.join(schemes)}, not {value!r}")
+def _check_url(value: str, schemes: tuple[str, ...]) -> None:
+    if not value.lower().startswith(tuple(f"{scheme}://" for scheme in schemes)):
+        prefixes = ", ".join(f"{scheme}://" for scheme in schemes)
+        raise ValueError(f"should be a URL that starts with {prefixes}, not {value!r}")
     try:
         parts = urlsplit(value)
         host, _ = parts.hostname, parts.port
     except ValueError as error:
-        raise ValueError(f"{value!r} is no URL: {error}") from error
+        raise ValueError(f"{value!r} is not a URL: {error}") from error
     if any(character.isspace() for character in value):
-        raise ValueError(f"{value!r} is no URL: it holds blanks")
+        raise ValueError(f"{value!r} is not a URL: it contains blanks")
     if not host and parts.scheme != "file":
-        raise ValueError(f"{value!r} is no URL: it names no host")
+        raise ValueError(f"{value!r} is not a URL: it names no host")
 
 
-def _server(value: Any) -> Any:
-    if isinstance(value, NO_FILE | tuple | bytes):
+def _validate_server(value: Any) -> Any:
+    if isinstance(value, (*NOT_A_PATH, tuple, bytes)):
         raise ValueError(f"should be a URL, not {value!r}")
     if isinstance(value, str):
-        _refuse_no_url(value, _SERVER_SCHEMES)
+        _check_url(value, _SERVER_SCHEMES)
     return value
 
 
-#: Setting that names a DRMS server: None for JSOC, the base URL of its CGIs, or, from Python, a drms client.
+#: Setting for a DRMS server: None for JSOC, the base URL of its CGIs, or, from Python, a drms client.
 ServerURL = Annotated[
     Any,
-    BeforeValidator(_server),
+    BeforeValidator(_validate_server),
     Field(
-        description="Another DRMS server than JSOC: the base URL of its CGIs, under which jsoc_info lies; from Python "
-        "also a drms Client."
+        description="Another DRMS server than JSOC: the base URL of its CGIs, under which jsoc_info is found; from "
+        "Python also a drms Client."
     ),
 ]
-#: Setting that says how long to wait for a network; it changes no result, and is not recorded.
+#: Setting for a network timeout. It does not change the result and is not recorded.
 Timeout = Annotated[
     float,
     UNRECORDED,
