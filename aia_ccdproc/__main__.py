@@ -1,4 +1,4 @@
-"""``python -m aia_ccdproc`` is ``aia-prep``."""
+"""Entry point of ``python -m aia_ccdproc``, which is the same as ``aia-prep``."""
 
 from __future__ import annotations
 

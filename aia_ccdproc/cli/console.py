@@ -1,16 +1,17 @@
-"""What is shown, and where: results to standard output, errors and notes to standard error."""
+"""Output of the command line: results on standard output, errors and notes on standard error."""
 
 from __future__ import annotations
 
 import logging
 import os
 import sys
+import traceback
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
-from aia_ccdproc.errors import PrepError, PrepWarning
+from aia_ccdproc.errors import PluginError, PrepError, PrepWarning
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -21,10 +22,10 @@ __all__ = [
     "SOME_FAILED",
     "WRONG_USAGE",
     "console",
-    "ignore_output",
-    "notes",
+    "discard_stdout",
+    "escape_text",
     "show_error",
-    "shown",
+    "show_notes",
 ]
 
 #: Exit codes.
@@ -32,48 +33,51 @@ DONE, SOME_FAILED, WRONG_USAGE, INTERRUPTED = 0, 1, 2, 130
 
 
 def console(*, stderr: bool = False) -> Console:
-    """Open standard output, or standard error, for styled text whose lines are left as they are."""
+    """Return a console that writes styled text to standard output, or to standard error, without wrapping lines."""
     from rich.console import Console
 
     return Console(stderr=stderr, highlight=False, soft_wrap=True)
 
 
-def shown(text: object) -> str:
-    """Write a text, a hostile file's name say, so that it can do nothing but be read."""
+def escape_text(text: object) -> str:
+    """Escape rich's markup and control characters, which a file's name may contain."""
     from rich.markup import escape
 
     return escape("".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in str(text)))
 
 
-def ignore_output() -> None:
-    """Let standard output, which nobody can write to any more, end nowhere, so that nothing fails for it again."""
+def discard_stdout() -> None:
+    """Redirect standard output to the null device, after writing to it has failed."""
     with suppress(OSError, ValueError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def show_error(error: PrepError) -> None:
-    """Show an error as what it is: its name and its text, and no traceback."""
+def show_error(error: PrepError, *, verbose: bool = False) -> None:
+    """Print the class and the message of an error; if ``verbose``, also the traceback of a failure inside a plugin."""
     from rich.markup import escape
 
-    console(stderr=True).print(f"[bold red]{type(error).__name__}[/]: {escape(str(error))}")
+    err = console(stderr=True)
+    err.print(f"[bold red]{type(error).__name__}[/]: {escape(str(error))}")
+    if verbose and isinstance(error, PluginError) and error.__cause__ is not None:
+        err.print("".join(traceback.format_exception(error.__cause__)), markup=False, end="")
 
 
 @contextmanager
-def notes() -> Iterator[None]:
-    """Show what the package logs and warns of, retries of JSOC above all, as notes and when it happens."""
-    handler = _LogHandler()
+def show_notes() -> Iterator[None]:
+    """Print the package's log records and warnings when they occur, retries of a request to JSOC for example."""
+    handler = _NoteHandler()
     logger = logging.getLogger("aia_ccdproc")
     propagate = logger.propagate
     logger.addHandler(handler)
-    logger.propagate = False  # drms sets up logging for everybody, and all would be said twice
+    logger.propagate = False  # drms adds a handler to the root logger, which would print every record again
     with warnings.catch_warnings():
         default = warnings.showwarning
 
-        def show(message: Warning | str, category: type[Warning], *where: Any, **how: Any) -> None:
+        def show(message: Warning | str, category: type[Warning], *where: Any, **options: Any) -> None:
             if issubclass(category, PrepWarning):
-                _note(str(message))
+                _print_note(str(message))
             else:
-                default(message, category, *where, **how)
+                default(message, category, *where, **options)
 
         warnings.showwarning = show
         try:
@@ -83,12 +87,12 @@ def notes() -> Iterator[None]:
             logger.propagate = propagate
 
 
-class _LogHandler(logging.Handler):
+class _NoteHandler(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
-        _note(record.getMessage())
+        _print_note(record.getMessage())
 
 
-def _note(text: str) -> None:
+def _print_note(text: str) -> None:
     from rich.markup import escape
 
     console(stderr=True).print(f"[yellow]note[/]    {escape(text)}")

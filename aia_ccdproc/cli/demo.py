@@ -1,8 +1,9 @@
-"""``aia-prep demo``: a known sun, exposed at a real pointing, prepped and shown."""
+"""The demo: a synthetic image of a known Sun with a real pointing record, prepped and drawn."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from aia_ccdproc.pipeline import Pipeline
 from aia_ccdproc.recipe.recipe import Recipe
 from aia_ccdproc.synthetic import RSUN_OBS, Exposure, Source, Sun, builtin_pointing_path
 
-__all__ = ["Demo", "draw", "run_demo"]
+__all__ = ["Demo", "draw_before_after", "make_demo_sun", "run_demo"]
 
 _RECIPE = """
 name = "demo"
@@ -29,30 +30,36 @@ source = {source!r}
 [[step]]
 use = "register"
 """
+#: Brightness in DN below which the picture is nearly linear.
+_SOFTENING_DN = 20
 
 
 @dataclass(frozen=True)
 class Demo:
-    """What the demo made."""
+    """Results of the demo."""
 
     stages: tuple[str, ...]
+    """Names of the images: the columns of the table."""
     rows: list[tuple[str, tuple[str, ...]]]
+    """Rows of the table: the name of a property, and its value in each image."""
     files: list[Path]
-    note: str = ""
+    """The files that were written."""
+    note: str | None = None
+    """Why there is no picture, if there is none."""
 
 
-def demo_sun(seed: int = 34506) -> Sun:
-    """Scatter bright points and active regions over a quiet sun.
+def make_demo_sun(seed: int = 34506) -> Sun:
+    """Make a quiet Sun with bright points and active regions at random positions.
 
     Parameters
     ----------
     seed : int
-        Where they lie.
+        Seed of the random positions.
 
     Returns
     -------
     `~aia_ccdproc.synthetic.Sun`
-        The sun.
+        The Sun.
     """
     random = np.random.default_rng(seed)
     points = [
@@ -73,13 +80,13 @@ def demo_sun(seed: int = 34506) -> Sun:
 
 
 def run_demo(folder: str | os.PathLike[str]) -> Demo:
-    """Make a level-1 exposure of a known sun, prep it, and write everything down.
+    """Make a level-1 image of a known Sun, prep it, and write the images and a picture.
 
     Parameters
     ----------
     folder : path-like
-        Folder for the level-1 FITS, the level-1.5 FITS and the picture; made if it is not there. What an
-        earlier demo left there is replaced.
+        Folder for the level-1 FITS, the level-1.5 FITS and the picture. It is created if it does not exist; files of an
+        earlier demo are replaced.
 
     Returns
     -------
@@ -89,57 +96,56 @@ def run_demo(folder: str | os.PathLike[str]) -> Demo:
     Raises
     ------
     WriteError
-        If a file cannot be written there.
+        If a file cannot be written.
     """
     folder = Path(folder)
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        return _run_demo(folder)
+        return _write_demo(folder)
     except OSError as error:
-        raise WriteError(f"{folder}: the demo's files cannot be made there ({error.strerror or error})") from error
+        raise WriteError(
+            f"{folder}: cannot write the demo's files ({error.strerror or error}). Choose another folder with --output."
+        ) from error
 
 
-def _run_demo(folder: Path) -> Demo:
+def _write_demo(folder: Path) -> Demo:
     exposure = Exposure(channel=94, pointing_error=(-6.4, 4.1))
-    level1_path = exposure.write_level1(exposure.image(demo_sun(), noise=1), folder / "aia_94_level1.fits")
+    level1_path = exposure.write_level1(exposure.image(make_demo_sun(), noise=1), folder / "aia_94_level1.fits")
     level1 = read(level1_path)
     recipe = Recipe.from_toml(_RECIPE.format(source=str(builtin_pointing_path())), name="demo")
     pointed = Pipeline(recipe.steps[:1])(level1)
     level15 = Pipeline(recipe)(level1)
     files = [level1_path, write(level15, folder / "aia_94_lev1p5.fits", overwrite=True)]
-    note = ""
+    note = None
     try:
-        files.append(draw(pointed, level15, folder / "aia_94_before_after.png"))
+        files.append(draw_before_after(pointed, level15, folder / "aia_94_before_after.png"))
     except ImportError:
-        note = 'no picture: matplotlib is not installed (pip install "aia-ccdproc[plot]")'
+        note = 'no picture: matplotlib is not installed. Install it with: pip install "aia-ccdproc[plot]"'
     images = (level1, pointed, level15)
-    return Demo(("level 1", "pointing updated", "level 1.5"), [_row(*row, images) for row in _ROWS], files, note)
+    rows = [(name, tuple(describe(ccd) for ccd in images)) for name, describe in _PROPERTIES]
+    return Demo(("level 1", "pointing updated", "level 1.5"), rows, files, note)
 
 
-_ROWS: list[tuple[str, Any]] = [
+_PROPERTIES: list[tuple[str, Callable[[CCDData], str]]] = [
     ("shape", lambda ccd: f"{ccd.shape[0]} x {ccd.shape[1]}"),
     ("scale [arcsec/pix]", lambda ccd: f"{ccd.wcs.wcs.get_cdelt()[0] * 3600:.6g}"),
     (
         "rotation matrix",
         lambda ccd: "\n".join("{:.7f} {:.7f}".format(*row) for row in ccd.wcs.wcs.get_pc() + 0.0),
     ),
-    ("Sun centre, CRPIX", lambda ccd: "{:.3f}, {:.3f}".format(*ccd.wcs.wcs.crpix)),
+    ("Sun center, CRPIX", lambda ccd: "{:.3f}, {:.3f}".format(*ccd.wcs.wcs.crpix)),
     ("pointing record", lambda ccd: str(ccd.header["MPO_REC"]).partition("[:")[2].rstrip("]")),
     ("LVL_NUM", lambda ccd: f"{ccd.header['LVL_NUM']:g}"),
 ]
 
 
-def _row(name: str, value: Any, images: tuple[CCDData, ...]) -> tuple[str, tuple[str, ...]]:
-    return name, tuple(value(ccd) for ccd in images)
-
-
-def draw(before: CCDData, after: CCDData, path: str | os.PathLike[str]) -> Path:
-    """Draw an image before and after registration, with the limb that level 1.5 has about its centre.
+def draw_before_after(before: CCDData, after: CCDData, path: str | os.PathLike[str]) -> Path:
+    """Draw an image before and after registration, both with the limb of level 1.5 around the center of the image.
 
     Parameters
     ----------
     before, after : `~astropy.nddata.CCDData`
-        The images.
+        The images, shape ``(ny, nx)``.
     path : path-like
         The PNG to write.
 
@@ -155,38 +161,36 @@ def draw(before: CCDData, after: CCDData, path: str | os.PathLike[str]) -> Path:
     """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
-    from matplotlib.patches import Circle
 
     figure = Figure(figsize=(12, 6.4), facecolor="black", layout="constrained")
     FigureCanvasAgg(figure)
-    shown = ((before, "level 1, pointing updated"), (after, "level 1.5"))
-    for axes, (ccd, title) in zip(figure.subplots(1, 2), shown, strict=True):
-        ny, nx = ccd.shape
-        axes.imshow(
-            np.arcsinh(ccd.data[::4, ::4] / 20),
-            cmap="gray",
-            origin="lower",
-            extent=(0.5, nx + 0.5, 0.5, ny + 0.5),
-        )
-        centre = ((nx + 1) / 2, (ny + 1) / 2)
-        axes.add_patch(Circle(centre, after.header["R_SUN"], fill=False, color="deepskyblue", linewidth=1))
-        axes.plot(*centre, "+", color="deepskyblue", markersize=14)
-        axes.plot(*ccd.wcs.wcs.crpix, "x", color="orangered", markersize=10)
-        axes.set_facecolor("#203040")  # pixels that no input covers
-        axes.set_title(f"{title}\n{_caption(ccd)}", color="white", fontsize=11)
-        axes.tick_params(colors="white")
-    figure.text(
-        0.5,
-        -0.03,
-        "blue: centre of the image, and the limb about it; red: Sun centre by the header",
-        color="white",
-        ha="center",
-    )
+    left, right = figure.subplots(1, 2)
+    limb_radius_pixels = after.header["R_SUN"]
+    _draw_image(left, before, "level 1, pointing updated", limb_radius_pixels)
+    _draw_image(right, after, "level 1.5", limb_radius_pixels)
+    legend = "blue: center of the image, and the limb around it; red: Sun center according to the header"
+    figure.text(0.5, -0.03, legend, color="white", ha="center")
     with atomic_write(Path(path)) as temporary:
         figure.savefig(temporary, dpi=100, bbox_inches="tight", format="png")
     return Path(path)
 
 
-def _caption(ccd: CCDData) -> str:
+def _draw_image(axes: Any, ccd: CCDData, title: str, limb_radius_pixels: float) -> None:
+    from matplotlib.patches import Circle
+
+    ny, nx = ccd.shape
+    axes.imshow(
+        np.arcsinh(ccd.data[::4, ::4] / _SOFTENING_DN),
+        cmap="gray",
+        origin="lower",
+        extent=(0.5, nx + 0.5, 0.5, ny + 0.5),
+    )
+    center = ((nx + 1) / 2, (ny + 1) / 2)
+    axes.add_patch(Circle(center, limb_radius_pixels, fill=False, color="deepskyblue", linewidth=1))
+    axes.plot(*center, "+", color="deepskyblue", markersize=14)
+    axes.plot(*ccd.wcs.wcs.crpix, "x", color="orangered", markersize=10)
+    axes.set_facecolor("#203040")  # pixels that the input does not cover
     scale, pc = ccd.wcs.wcs.get_cdelt()[0] * 3600, ccd.wcs.wcs.get_pc()
-    return f"{scale:.6g} arcsec/pix, off-diagonal {abs(pc[0, 1]):.7f}"
+    caption = f"{scale:.6g} arcsec/pix, off-diagonal {abs(pc[0, 1]):.7f}"
+    axes.set_title(f"{title}\n{caption}", color="white", fontsize=11)
+    axes.tick_params(colors="white")

@@ -1,6 +1,6 @@
-"""``aia-prep``: parses arguments, shows progress and errors, returns exit codes. No science.
+"""The application ``aia-prep``: its commands, and the exit code of a command line.
 
-Nothing heavy is imported before a command needs it, so that ``--help`` answers at once.
+Modules that take long to import are imported inside the commands that need them, so that ``--help`` answers at once.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Annotated
 
 import typer
 
-from aia_ccdproc.cli.console import DONE, INTERRUPTED, WRONG_USAGE, console, notes, show_error
+from aia_ccdproc.cli.console import DONE, INTERRUPTED, WRONG_USAGE, console, show_error, show_notes
 from aia_ccdproc.cli.listing import plugins, steps
 from aia_ccdproc.cli.pointing import pointing
 from aia_ccdproc.cli.run import run
@@ -35,17 +35,17 @@ def main(arguments: list[str] | None = None) -> int:
     Parameters
     ----------
     arguments : list of str, optional
-        Command line; by default that of the process.
+        The arguments of the command line; by default those of the process.
 
     Returns
     -------
     int
-        0 all done, 1 some files failed, 2 wrong usage or recipe, 130 interrupted.
+        0: all files done. 1: some files failed. 2: wrong usage or recipe. 130: interrupted.
     """
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")  # a name that it cannot write must not end a batch
-    with notes():
+            stream.reconfigure(errors="backslashreplace")  # a file name that cannot be encoded must not end a batch
+    with show_notes():
         return _run(arguments)
 
 
@@ -74,7 +74,7 @@ def _print_version(value: bool) -> None:
 def _options(
     version: Annotated[
         bool,
-        typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and stop."),
+        typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit."),
     ] = False,
 ) -> None:
     pass
@@ -85,9 +85,9 @@ app.command()(run)
 
 @app.command()
 def check(
-    recipe: Annotated[str, typer.Argument(help="A built-in recipe's name, or the path of a TOML file.")],
+    recipe: Annotated[str, typer.Argument(help="Name of a built-in recipe, or path of a TOML file.")],
 ) -> None:
-    """Check a recipe, and list all that is wrong with it."""
+    """Check a recipe and list all of its problems."""
     from aia_ccdproc.recipe.recipe import load_recipe
 
     try:
@@ -101,10 +101,21 @@ def check(
 @app.command()
 def init() -> None:
     """Print a commented recipe to start from."""
-    from aia_ccdproc.plugin.manager import get_plugin_manager
+    from aia_ccdproc.plugin.loading import get_plugin_manager
     from aia_ccdproc.recipe.template import recipe_template
 
     print(recipe_template(get_plugin_manager()), end="")
+
+
+@app.command()
+def schema() -> None:
+    """Print the JSON schema of recipes, with which editors complete and check them."""
+    import json
+
+    from aia_ccdproc.plugin.loading import get_plugin_manager
+    from aia_ccdproc.recipe.schema import recipe_schema
+
+    print(json.dumps(recipe_schema(get_plugin_manager()), indent=2))
 
 
 for command in (steps, plugins, pointing):
@@ -113,22 +124,24 @@ for command in (steps, plugins, pointing):
 
 @app.command()
 def demo(
-    output: Annotated[Path, typer.Option("--output", "-o", help="Folder for what it makes.")] = Path("demo-output"),
+    output: Annotated[Path, typer.Option("--output", "-o", help="Folder for the files that the demo writes.")] = Path(
+        "demo-output"
+    ),
 ) -> None:
-    """Prep a synthetic 94 Å exposure, and show what changed."""
+    """Prep a synthetic 94 Å image, and show scale and rotation before and after."""
     from rich.markup import escape
     from rich.table import Table
 
     from aia_ccdproc.cli.demo import run_demo
 
     out = console()
-    out.print("making a full-size synthetic 94 Å exposure, and prepping it ...")
-    made = run_demo(output)
-    table = Table("", *made.stages)
-    for name, values in made.rows:
+    out.print("making and prepping a full-size synthetic 94 Å image ...")
+    result = run_demo(output)
+    table = Table("", *result.stages)
+    for name, values in result.rows:
         table.add_row(escape(name), *map(escape, values))
     out.print(table)
-    for path in made.files:
+    for path in result.files:
         out.print(f"wrote {path}", markup=False)
-    if made.note:
-        out.print(made.note, markup=False)
+    if result.note:
+        out.print(result.note, markup=False)

@@ -1,4 +1,4 @@
-"""How a batch goes on, for who watches a terminal, and for who reads a log."""
+"""Progress of a batch: a live display on a terminal, one line for each file elsewhere."""
 
 from __future__ import annotations
 
@@ -9,150 +9,161 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import rich.progress
 from rich.console import Group
 from rich.live import Live
 from rich.markup import escape
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 from aia_ccdproc.batch.run import Observer
-from aia_ccdproc.cli.console import console, ignore_output, shown
+from aia_ccdproc.cli.console import console, discard_stdout, escape_text
 from aia_ccdproc.report.results import FileResult
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
 
-__all__ = ["Lines", "progress"]
+__all__ = ["LineProgress", "show_progress"]
 
 _STYLES = {"done": "green", "unchanged": "green", "skipped": "dim", "failed": "bold red"}
 
 
 @contextmanager
-def progress(verbosity: int) -> Iterator[Lines]:
-    """Show how a batch goes on: on a terminal by a display that moves, else by lines.
+def show_progress(verbosity: int) -> Iterator[LineProgress]:
+    """Show the progress of a batch: with a live display on a terminal, with lines elsewhere.
 
     Parameters
     ----------
     verbosity : int
-        Below 0: only what failed. 0: what was done too, and a summary. Above: also what was left as it was or not
-        selected, and seconds by part.
+        Negative: show only files that failed. 0: show also files that were done, and warnings. Positive: show also
+        unchanged and skipped files, the time of each part of the work, and the tracebacks of plugins' failures.
 
     Yields
     ------
-    `Lines`
-        An observer for `aia_ccdproc.run`.
+    `LineProgress`
+        The argument ``progress`` of `aia_ccdproc.run`.
     """
     out = console()
     if not out.is_terminal or verbosity < 0:
-        yield Lines(out, verbosity)
+        yield LineProgress(out, verbosity)
         return
-    moving = _Moving(out, verbosity)
-    with Live(console=out, get_renderable=moving.render, refresh_per_second=4, transient=True):
-        yield moving
+    display = _LiveProgress(out, verbosity)
+    with Live(console=out, get_renderable=display.render, refresh_per_second=4, transient=True):
+        yield display
 
 
-class Lines(Observer):
-    """Writes a line for each file.
+class LineProgress(Observer):
+    """Prints a line for each file.
 
     Parameters
     ----------
     out : `~rich.console.Console`
-        Where to.
+        Where the lines are printed.
     verbosity : int
-        As in `progress`.
+        As in `show_progress`.
     """
 
     def __init__(self, out: Console, verbosity: int) -> None:
         self._out: Console | None = out
-        self._begun = time.monotonic()
+        self._start = time.monotonic()
         self.counts: Counter[str] = Counter()
-        self._shown = {"failed"}
+        self._shown_statuses = {"failed"}
         if verbosity >= 0:
-            self._shown |= {"done"}
+            self._shown_statuses |= {"done"}
         if verbosity > 0:
-            self._shown |= {"unchanged", "skipped"}
-        self._shows_warnings, self._shows_seconds = verbosity >= 0, verbosity > 0
+            self._shown_statuses |= {"unchanged", "skipped"}
+        self._shows_warnings, self._shows_details = verbosity >= 0, verbosity > 0
 
     def finished(self, result: FileResult) -> None:
-        """Write what became of a file."""
+        """Print the result of a file."""
         self.counts[result.status] += 1
-        path = shown(result.path)
-        for text in result.warnings if self._shows_warnings else ():
-            self.tell(f"[yellow]warning[/] {path}: {shown(text)}")
-        if result.status not in self._shown:
+        path = escape_text(result.path)
+        if self._shows_warnings:
+            for warning in result.warnings:
+                self.print_line(f"[yellow]warning[/] {path}: {escape_text(warning)}")
+        if result.status not in self._shown_statuses:
             return
-        more = f": {shown(result.error or result.reason)}" if result.output is None else f" -> {shown(result.output)}"
-        self.tell(f"[{_STYLES[result.status]}]{result.status:8}[/] {path}{more}")
-        if self._shows_seconds and result.seconds:
-            parts = ", ".join(f"{part} {seconds:.2f}" for part, seconds in result.seconds.items())
-            self.tell(f"         [dim]{escape(parts)} s[/]")
+        if result.output is None:
+            outcome = f": {escape_text(result.error or result.reason)}"
+        else:
+            outcome = f" -> {escape_text(result.output)}"
+        self.print_line(f"[{_STYLES[result.status]}]{result.status:8}[/] {path}{outcome}")
+        if self._shows_details:
+            if result.seconds:
+                parts = ", ".join(f"{part} {seconds:.2f}" for part, seconds in result.seconds.items())
+                self.print_line(f"         [dim]{escape(parts)} s[/]")
+            for line in result.traceback.splitlines():
+                self.print_line(f"         [dim]{escape_text(line)}[/]")
 
-    def tell(self, text: str) -> None:
-        """Write a line, if anybody can still be told: a batch goes on when its log cannot.
+    def print_line(self, markup: str) -> None:
+        """Print a line. If that fails, because a pipe was closed or a disk is full, the batch goes on in silence.
 
         Parameters
         ----------
-        text : str
-            In rich's markup.
+        markup : str
+            The line, in rich's markup.
         """
         if self._out is None:
             return
         try:
-            self._out.print(text)
+            self._out.print(markup)
             self._out.file.flush()
-        except (OSError, ValueError, SystemExit):  # the last is rich's, of a pipe that nobody reads any more
+        except (OSError, ValueError, SystemExit):  # rich raises SystemExit if a pipe was closed
             self._out = None
-            ignore_output()
+            discard_stdout()
 
     def summary(self) -> str:
-        """Sum up the batch.
+        """Summarize the batch.
 
         Returns
         -------
         str
             ``"23 done, 1 failed in 14.2 s (1.7 files/s)"``.
         """
-        seconds = time.monotonic() - self._begun
-        told = [
+        seconds = time.monotonic() - self._start
+        counts = [
             f"{self.counts[status]} {status}"
             for status in _STYLES
             if self.counts[status] or status in ("done", "failed")
         ]
-        return f"{', '.join(told)} in {seconds:.1f} s ({self.counts.total() / seconds:.1f} files/s)"
+        return f"{', '.join(counts)} in {seconds:.1f} s ({self.counts.total() / seconds:.1f} files/s)"
 
 
-class _Moving(Lines):
-    """A bar, and what each worker has in hand; lines only for what failed."""
+class _LiveProgress(LineProgress):
+    """Shows a progress bar and the files that are being prepped; prints lines only for files that failed."""
 
     def __init__(self, out: Console, verbosity: int) -> None:
         super().__init__(out, verbosity)
         if verbosity <= 0:
-            self._shown.discard("done")
-        self._bar = Progress(
-            BarColumn(), MofNCompleteColumn(), TextColumn("{task.description}"), TimeRemainingColumn(), console=out
+            self._shown_statuses.discard("done")
+        self._bar = rich.progress.Progress(
+            rich.progress.BarColumn(),
+            rich.progress.MofNCompleteColumn(),
+            rich.progress.TextColumn("{task.description}"),
+            rich.progress.TimeRemainingColumn(),
+            console=out,
         )
         self._task = self._bar.add_task("", total=None)
-        self._in_hand: dict[Path, float] = {}
+        self._running: dict[Path, float] = {}
 
     def planned(self, files: int) -> None:
         """Set the length of the bar."""
         self._bar.update(self._task, total=files)
 
     def started(self, path: Path) -> None:
-        """Show a file as in hand."""
-        self._in_hand[path] = time.monotonic()
+        """Add a file to those that are being prepped."""
+        self._running[path] = time.monotonic()
 
     def finished(self, result: FileResult) -> None:
-        """Move the bar on."""
-        self._in_hand.pop(result.path, None)
+        """Advance the bar."""
+        self._running.pop(result.path, None)
         super().finished(result)
-        rate = self.counts.total() / max(time.monotonic() - self._begun, 0.001)
+        rate = self.counts.total() / max(time.monotonic() - self._start, 0.001)
         failed = f"[bold red]{self.counts['failed']} failed[/], " if self.counts["failed"] else ""
-        self._bar.update(self._task, advance=1, description=f"{failed}{rate:.1f} files/s, left:")
+        self._bar.update(self._task, advance=1, description=f"{failed}{rate:.1f} files/s, remaining:")
 
     def render(self) -> RenderableType:
-        """Draw it."""
-        workers = Table.grid(padding=(0, 1))
-        for path, since in list(self._in_hand.items()):
-            workers.add_row(f"[dim]{time.monotonic() - since:5.1f} s[/]", shown(path.name))
-        return Group(workers, self._bar)
+        """Return the display as it is now."""
+        files = Table.grid(padding=(0, 1))
+        for path, start in list(self._running.items()):
+            files.add_row(f"[dim]{time.monotonic() - start:5.1f} s[/]", escape_text(path.name))
+        return Group(files, self._bar)

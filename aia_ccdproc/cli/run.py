@@ -1,4 +1,4 @@
-"""``aia-prep run``."""
+"""The command ``aia-prep run``."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from typing import Annotated
 
 import typer
 
-from aia_ccdproc.cli.console import DONE, SOME_FAILED, show_error
+from aia_ccdproc.cli.console import DONE, SOME_FAILED, WRONG_USAGE, show_error
 from aia_ccdproc.errors import PrepError
-from aia_ccdproc.parallel import cores, keep_freed_memory, start_server
+from aia_ccdproc.parallel import available_cpus, retain_freed_memory, start_forkserver
 
 __all__ = ["run"]
 
@@ -25,51 +25,61 @@ class Compression(StrEnum):
 
 def run(
     files: Annotated[
-        list[str], typer.Argument(help="Level-1 FITS files, folders of such, or patterns.", show_default=False)
+        list[str],
+        typer.Argument(help="Level-1 FITS files, folders that contain them, or patterns.", show_default=False),
     ],
     output: Annotated[str, typer.Option("--output", "-o", help="Folder for the outputs.", show_default=False)],
     recipe: Annotated[
-        str, typer.Option("--recipe", "-r", help="A built-in recipe's name, or the path of a TOML file.")
+        str, typer.Option("--recipe", "-r", help="Name of a built-in recipe, or path of a TOML file.")
     ] = "level1.5",
     jobs: Annotated[
         int | None,
-        typer.Option("--jobs", "-j", min=1, help="Processes side by side.", show_default="the cores there are"),
+        typer.Option("--jobs", "-j", min=1, help="Number of worker processes.", show_default="the available CPUs"),
     ] = None,
     scheduler: Annotated[
         str | None,
         typer.Option(
-            "--scheduler", help="A dask.distributed scheduler, whose workers do the work.", show_default=False
+            "--scheduler", help="Address of a dask.distributed scheduler whose workers are used.", show_default=False
         ),
     ] = None,
     overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Replace outputs that stem from another recipe or input.")
+        bool, typer.Option("--overwrite", help="Replace outputs that were made from another input or recipe.")
     ] = False,
     compression: Annotated[
         Compression | None,
-        typer.Option("--compression", help="Tile-compress the outputs.", show_default="the recipe's"),
+        typer.Option("--compression", help="Tile compression of the outputs.", show_default="as in the recipe"),
     ] = None,
     report: Annotated[
-        list[Path] | None, typer.Option("--report", help="Write a report: .json or .html.", show_default=False)
+        list[Path] | None,
+        typer.Option("--report", help="Write a report: .json or .html. Can be repeated.", show_default=False),
     ] = None,
-    quicklook: Annotated[bool, typer.Option("--quicklook", help="Draw a PNG beside each output.")] = False,
-    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Tell more of each file.")] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Tell only what fails.")] = False,
+    quicklook: Annotated[bool, typer.Option("--quicklook", help="Draw a PNG of each output.")] = False,
+    verbose: Annotated[
+        bool,
+        typer.Option(
+            "--verbose", "-v", help="Also list unchanged and skipped files, times, and tracebacks of plugins."
+        ),
+    ] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="List only files that fail.")] = False,
 ) -> None:
-    """Prep files by a recipe. One that fails does not stop the others; one that is done already is left alone."""
-    one_file = len(files) == 1 and Path(files[0]).is_file()
-    jobs = jobs or (1 if one_file else cores())
+    """Prep files with a recipe.
+
+    A file that fails does not stop the others. A file whose output is up to date is not prepped again.
+    """
+    is_one_file = len(files) == 1 and Path(files[0]).is_file()
+    jobs = jobs or (1 if is_one_file else available_cpus())
     if jobs > 1 and scheduler is None:
-        start_server()  # it imports what this process does, at the same time
+        start_forkserver()  # it imports the same modules as this process, at the same time
     from aia_ccdproc.batch.run import run as run_batch
-    from aia_ccdproc.cli.progress import progress
+    from aia_ccdproc.cli.progress import show_progress
 
     if not output:
-        raise typer.BadParameter("--output is empty")
+        raise typer.BadParameter("--output is empty. Name a folder.")
     if verbose and quiet:
-        raise typer.BadParameter("--verbose and --quiet contradict each other")
-    keep_freed_memory()
-    failed = False
-    with progress(verbose - quiet) as shown:
+        raise typer.BadParameter("--verbose and --quiet cannot be used together.")
+    retain_freed_memory()
+    has_failed = False
+    with show_progress(verbose - quiet) as display:
         try:
             run_batch(
                 files,
@@ -81,13 +91,13 @@ def run(
                 compression=compression.value if compression else None,
                 report=report or (),
                 quicklook=quicklook,
-                observer=shown,
+                observer=display,
             )
         except PrepError as error:
-            if not shown.counts:
-                raise
-            show_error(error)  # of a report, say; what was done is done
-            failed = True
-    if shown.counts and not quiet:
-        shown.tell(shown.summary())
-    raise typer.Exit(SOME_FAILED if failed or shown.counts["failed"] else DONE)
+            show_error(error, verbose=verbose)
+            if not display.counts:
+                raise typer.Exit(WRONG_USAGE) from None
+            has_failed = True  # after the files were prepped: a report could not be written, for example
+    if display.counts and not quiet:
+        display.print_line(display.summary())
+    raise typer.Exit(SOME_FAILED if has_failed or display.counts["failed"] else DONE)

@@ -1,1 +1,1 @@
-"""What a person looks at: results, quick-look pictures, JSON and HTML reports."""
+"""Results of a batch, its JSON and HTML reports, and pictures of images."""

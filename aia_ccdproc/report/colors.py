@@ -1,4 +1,8 @@
-"""How an image is shown: its channel's colours and stretch, averaged to a screen's size, and what it is called."""
+"""Colors of an image: the colormap and the stretch of its channel.
+
+Both are computed here and not taken from sunpy or astropy.visualization, so that a picture does not depend on which
+optional packages are installed. sunpy's colormaps are the reference of the tests.
+"""
 
 from __future__ import annotations
 
@@ -6,28 +10,25 @@ import math
 
 import numpy as np
 from astropy.io import fits
-from astropy.nddata import CCDData
 
 from aia_ccdproc.errors import HeaderError
 from aia_ccdproc.images.values import finite_number
 
-__all__ = ["block_mean", "caption", "channel_of", "colours", "limb_radius", "palette", "stretch"]
+__all__ = ["NO_DATA", "channel_colormap", "get_channel", "stretch", "to_rgb"]
 
-#: Shown where there is no valid pixel.
+#: Color (red, green, blue) of pixels without a valid value.
 NO_DATA = (32, 48, 64)
-#: What is cut off at the faint and at the bright end, per cent of the pixels shown.
+#: Percentiles of the brightness that become the darkest and the brightest color.
 _PERCENTILES = (0.5, 99.8)
-#: Samples of a block along each axis, at least: they average the noise out, and the rest need not be read.
-_SAMPLES = 6
-#: How far a channel's stretch is from linear: asinh of the brightness times this. SSW's aia_intscale shows the
-#: corona by its square root (94, 171) or logarithm, and the photosphere as it is.
+#: The stretch is asinh(softening × brightness), and linear where the softening is 0, by channel in angstrom. SSW's
+#: aia_intscale uses a square root (94, 171) or a logarithm for the corona, and no stretch for the photosphere.
 _SOFTENING = {94: 20.0, 171: 20.0, 1600: 3.0, 1700: 0.0, 4500: 0.0, 6173: 0.0}
-_CORONA = 40.0
-#: Units of quantities that have a sign: magnetic field and velocity.
-_SIGNED = frozenset(["gauss", "g", "mx/cm^2", "m/s", "m / s", "cm/s", "km/s"])
+_DEFAULT_SOFTENING = 40.0
+#: Units of signed quantities: magnetic field and velocity.
+_SIGNED_UNITS = frozenset(["gauss", "g", "mx/cm^2", "m/s", "m / s", "cm/s", "km/s"])
 
-# SSW's aia_lct (P. Boerner) makes AIA's colours of ramps: a square root, a line, a square, a mean of these, and the
-# red, green and blue of IDL's colour table 3, "red temperature", which rise one after the other.
+# SSW's aia_lct (P. Boerner) combines ramps for AIA's colors: a square root, a line, a square, their mean, and the
+# red, green and blue of IDL's color table 3, "red temperature", which rise one after the other.
 _LEVELS = np.linspace(0, 1, 256)
 _ROOT, _LINE, _SQUARE = np.sqrt(_LEVELS), _LEVELS, _LEVELS**2
 _MEAN = (_ROOT + _SQUARE / 2) / 1.5
@@ -47,18 +48,18 @@ _RAMPS = {
 _GRAY = (_LINE, _LINE, _LINE)
 
 
-def channel_of(header: fits.Header) -> int | None:
-    """Tell the channel of an image.
+def get_channel(header: fits.Header) -> int | None:
+    """Return the channel of an image.
 
     Parameters
     ----------
     header : `~astropy.io.fits.Header`
-        The header.
+        Header of the image.
 
     Returns
     -------
     int or None
-        WAVELNTH, angstrom; None where there is none.
+        WAVELNTH in angstrom; None if the header does not have it.
     """
     try:
         return round(finite_number(header, "WAVELNTH"))
@@ -66,162 +67,78 @@ def channel_of(header: fits.Header) -> int | None:
         return None
 
 
-def palette(channel: int | None) -> np.ndarray:
-    """Give the colours in which a channel is usually shown.
+def channel_colormap(channel: int | None) -> np.ndarray:
+    """Return the colormap in which a channel is usually shown.
 
     Parameters
     ----------
     channel : int or None
-        Wavelength, angstrom.
+        Wavelength in angstrom.
 
     Returns
     -------
     `~numpy.ndarray`
-        Red, green, blue from faint to bright, uint8, shape ``(256, 3)``; AIA's as in SSW, gray for others.
+        Red, green and blue from faint to bright, uint8, shape ``(256, 3)``: SSW's colors for AIA's channels, gray for
+        other wavelengths.
     """
     ramps = _RAMPS.get(channel, _GRAY) if channel is not None else _GRAY
     return np.floor(np.clip(np.stack(ramps, axis=1), 0, 1) * 255 + 1e-9).astype(np.uint8)
 
 
-def block_mean(ccd: CCDData, size: int) -> np.ndarray:
-    """Average an image down to a screen's size, without what is masked or not finite.
-
-    Large blocks are averaged over a lattice of 6 × 6 of their pixels or more: the picture is the same to the eye, and
-    most of the image is not read.
-
-    Parameters
-    ----------
-    ccd : `~astropy.nddata.CCDData`
-        Image of shape ``(ny, nx)``.
-    size : int
-        Pixels of the longer side; a smaller image stays as it is.
-
-    Returns
-    -------
-    `~numpy.ndarray`
-        Means of the blocks, float32; NaN where a block has no valid pixel.
-    """
-    longest = max(ccd.shape)
-    step = max(1, longest // (_SAMPLES * size))
-    lattice = (slice(step // 2, None, step),) * 2
-    values = ccd.data[lattice].astype(np.float32)
-    valid = np.isfinite(values)
-    if ccd.mask is not None:
-        valid &= ~np.broadcast_to(np.asarray(ccd.mask, dtype=bool), ccd.shape)[lattice]
-    if not valid.all():
-        values[~valid] = 0
-    else:
-        valid = np.ones((1, 1), dtype=bool)
-    weights = np.broadcast_to(valid, values.shape)
-    for axis in (1, 0):
-        blocks = max(1, round(ccd.shape[axis] * min(1, size / longest)))
-        starts = np.arange(blocks) * values.shape[axis] // blocks
-        values = np.add.reduceat(values, starts, axis=axis)
-        weights = np.add.reduceat(weights, starts, axis=axis, dtype=np.float32)
-    return np.divide(values, weights, out=np.full_like(values, np.nan), where=weights > 0)
-
-
 def stretch(values: np.ndarray, header: fits.Header) -> np.ndarray:
-    """Bring the brightness of an image to the range from 0 to 1, as its channel is usually shown.
+    """Scale the brightness of an image to the range from 0 to 1, with the usual stretch of its channel.
 
-    The ends come from the image itself, so that cutouts, short exposures, an ageing channel, DN and DN/s all show what
-    there is to see. What has a sign, a magnetogram say, keeps its zero in the middle.
+    The limits are percentiles of the image itself. Cutouts, short exposures and images of a degraded channel therefore
+    have contrast, in DN and in DN/s. For signed quantities, such as a magnetogram, 0 becomes 0.5.
 
     Parameters
     ----------
     values : `~numpy.ndarray`
-        Brightness; NaN where there is none.
+        Brightness, any shape; NaN where it is not known.
     header : `~astropy.io.fits.Header`
-        Header, with WAVELNTH and BUNIT if it has them.
+        Header of the image; WAVELNTH and BUNIT are used if they exist.
 
     Returns
     -------
     `~numpy.ndarray`
-        Numbers from 0 to 1; NaN where there was none, and 0.5 throughout for an image that is all the same.
+        Numbers from 0 to 1, same shape, NaN where the input is not finite. 0.5 everywhere for a constant image.
     """
     finite = values[np.isfinite(values)].astype(np.float64)
     if not finite.size:
         return np.full(values.shape, np.nan)
-    signed = str(header.get("BUNIT", "")).strip().lower() in _SIGNED
-    if signed:
+    is_signed = str(header.get("BUNIT", "")).strip().lower() in _SIGNED_UNITS
+    if is_signed:
         high = float(np.percentile(np.abs(finite), _PERCENTILES[1]))
         low = -high
     else:
-        low, high = (float(p) for p in np.percentile(finite, _PERCENTILES))
+        low, high = (float(limit) for limit in np.percentile(finite, _PERCENTILES))
     if not high > low:
         low, high = float(finite.min()), float(finite.max())
     if not high > low:
         return np.where(np.isfinite(values), 0.5, np.nan)
-    level = np.clip((values - low) / (high - low), 0, 1)
-    softening = 0.0 if signed else _SOFTENING.get(channel_of(header) or 0, _CORONA)
-    return np.arcsinh(level * softening) / math.asinh(softening) if softening else level
+    levels: np.ndarray = np.clip((values - low) / (high - low), 0, 1)
+    softening = 0.0 if is_signed else _SOFTENING.get(get_channel(header) or 0, _DEFAULT_SOFTENING)
+    return np.arcsinh(levels * softening) / math.asinh(softening) if softening else levels
 
 
-def colours(values: np.ndarray, header: fits.Header) -> np.ndarray:
-    """Paint an image in its channel's colours.
+def to_rgb(values: np.ndarray, header: fits.Header) -> np.ndarray:
+    """Convert an image to the colors of its channel.
 
     Parameters
     ----------
     values : `~numpy.ndarray`
-        Brightness, shape ``(ny, nx)``; NaN where there is none.
+        Brightness, shape ``(ny, nx)``; NaN where it is not known.
     header : `~astropy.io.fits.Header`
         Header of the image.
 
     Returns
     -------
     `~numpy.ndarray`
-        Red, green, blue, uint8, shape ``(ny, nx, 3)``; rows in the order of the image's.
+        Red, green and blue, uint8, shape ``(ny, nx, 3)``, rows in the same order as in the image. Pixels without a
+        value are `NO_DATA`.
     """
     levels = stretch(values, header)
     valid = np.isfinite(levels)
-    painted = palette(channel_of(header))[np.where(valid, levels * 255 + 0.5, 0).astype(np.uint8)]
-    painted[~valid] = NO_DATA
-    return painted
-
-
-def caption(header: fits.Header) -> str:
-    """Say in a line what an image is.
-
-    Parameters
-    ----------
-    header : `~astropy.io.fits.Header`
-        The header; what it lacks is left out.
-
-    Returns
-    -------
-    str
-        ``"AIA 171 Å, 2017-08-07T23:59:46, level 1"``.
-    """
-    instrument = str(header.get("INSTRUME", header.get("TELESCOP", ""))).partition("_")[0].strip()
-    channel = channel_of(header)
-    time = str(header.get("T_OBS") or header.get("DATE-OBS") or "").strip()
-    level = header.get("LVL_NUM")
-    parts = [
-        " ".join(filter(None, (instrument, f"{channel} Å" if channel is not None else ""))),
-        time.removesuffix("Z").partition(".")[0] if "T" in time and "_" not in time else time,
-        f"level {level:g}" if isinstance(level, int | float) else "",
-    ]
-    return ", ".join(filter(None, parts)) or "image"
-
-
-def limb_radius(header: fits.Header) -> float | None:
-    """Tell the radius of the limb.
-
-    Parameters
-    ----------
-    header : `~astropy.io.fits.Header`
-        Complete header.
-
-    Returns
-    -------
-    float or None
-        RSUN_OBS, or what RSUN_REF at DSUN_OBS is, arcsec; None where the header says neither.
-    """
-    try:
-        return finite_number(header, "RSUN_OBS")
-    except HeaderError:
-        pass
-    try:
-        return math.degrees(math.asin(finite_number(header, "RSUN_REF") / finite_number(header, "DSUN_OBS"))) * 3600
-    except (HeaderError, ValueError, ZeroDivisionError):
-        return None
+    rgb = channel_colormap(get_channel(header))[np.where(valid, levels * 255 + 0.5, 0).astype(np.uint8)]
+    rgb[~valid] = NO_DATA
+    return rgb

@@ -1,4 +1,4 @@
-"""A batch in numbers, and for JSON."""
+"""Totals and times of a batch, and its data for the JSON report."""
 
 from __future__ import annotations
 
@@ -13,64 +13,64 @@ from aia_ccdproc.report.results import BatchInfo, FileResult, Status
 
 __all__ = ["SCHEMA", "STATUSES", "median_seconds", "report_data", "status_totals", "utc_text"]
 
-#: Number of the schema; it changes when a key is taken away or comes to mean something else.
+#: Number of the schema. It changes when a key is removed or its meaning changes, not when a key is added.
 SCHEMA = 1
 STATUSES: tuple[Status, ...] = get_args(Status)
 
 
 def status_totals(results: Sequence[FileResult]) -> dict[str, int]:
-    """Count files by what became of them.
+    """Count the files of each status.
 
     Parameters
     ----------
     results : sequence of `~aia_ccdproc.report.results.FileResult`
-        The files.
+        The results of the files.
 
     Returns
     -------
     dict of str to int
-        Files by status, every status, and all of them as ``"files"``.
+        Number of files of every status, and ``"files"``, the number of all files.
     """
     counted = Counter(result.status for result in results)
     return {"files": len(results), **{status: counted[status] for status in STATUSES}}
 
 
 def median_seconds(results: Sequence[FileResult]) -> dict[str, float]:
-    """Tell what each part of the work usually takes.
+    """Compute the median time of each part of the work.
 
     Parameters
     ----------
     results : sequence of `~aia_ccdproc.report.results.FileResult`
-        The files.
+        The results of the files.
 
     Returns
     -------
     dict of str to float
-        Median seconds by part, over the files written now, in the order in which the parts run.
+        Median time in seconds of each part, over the files with status ``"done"``, in the order in which the parts run.
     """
-    taken: dict[str, list[float]] = {}
+    times: dict[str, list[float]] = {}
     for result in results:
         if result.status == "done":
             for part, seconds in result.seconds.items():
                 if math.isfinite(seconds):
-                    taken.setdefault(part, []).append(seconds)
-    return {part: statistics.median(values) for part, values in taken.items()}
+                    times.setdefault(part, []).append(seconds)
+    return {part: statistics.median(values) for part, values in times.items()}
 
 
 def report_data(info: BatchInfo, results: Sequence[FileResult]) -> dict[str, Any]:
-    """Put a batch into what JSON can hold; pictures are left out.
+    """Return the JSON report of a batch, which does not contain the pictures.
 
     Parameters
     ----------
     info : `~aia_ccdproc.report.results.BatchInfo`
-        What is true of the batch.
+        The batch as a whole.
     results : sequence of `~aia_ccdproc.report.results.FileResult`
-        What became of each file.
+        The result of each file.
 
     Returns
     -------
     dict
-        As documented, schema 1; a number that is not finite is None.
+        The keys that :doc:`/batches` documents. A number that is not finite is None.
     """
     steps = [dict(zip(("use", "settings", "plugin"), step, strict=True)) for step in info.steps]
     return {
@@ -78,27 +78,28 @@ def report_data(info: BatchInfo, results: Sequence[FileResult]) -> dict[str, Any
         "recipe": {"name": info.recipe, "digest": info.digest, "steps": steps},
         "versions": dict(info.versions),
         "started": utc_text(info.started),
-        "seconds": _finite(info.seconds),
+        "seconds": _finite_or_none(info.seconds),
         "jobs": info.jobs,
         "scheduler": info.scheduler,
         "output_dir": str(info.output_dir),
         "interrupted": info.interrupted,
         "totals": status_totals(results),
         "median_seconds": median_seconds(results),
-        "files": [_file(result) for result in results],
+        "files": [_file_data(result) for result in results],
     }
 
 
-def _file(result: FileResult) -> dict[str, Any]:
+def _file_data(result: FileResult) -> dict[str, Any]:
     return {
         "path": str(result.path),
         "status": result.status,
         "output": None if result.output is None else str(result.output),
         "quicklook": None if result.quicklook is None else str(result.quicklook),
         "error": result.error,
+        "traceback": result.traceback,
         "reason": result.reason,
         "warnings": list(result.warnings),
-        "seconds": {part: _finite(seconds) for part, seconds in result.seconds.items()},
+        "seconds": {part: _finite_or_none(seconds) for part, seconds in result.seconds.items()},
         "pointing": dict(result.pointing),
         "input_hash": result.input_hash,
         "output_hash": result.output_hash,
@@ -108,12 +109,12 @@ def _file(result: FileResult) -> dict[str, Any]:
 
 
 def utc_text(time: datetime.datetime) -> str:
-    """Write a time in UTC.
+    """Format a time in UTC.
 
     Parameters
     ----------
     time : `~datetime.datetime`
-        The time; UTC if it does not say.
+        The time. UTC is assumed if it has no time zone.
 
     Returns
     -------
@@ -124,5 +125,5 @@ def utc_text(time: datetime.datetime) -> str:
     return aware.astimezone(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def _finite(value: float) -> float | None:
+def _finite_or_none(value: float) -> float | None:
     return value if math.isfinite(value) else None

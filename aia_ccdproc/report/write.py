@@ -1,4 +1,4 @@
-"""Reports of a batch: JSON for programs, and one page of HTML for people."""
+"""Writing of a batch's reports: JSON for programs, HTML for people."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ _RENDER = {".json": _render_json, ".html": render_page, ".htm": render_page}
 
 
 def check_report_path(path: str | os.PathLike[str]) -> Path:
-    """Refuse, before any work, a report that could not be written after it.
+    """Check, before a batch starts, that its report can be written.
 
     Parameters
     ----------
     path : path-like
-        The report; its ending says which kind.
+        The report: ``.json``, ``.html`` or ``.htm``.
 
     Returns
     -------
@@ -39,35 +39,33 @@ def check_report_path(path: str | os.PathLike[str]) -> Path:
     Raises
     ------
     SettingsError
-        If the ending is neither ``.json`` nor ``.html`` or ``.htm``.
+        If the suffix is unknown.
     WriteError
-        If it is a folder, or its folder is not there or may not be written to.
+        If the path is a folder, or if its folder does not exist or is not writable.
     """
     target = Path(path)
     if target.suffix.lower() not in _RENDER:
-        raise SettingsError(
-            f"report {target}: the ending {target.suffix!r} is not known; there are: .json, .html, .htm"
-        )
+        raise SettingsError(f"report {target}: unknown suffix {target.suffix!r}. Use one of: {', '.join(_RENDER)}")
     if target.is_dir():
-        raise WriteError(f"report {target}: is a folder; name a file in it")
+        raise WriteError(f"report {target}: this is a folder. Name a file in it.")
     if not target.parent.is_dir():
-        raise WriteError(f"report {target}: the folder {target.parent} is not there; make it first")
+        raise WriteError(f"report {target}: the folder {target.parent} does not exist. Create it first.")
     if not os.access(target.parent, os.W_OK | os.X_OK):
-        raise WriteError(f"report {target}: the folder {target.parent} may not be written to")
+        raise WriteError(f"report {target}: the folder {target.parent} is not writable. Choose another one.")
     return target
 
 
 def write_report(path: str | os.PathLike[str], info: BatchInfo, results: Sequence[FileResult]) -> Path:
-    """Write what became of a batch.
+    """Write the report of a batch.
 
     Parameters
     ----------
     path : path-like
-        ``.json`` or ``.html``; replaced if it is there.
+        The report: ``.json``, ``.html`` or ``.htm``. An existing file is replaced.
     info : `~aia_ccdproc.report.results.BatchInfo`
-        What is true of the batch.
+        The batch as a whole.
     results : sequence of `~aia_ccdproc.report.results.FileResult`
-        What became of each file.
+        The result of each file.
 
     Returns
     -------
@@ -77,16 +75,16 @@ def write_report(path: str | os.PathLike[str], info: BatchInfo, results: Sequenc
     Raises
     ------
     SettingsError
-        If the ending is not known.
+        If the suffix is unknown.
     WriteError
-        If the report cannot be written; one that was there is left as it was.
+        If the report cannot be written. An existing report is then unchanged.
     """
     target = check_report_path(path)
     text = _RENDER[target.suffix.lower()](info, results)
     try:
         with atomic_write(target) as temporary:
-            # A name that is no UTF-8 stands as \udc..: in JSON it reads back as the same name.
+            # A file name that is not UTF-8 contains surrogates, written as \udc..; JSON reads them back as they were.
             temporary.write_bytes(text.encode("utf-8", "backslashreplace"))
     except OSError as error:
-        raise WriteError(f"report {target}: cannot be written ({error.strerror or error})") from error
+        raise WriteError(f"report {target}: cannot write it ({error.strerror or error})") from error
     return target

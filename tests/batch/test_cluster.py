@@ -7,11 +7,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from distributions import DEADLY, mark, put_distribution
+from distributions import KILLING_PLUGIN, set_cards, write_distribution
 
 from aia_ccdproc import FileResult, PrepError, SettingsError, get_plugin_manager, read, run
 from aia_ccdproc.batch.run import Observer
-from aia_ccdproc.plugin.manager import CHOSEN
+from aia_ccdproc.plugin.manager import CHOSEN_PLUGINS
 from aia_ccdproc.recipe.recipe import Recipe
 
 dask = pytest.importorskip("dask")
@@ -67,12 +67,12 @@ def test_a_cluster_without_workers_is_an_error(tmp_path: Path, files, recipe: Re
 
 @pytest.mark.slow
 def test_a_file_at_which_workers_of_a_cluster_die_fails_alone(tmp_path: Path, files, monkeypatch, toml: str) -> None:
-    put_distribution(tmp_path, "deadly", DEADLY)
+    write_distribution(tmp_path, "deadly", KILLING_PLUGIN)
     get_plugin_manager()  # only workers shall know the plugin
     monkeypatch.syspath_prepend(str(tmp_path))
-    monkeypatch.setenv(CHOSEN, "deadly")
+    monkeypatch.setenv(CHOSEN_PLUGINS, "deadly")
     for path in files:
-        mark(path, DATAMARK="deadly" if path is files[2] else "good")
+        set_cards(path, DATAMARK="deadly" if path is files[2] else "good")
     with distributed.LocalCluster(n_workers=1, threads_per_worker=1, **LOOPBACK) as mortal:
         mortal.scheduler.allowed_failures = 1
         recipe = Recipe.from_toml(toml + '[[step]]\nuse = "normalize_exposure"\n')

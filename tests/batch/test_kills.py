@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from processes import heed_interrupts
+from processes import restore_sigint
 from scenes import small_exposure, small_sun
 
 from aia_ccdproc import read, run
@@ -39,7 +39,7 @@ def test_thirty_kills_lose_nothing(tmp_path: Path, toml: str) -> None:
     killed, grew, known = 0, 0, dict[str, int]()
     while killed < KILLS:
         quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-        process = subprocess.Popen(command, start_new_session=True, preexec_fn=heed_interrupts, **quiet)
+        process = subprocess.Popen(command, start_new_session=True, preexec_fn=restore_sigint, **quiet)
         patience = time.monotonic() + 60
         if chance.random() < 0.7:  # at work; else while it starts
             while len(list(out.glob("*_lev1p5.fits"))) <= len(known) and time.monotonic() < patience:

@@ -14,12 +14,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from distributions import DEADLY, mark, put_distribution
+from distributions import KILLING_PLUGIN, set_cards, write_distribution
 from scenes import small_exposure, small_sun
 
 from aia_ccdproc import PrepError, SettingsError, get_plugin_manager, read, run
 from aia_ccdproc.batch.run import Observer
-from aia_ccdproc.plugin.manager import CHOSEN
+from aia_ccdproc.plugin.manager import CHOSEN_PLUGINS
 from aia_ccdproc.recipe.recipe import Recipe
 
 
@@ -28,10 +28,10 @@ def deadly(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, toml: str) -> Recipe
     """A recipe with a step that kills the process at some files; only workers know the plugin that does."""
     folder = tmp_path / "plugins"
     folder.mkdir()
-    put_distribution(folder, "deadly", DEADLY)
+    write_distribution(folder, "deadly", KILLING_PLUGIN)
     get_plugin_manager()
     monkeypatch.syspath_prepend(str(folder))
-    monkeypatch.setenv(CHOSEN, "deadly")
+    monkeypatch.setenv(CHOSEN_PLUGINS, "deadly")
     importlib.invalidate_caches()
     return Recipe.from_toml(toml + '[[step]]\nuse = "normalize_exposure"\n')
 
@@ -78,7 +78,7 @@ def test_a_file_at_which_a_worker_dies_twice_fails_and_the_others_are_done(
     tmp_path: Path, files, deadly: Recipe
 ) -> None:
     for path in files:
-        mark(path, DATAMARK="deadly" if path is files[2] else "good")
+        set_cards(path, DATAMARK="deadly" if path is files[2] else "good")
     results = run(files, deadly, tmp_path / "out", jobs=2)
     # One that was done when the pool broke, and not yet told of, is found unchanged.
     told = [result.status.replace("unchanged", "done") for result in results]
@@ -90,7 +90,7 @@ def test_a_file_at_which_a_worker_dies_twice_fails_and_the_others_are_done(
 def test_a_file_at_which_a_worker_dies_once_is_done(tmp_path: Path, files, deadly: Recipe) -> None:
     witness = tmp_path / "witness"
     for path in files:
-        mark(path, DATAMARK="once" if path is files[2] else "good", WITNESS=str(witness))
+        set_cards(path, DATAMARK="once" if path is files[2] else "good", WITNESS=str(witness))
     statuses = {result.status for result in run(files, deadly, tmp_path / "out", jobs=2)}
     assert statuses <= {"done", "unchanged"}
     assert witness.exists()
@@ -177,6 +177,6 @@ def test_a_file_at_which_a_worker_dies_late_is_not_tried_for_ever(
 ) -> None:
     monkeypatch.setattr("aia_ccdproc.batch.dispatch._LOOK_UP", 0.01)  # sooner than any file is done
     for path in files:
-        mark(path, DATAMARK="deadly" if path is files[0] else "good")
+        set_cards(path, DATAMARK="deadly" if path is files[0] else "good")
     results = run(files[:2], deadly, tmp_path / "out", jobs=2)
     assert [result.status.replace("unchanged", "done") for result in results] == ["failed", "done"]

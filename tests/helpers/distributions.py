@@ -1,4 +1,4 @@
-"""Distributions that were never built: a module, and metadata with its entry point, in a folder that is on the path."""
+"""Plugins that look installed: a module, and the metadata of a distribution with an entry point."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from pathlib import Path
 from astropy.io import fits
 
 
-def put_distribution(folder: Path, name: str, code: str, *, entry: str = "it", version: str = "1.2") -> str:
-    """Lay a plugin into a folder; the name of its module."""
+def write_distribution(folder: Path, name: str, code: str, *, entry: str = "it", version: str = "1.2") -> str:
+    """Write a plugin into a folder, which must be on the Python path. Return the name of its module."""
     module = name.replace("-", "_")
     (folder / f"{module}.py").write_text(textwrap.dedent(code))
     info = folder / f"{module}-{version}.dist-info"
@@ -19,8 +19,8 @@ def put_distribution(folder: Path, name: str, code: str, *, entry: str = "it", v
     return module
 
 
-#: A plugin that kills its process at some files.
-DEADLY = """
+#: Code of a plugin that kills its process if DATAMARK is "deadly", or at the first attempt if DATAMARK is "once".
+KILLING_PLUGIN = """
     import os, signal
     from aia_ccdproc import hookimpl
 
@@ -33,7 +33,7 @@ DEADLY = """
 """
 
 
-def mark(path: Path, **cards: str) -> None:
-    """Set cards of a level-1 file."""
+def set_cards(path: Path, **cards: str) -> None:
+    """Set cards in the header of a level-1 file."""
     with fits.open(path, mode="update") as hdus:
         hdus[1].header.update(cards)

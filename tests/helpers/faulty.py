@@ -1,8 +1,8 @@
-"""A recipe that is wrong in many ways."""
+"""A recipe with many problems."""
 
 SIX_PROBLEMS = """\
 name = "wrong"
-colour = "red"
+color = "red"
 
 [[step]]
 use = "register"

@@ -1,10 +1,10 @@
-"""Processes that tests start."""
+"""Helpers for tests that start processes."""
 
 from __future__ import annotations
 
 import signal
 
 
-def heed_interrupts() -> None:
-    """Heed SIGINT, which what a shell runs in the background ignores, and hands down so."""
+def restore_sigint() -> None:
+    """Restore the default action of SIGINT. A shell ignores it in background jobs, and child processes inherit that."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)

@@ -12,14 +12,15 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from distributions import put_distribution
+from distributions import write_distribution
 from scenes import small_exposure
 
 from aia_ccdproc import Pipeline, PluginError, PluginWarning, Recipe, RecipeError
 from aia_ccdproc.cli.main import main
 from aia_ccdproc.plugin import hookspecs
-from aia_ccdproc.plugin import manager as plugins
-from aia_ccdproc.plugin.manager import CHOSEN, PrepPluginManager
+from aia_ccdproc.plugin import loading as plugins
+from aia_ccdproc.plugin.loading import load_plugins
+from aia_ccdproc.plugin.manager import CHOSEN_PLUGINS
 from aia_ccdproc.recipe.recipe_step import RecipeStep
 from aia_ccdproc.steps.aia import AIA
 
@@ -32,7 +33,7 @@ def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Pa
     monkeypatch.syspath_prepend(str(tmp_path))
 
     def put(distribution: str, code: str, **options: str) -> Path:
-        module = put_distribution(tmp_path, distribution, code, **options)
+        module = write_distribution(tmp_path, distribution, code, **options)
         importlib.invalidate_caches()
         monkeypatch.delitem(sys.modules, module, raising=False)
         return tmp_path
@@ -66,13 +67,13 @@ HALVE = """
 
 def test_an_installed_plugin_brings_a_step_of_its_own(install) -> None:
     install("aia-halve", HALVE)
-    manager = PrepPluginManager(["aia-halve"])
+    manager = load_plugins(["aia-halve"])
     assert list(manager.steps()) == ["update_pointing", "halve", "register", "normalize_exposure"]
     halve = manager.steps()["halve"]
     assert halve.summary == "Divide an image by a number."
     assert halve.place.before == ("register",)
     assert not halve.takes_header
-    assert list(map(str, manager.who_implements("prep_halve"))) == ["aia-halve 1.2"]
+    assert list(map(str, manager.implementers("prep_halve"))) == ["aia-halve 1.2"]
 
 
 BROKEN = {
@@ -121,13 +122,13 @@ def test_a_broken_plugin_is_left_out_and_named_and_the_others_work(install, kind
     install("aia-broken", code)
     install("aia-whole", HALVE.replace("halve", "share").replace("Halve", "Share"))
     with pytest.warns(PluginWarning, match=rf"(?s)plugin left out: aia-broken \(it\): .*{reason}"):
-        manager = PrepPluginManager(["aia-broken", "aia-whole"])
+        manager = load_plugins(["aia-broken", "aia-whole"])
     assert [(b.distribution, b.version) for b in manager.broken] == [("aia-broken", "1.2")]
     assert "aia-broken" not in {plugin.distribution for plugin in manager.plugins.values()}
     assert list(manager.steps()) == ["update_pointing", "share", "register", "normalize_exposure"]
     assert manager.identify(small_exposure().header()) is AIA
     for hook in HOOKS:
-        assert "aia-broken" not in [who.distribution for who in manager.who_implements(hook)]
+        assert "aia-broken" not in [who.distribution for who in manager.implementers(hook)]
     with pytest.raises(PluginError, match="'aia-broken' could not be loaded: "):
         manager.find("aia-broken")
 
@@ -142,22 +143,22 @@ SPOILER = """
 
 
 @pytest.mark.parametrize("spoiler", ["aia-before", "aia-later"])
-def test_who_implements_another_ones_step_with_wrong_arguments_is_left_out_and_not_who_declares_it(
+def test_implementers_another_ones_step_with_wrong_arguments_is_left_out_and_not_who_declares_it(
     install, spoiler: str
 ) -> None:
     install("aia-halve", HALVE)
     install(spoiler, SPOILER)
     with pytest.warns(PluginWarning, match=rf"(?s)plugin left out: {spoiler} .*foo"):
-        manager = PrepPluginManager(["aia-halve", spoiler])
+        manager = load_plugins(["aia-halve", spoiler])
     assert [b.distribution for b in manager.broken] == [spoiler]
-    assert list(map(str, manager.who_implements("prep_halve"))) == ["aia-halve 1.2"]
+    assert list(map(str, manager.implementers("prep_halve"))) == ["aia-halve 1.2"]
     assert "halve" in manager.steps()
 
 
-def test_who_implements_its_own_step_with_wrong_arguments_takes_the_step_along(install) -> None:
+def test_implementers_its_own_step_with_wrong_arguments_takes_the_step_along(install) -> None:
     install("aia-halve", HALVE.replace("def prep_halve(ccd, instrument, settings):", "def prep_halve(ccd, foo):"))
     with pytest.warns(PluginWarning, match=r"(?s)plugin left out: aia-halve .*foo"):
-        manager = PrepPluginManager(["aia-halve"])
+        manager = load_plugins(["aia-halve"])
     assert len(manager.broken) == 1
     assert "halve" not in manager.steps()
 
@@ -167,7 +168,7 @@ def test_a_step_that_two_plugins_declare_is_an_error_that_names_both(install) ->
     install("aia-rival", HALVE)
     why = "halve is declared by aia-halve and by aia-rival; only one of them can be loaded"
     with pytest.warns(PluginWarning, match=rf"plugin left out: aia-rival \(it\): PluginError: {why}"):
-        manager = PrepPluginManager(["aia-halve", "aia-rival"])
+        manager = load_plugins(["aia-halve", "aia-rival"])
     assert [b.distribution for b in manager.broken] == ["aia-rival"]
     with manager.in_use(), pytest.raises(RecipeError, match=why):
         Recipe.from_toml('[[step]]\nuse = "halve"')
@@ -180,7 +181,7 @@ def test_a_step_that_two_plugins_declare_is_an_error_that_names_both(install) ->
 
 def test_a_plugin_that_fails_to_identify_an_image_is_named(install) -> None:
     install("aia-fails", "from aia_ccdproc import hookimpl\n@hookimpl\ndef prep_identify(header): return 1 / 0")
-    manager = PrepPluginManager(["aia-fails"])
+    manager = load_plugins(["aia-fails"])
     with pytest.raises(PluginError, match=r"prep_identify of aia-fails 1\.2 fails: ZeroDivisionError"):
         manager.identify(small_exposure().header())
 
@@ -202,7 +203,7 @@ def test_a_plugin_that_fails_to_identify_an_image_is_named(install) -> None:
 def test_a_recipe_that_needs_a_broken_plugin_fails_by_its_name(install, recipe: str) -> None:
     install("aia-broken", "import no_such_module", entry="flat")
     with pytest.warns(PluginWarning):
-        manager = PrepPluginManager(["aia-broken"])
+        manager = load_plugins(["aia-broken"])
     why = "(?s)1 problem\n.*could not be loaded: .*ModuleNotFoundError: No module named 'no_such_module'"
     with manager.in_use(), pytest.raises(RecipeError, match=why):
         Recipe.from_toml(recipe)
@@ -210,12 +211,12 @@ def test_a_recipe_that_needs_a_broken_plugin_fails_by_its_name(install, recipe: 
 
 def test_what_a_plugin_prints_is_no_part_of_a_listing(install, monkeypatch, capsys) -> None:
     install("aia-loud", "print('hello')")
-    monkeypatch.setenv(CHOSEN, "aia-loud")
-    plugins._installed.cache_clear()
+    monkeypatch.setenv(CHOSEN_PLUGINS, "aia-loud")
+    plugins._installed_plugins.cache_clear()
     try:
         assert main(["steps", "--json"]) == 0
     finally:
-        plugins._installed.cache_clear()
+        plugins._installed_plugins.cache_clear()
     said = capsys.readouterr()
     assert json.loads(said.out)["steps"]
     assert said.err.startswith("hello")
@@ -224,7 +225,7 @@ def test_what_a_plugin_prints_is_no_part_of_a_listing(install, monkeypatch, caps
 def test_a_recipe_that_does_not_need_a_broken_plugin_is_taken(install) -> None:
     install("aia-broken", "import sys\nsys.exit(3)")
     with pytest.warns(PluginWarning, match="SystemExit: 3"):
-        manager = PrepPluginManager(["aia-broken"])
+        manager = load_plugins(["aia-broken"])
     with manager.in_use():
         Recipe.from_toml('[select]\ninstrument = "AIA"\n[[step]]\nuse = "register"')
 
@@ -233,7 +234,7 @@ def test_an_optional_hook_that_nobody_declares_is_no_problem(install) -> None:
     install("aia-polite", "from aia_ccdproc import hookimpl\n@hookimpl(optionalhook=True)\ndef prep_paint(ccd): pass")
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        manager = PrepPluginManager(["aia-polite"])
+        manager = load_plugins(["aia-polite"])
     assert "aia-polite:it" in manager.plugins
 
 
@@ -253,8 +254,8 @@ def test_the_environment_chooses_plugins_by_distribution_or_entry_point(
 ) -> None:
     install("aia-halve", HALVE)
     path = install("aia-share", HALVE.replace("halve", "share"), entry="other")
-    environment = {key: value for key, value in os.environ.items() if key != CHOSEN}
-    environment |= {"PYTHONPATH": str(path)} | ({} if chosen is None else {CHOSEN: chosen})
+    environment = {key: value for key, value in os.environ.items() if key != CHOSEN_PLUGINS}
+    environment |= {"PYTHONPATH": str(path)} | ({} if chosen is None else {CHOSEN_PLUGINS: chosen})
     script = "import aia_ccdproc as a; print(*{p.distribution for p in a.get_plugin_manager().plugins.values()})"
     done = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=True)
     assert set(done.stdout.split()) & {"aia-ccdproc", "aia-halve", "aia-share"} == {"aia-ccdproc", *loaded}
@@ -264,4 +265,4 @@ def test_the_environment_chooses_plugins_by_distribution_or_entry_point(
 def test_a_plugin_in_the_environment_that_is_not_installed_is_an_error_with_the_nearest_name(install) -> None:
     install("aia-halve", HALVE)
     with pytest.raises(PluginError, match=r"no plugin 'aia-halv' is installed; did you mean 'aia-halve'\?"):
-        PrepPluginManager(["aia-halv"])
+        load_plugins(["aia-halv"])

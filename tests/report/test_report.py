@@ -1,4 +1,4 @@
-"""Reports of a batch: the JSON keeps its schema, and the page is looked at in headless Chromium."""
+"""Reports of a batch: the JSON has its schema, and the page is rendered in headless Chromium."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ import aia_ccdproc
 from aia_ccdproc.errors import SettingsError, WriteError
 from aia_ccdproc.report.data import median_seconds, report_data
 from aia_ccdproc.report.page import render_page
-from aia_ccdproc.report.quicklook import thumbnail
 from aia_ccdproc.report.results import BatchInfo, FileResult
+from aia_ccdproc.report.thumbnail import thumbnail
 from aia_ccdproc.report.write import check_report_path, write_report
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-needs_chromium = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium to look at the page with (apt: chromium)")
+needs_chromium = pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed (apt: chromium)")
 HOSTILE = "<script>document.title='run'</script><img src=x onerror=\"document.title='run'\">'\"&</script></style>.fits"
 INFO = BatchInfo(
     recipe="level1.5",
@@ -44,7 +44,7 @@ DOCS = Path(__file__).parents[2] / "docs" / "batches.rst"
 
 @pytest.fixture(scope="session")
 def prepped(pointing_path: Path) -> tuple[bytes, bytes]:
-    """Pictures of a real image before and after."""
+    """Make the thumbnails of an image before and after prepping."""
     level1 = small_exposure(channel=171).image(small_sun())
     level15 = aia_ccdproc.register(aia_ccdproc.update_pointing(level1, source=pointing_path))
     return thumbnail(level1), thumbnail(level15)
@@ -52,7 +52,7 @@ def prepped(pointing_path: Path) -> tuple[bytes, bytes]:
 
 @pytest.fixture(scope="session")
 def results(prepped: tuple[bytes, bytes]) -> list[FileResult]:
-    """One of every kind, and a hostile one."""
+    """Make one result of every kind, and one with a hostile file name."""
     before, after = prepped
     pointing = {"record": "sdo.master_pointing[:#34506]", "source": "cache", "start": "2020-01-01", "hash": "9f31"}
     return [
@@ -72,14 +72,20 @@ def results(prepped: tuple[bytes, bytes]) -> list[FileResult]:
         ),
         FileResult(Path("in/a10.fits"), "done", seconds={"read": 0.1, "register": 0.2, "write": 0.1}),
         FileResult(Path("in/a9.fits"), "failed", error="ReadError: in/a9.fits: cut off\nat 17 bytes", before=before),
-        FileResult(Path(HOSTILE), "failed", error=f"ReadError: {HOSTILE}", seconds={"read": 3.0}),
+        FileResult(
+            Path(HOSTILE),
+            "failed",
+            error=f"PluginError: {HOSTILE}",
+            traceback=f"Trace: {HOSTILE}",
+            seconds={"read": 3},
+        ),
         FileResult(Path("in/c.fits"), "skipped", reason="WAVELNTH is 94; the recipe selects 171"),
         FileResult(Path("in/d.fits"), "unchanged", output=Path("level15/d_lev1p5.fits")),
     ]
 
 
 class Page(HTMLParser):
-    """The rows that a page shows, and every tag and attribute on it."""
+    """The visible rows of a page, and all of its tags and attributes."""
 
     def __init__(self, html: str) -> None:
         super().__init__()
@@ -100,24 +106,24 @@ class Page(HTMLParser):
 
 @pytest.fixture
 def chromium(tmp_path: Path) -> Callable[..., str]:
-    """Open a page headless, with a new profile each time, and give what the browser printed."""
+    """Return a function that opens a page in headless Chromium, with a new profile, and returns what it prints."""
 
-    def look(page: Path, *options: str, fragment: str = "") -> str:
-        quiet = ["--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
-        quiet += ["--disable-component-update", "--disable-sync", "--hide-scrollbars", "--no-sandbox"]
+    def open_page(page: Path, *options: str, fragment: str = "") -> str:
+        flags = ["--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
+        flags += ["--disable-component-update", "--disable-sync", "--hide-scrollbars", "--no-sandbox"]
         profile = tmp_path / f"profile{len(list(tmp_path.glob('profile*')))}"
-        command = [str(CHROMIUM), "--headless", *quiet, f"--user-data-dir={profile}", *options]
+        command = [str(CHROMIUM), "--headless", *flags, f"--user-data-dir={profile}", *options]
         done = subprocess.run([*command, page.as_uri() + fragment], capture_output=True, timeout=120, check=True)
         return done.stdout.decode(errors="replace")
 
-    return look
+    return open_page
 
 
 def without_inline(html: str) -> str:
     return re.sub(r"<(script|style)>.*?</\1>", r"<\1></\1>", html, count=2, flags=re.DOTALL)
 
 
-def test_json_has_every_key_of_the_schema_and_the_docs_name_them(tmp_path: Path, results: list[FileResult]) -> None:
+def test_json_has_every_key_of_the_schema_and_the_docs_list_them(tmp_path: Path, results: list[FileResult]) -> None:
     data = json.loads(write_report(tmp_path / "r.json", INFO, results).read_text(encoding="utf-8"))
     assert data["schema"] == 1
     assert data["totals"] == {"files": 6, "done": 2, "unchanged": 1, "skipped": 1, "failed": 2}
@@ -128,12 +134,13 @@ def test_json_has_every_key_of_the_schema_and_the_docs_name_them(tmp_path: Path,
     assert list(first["seconds"]) == ["read", "register", "write"]
     assert first["peak_memory"] == 2**30
     assert "before" not in first
+    assert [each["traceback"] for each in data["files"]] == ["", "", "", f"Trace: {HOSTILE}", "", ""]
     text = DOCS.read_text(encoding="utf-8")
     keys = {*data, *data["recipe"], *data["recipe"]["steps"][0], *data["totals"], *first, *first["pointing"]}
     assert sorted(key for key in keys if f"``{key}``" not in text) == []
 
 
-def test_json_holds_no_number_that_json_does_not_know(tmp_path: Path) -> None:
+def test_json_contains_null_for_numbers_that_are_not_finite(tmp_path: Path) -> None:
     broken = FileResult(Path("a.fits"), "done", seconds={"read": float("nan"), "write": float("inf")})
     text = write_report(tmp_path / "r.json", INFO, [broken]).read_text(encoding="utf-8")
     assert json.loads(text)["files"][0]["seconds"] == {"read": None, "write": None}
@@ -142,20 +149,22 @@ def test_json_holds_no_number_that_json_does_not_know(tmp_path: Path) -> None:
     assert "nan" not in without_inline(render_page(INFO, [broken])).lower()
 
 
-def test_medians_are_of_the_files_written_now(results: list[FileResult]) -> None:
+def test_medians_include_only_files_with_status_done(results: list[FileResult]) -> None:
     medians = median_seconds(results)
     assert medians == pytest.approx({"read": 0.3, "register": 0.85, "write": 0.175})
     assert list(medians) == ["read", "register", "write"]
 
 
-def test_a_time_without_a_zone_is_utc() -> None:
+def test_a_time_without_time_zone_is_utc() -> None:
     naive = datetime.datetime(2026, 8, 19, 21, 4, 11)
     info = BatchInfo("r", "", (), {}, naive, 0.0, 1, Path())
     assert report_data(info, [])["started"] == "2026-08-19T21:04:11Z"
 
 
 @pytest.mark.parametrize("name", ["report.json", "report.html", "report.HTM"])
-def test_a_report_is_written_whole_and_replaced(tmp_path: Path, results: list[FileResult], name: str) -> None:
+def test_a_report_replaces_an_old_one_and_leaves_no_other_file(
+    tmp_path: Path, results: list[FileResult], name: str
+) -> None:
     target = tmp_path / name
     target.write_text("old")
     assert write_report(target, INFO, results) == target
@@ -163,23 +172,23 @@ def test_a_report_is_written_whole_and_replaced(tmp_path: Path, results: list[Fi
     assert list(tmp_path.iterdir()) == [target]
 
 
-def test_a_report_that_could_not_be_written_is_refused_before_the_work(tmp_path: Path) -> None:
+def test_a_report_that_cannot_be_written_is_refused_before_the_batch(tmp_path: Path) -> None:
     (tmp_path / "folder.html").mkdir()
-    with pytest.raises(SettingsError, match=r"the ending '\.txt' is not known; there are: \.json, \.html, \.htm"):
+    with pytest.raises(SettingsError, match=r"unknown suffix '\.txt'\. Use one of: \.json, \.html, \.htm"):
         check_report_path(tmp_path / "report.txt")
-    with pytest.raises(WriteError, match="is a folder"):
+    with pytest.raises(WriteError, match="this is a folder"):
         check_report_path(tmp_path / "folder.html")
-    with pytest.raises(WriteError, match="nowhere is not there"):
+    with pytest.raises(WriteError, match="nowhere does not exist"):
         check_report_path(tmp_path / "nowhere" / "report.html")
 
 
-def test_a_folder_that_may_not_be_written_to_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("os.access", lambda *_: False)  # to root every folder is open
-    with pytest.raises(WriteError, match="may not be written to"):
+def test_a_report_in_a_read_only_folder_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("os.access", lambda *_: False)  # root can write to every folder
+    with pytest.raises(WriteError, match="is not writable"):
         check_report_path(tmp_path / "report.html")
 
 
-def test_a_full_disk_leaves_the_old_report(
+def test_a_full_disk_leaves_the_old_report_unchanged(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, results: list[FileResult]
 ) -> None:
     target = tmp_path / "report.json"
@@ -194,7 +203,7 @@ def test_a_full_disk_leaves_the_old_report(
     assert target.read_text() == "old"
 
 
-def test_a_name_that_is_no_utf8_reads_back_as_the_same_name(tmp_path: Path) -> None:
+def test_a_file_name_that_is_not_utf8_is_read_back_unchanged(tmp_path: Path) -> None:
     name = Path("a\udcff.fits")
     results = [FileResult(name, "failed", error=f"ReadError: {name}")]
     data = json.loads(write_report(tmp_path / "report.json", INFO, results).read_text(encoding="utf-8"))
@@ -202,7 +211,7 @@ def test_a_name_that_is_no_utf8_reads_back_as_the_same_name(tmp_path: Path) -> N
     assert r"a\udcff.fits" in write_report(tmp_path / "report.html", INFO, results).read_text(encoding="utf-8")
 
 
-def test_the_page_holds_nothing_from_elsewhere(results: list[FileResult]) -> None:
+def test_the_page_loads_nothing_and_has_no_inline_handlers(results: list[FileResult]) -> None:
     page = Page(render_page(INFO, results))
     assert {value for name, value in page.attributes if name in ("href", "src") and not value.startswith("data:")} == (
         set()
@@ -212,33 +221,42 @@ def test_the_page_holds_nothing_from_elsewhere(results: list[FileResult]) -> Non
     assert not [name for name, _ in page.attributes if name.startswith("on") or name == "style"]
 
 
-def test_an_empty_and_an_interrupted_batch_have_a_page() -> None:
+def test_an_empty_interrupted_batch_has_a_page() -> None:
     info = BatchInfo("r", "", (), {}, INFO.started, 0.0, 1, Path(), interrupted=True)
     assert "interrupted, 0 files, none failed" in render_page(info, [])
 
 
 @given(st.text(min_size=1), st.text(), st.text())
-def test_no_text_becomes_a_tag_or_an_attribute(name: str, error: str, warning: str) -> None:
-    plain = FileResult(Path("a"), "failed", error="e", warnings=("w",), pointing={"record": "r"}, worker="w:1")
-    hostile = FileResult(
-        Path(name), "failed", error=error or "e", warnings=(warning,), pointing={"record": error or "r"}, worker="w:1"
+def test_hostile_texts_do_not_become_tags_or_attributes(name: str, error: str, warning: str) -> None:
+    plain = FileResult(
+        Path("a"), "failed", error="e", traceback="t", warnings=("w",), pointing={"record": "r"}, worker="w:1"
     )
-    want, got = Page(render_page(INFO, [plain])), Page(render_page(INFO, [hostile]))
-    assert got.tags == want.tags
-    assert [name for name, _ in got.attributes] == [name for name, _ in want.attributes]
-    assert got.shown() == [str(Path(name))]
+    hostile = FileResult(
+        Path(name),
+        "failed",
+        error=error or "e",
+        traceback=error or "t",
+        warnings=(warning,),
+        pointing={"record": error or "r"},
+        worker="w:1",
+    )
+    expected, page = Page(render_page(INFO, [plain])), Page(render_page(INFO, [hostile]))
+    assert page.tags == expected.tags
+    assert [name for name, _ in page.attributes] == [name for name, _ in expected.attributes]
+    assert page.shown() == [str(Path(name))]
 
 
 @needs_chromium
-def test_the_browser_shows_every_file_and_runs_nothing_hostile(
+def test_the_browser_shows_every_file_and_runs_no_hostile_script(
     tmp_path: Path, results: list[FileResult], chromium: Callable[..., str]
 ) -> None:
     page = Page(dom := chromium(write_report(tmp_path / "r.html", INFO, results), "--dump-dom"))
     assert page.shown() == [str(result.path) for result in results]
     assert "<title>level1.5: 2 of 6 files failed</title>" in dom
-    assert page.tags.count("button") == 10  # the page's own script has run: heads have become buttons
+    assert page.tags.count("button") == 10  # the page's own script has run: table headers have become buttons
     assert "ReadError: in/a9.fits: cut off\nat 17 bytes" in dom
     assert "sdo.master_pointing[:#34506]" in dom
+    assert "<summary>traceback</summary>" in dom
     assert 'alt="before: AIA 171 Å, 2020-01-01T00:00:11, level 1"' in dom
 
 
@@ -256,7 +274,7 @@ def test_the_browser_shows_every_file_and_runs_nothing_hostile(
         ("#sort=__proto__&status=done", ["in/b.fits", "in/a10.fits"]),
     ],
 )
-def test_a_fragment_keeps_a_view(
+def test_the_fragment_of_the_address_stores_a_view(
     tmp_path: Path, results: list[FileResult], chromium: Callable[..., str], fragment: str, shown: list[str]
 ) -> None:
     dom = chromium(write_report(tmp_path / "r.html", INFO, results), "--dump-dom", fragment=fragment)
@@ -266,7 +284,7 @@ def test_a_fragment_keeps_a_view(
 
 @needs_chromium
 @pytest.mark.parametrize("size", ["1280,1000", "500,1600"])
-def test_the_browser_draws_the_page(
+def test_the_browser_renders_the_page_with_pictures(
     tmp_path: Path, results: list[FileResult], chromium: Callable[..., str], size: str
 ) -> None:
     picture = tmp_path / "page.png"

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from distributions import put_distribution
+from distributions import write_distribution
 
 from aia_ccdproc import PluginError, get_plugin_manager, register
 from aia_ccdproc.images.header import complete_header
@@ -50,7 +50,7 @@ def test_only_the_plugins_that_are_named_are_loaded_and_they_are_in_use(
 ) -> None:
     monkeypatch.syspath_prepend(str(tmp_path))
     for name in ("aia-one", "aia-other"):
-        put_distribution(tmp_path, name, "")
+        write_distribution(tmp_path, name, "")
     manager = prep_manager("aia-one")
     assert {plugin.distribution for plugin in manager.plugins.values()} == {"aia-ccdproc", "aia-one"}
     assert get_plugin_manager() is manager
