@@ -1,4 +1,4 @@
-"""``aia-prep``: what it prints, what it returns, and how quickly."""
+"""The commands of ``aia-prep``: their output, their exit codes, and the time that ``--help`` takes."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ import time
 from pathlib import Path
 
 import pytest
-from distributions import put_distribution
+from distributions import write_distribution
 from faulty import SIX_PROBLEMS
-from processes import heed_interrupts
+from processes import restore_sigint
 from scenes import small_exposure, small_sun
 
 from aia_ccdproc import __version__, read
@@ -39,7 +39,7 @@ def recipe(tmp_path: Path, pointing_path: Path) -> Path:
 
 
 def aia_prep(*arguments: object, **options: object) -> subprocess.CompletedProcess[str]:
-    """Run the command as a user does, in a process of its own."""
+    """Run the command in a separate process, as a user does."""
     command = [sys.executable, "-m", "aia_ccdproc", *map(str, arguments)]
     return subprocess.run(command, capture_output=True, text=True, check=False, **options)
 
@@ -59,20 +59,22 @@ def test_run_writes_level_15_and_returns_0(tmp_path: Path, level1: Path, recipe:
 def test_one_bad_file_among_good_ones_returns_1_and_the_others_are_written(
     tmp_path: Path, level1: Path, recipe: Path, capsys
 ) -> None:
-    bad = tmp_path / "bad[red].fits"  # which rich would take for a style
+    bad = tmp_path / "bad[red].fits"  # rich interprets [red] as a style
     bad.write_text("not FITS")
-    gone = tmp_path / "gone.fits"
-    files = [str(path) for path in (bad, level1, gone)]
+    missing = tmp_path / "missing.fits"
+    files = [str(path) for path in (bad, level1, missing)]
     assert main(["run", *files, "-r", str(recipe), "-o", str(tmp_path / "out")]) == 1
-    said = capsys.readouterr().out
-    assert "1 done, 2 failed" in said
-    assert f"{bad}: is not a FITS file" in said
-    assert f"{gone}: no such file" in said
-    assert "Traceback" not in said
+    output = capsys.readouterr().out
+    assert "1 done, 2 failed" in output
+    assert f"{bad}: is not a FITS file" in output
+    assert f"{missing}: no such file" in output
+    assert "Traceback" not in output
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["a_lev1p5.fits"]
 
 
-def test_run_refuses_to_overwrite_unless_told(tmp_path: Path, level1: Path, recipe: Path, capsys) -> None:
+def test_run_replaces_an_output_of_another_recipe_only_with_overwrite(
+    tmp_path: Path, level1: Path, recipe: Path, capsys
+) -> None:
     command = ["run", str(level1), "-r", str(recipe), "-o", str(tmp_path / "out")]
     assert main(command) == 0
     assert main(command) == 0
@@ -93,7 +95,7 @@ def test_colliding_names_return_2_before_anything_is_written(
     assert not (tmp_path / "out").exists()
 
 
-def test_warnings_are_shown_with_their_file(tmp_path: Path, level1: Path, capsys) -> None:
+def test_run_shows_warnings_with_their_file(tmp_path: Path, level1: Path, capsys) -> None:
     keep = tmp_path / "keep.toml"
     (tmp_path / "none.csv").write_text("T_START,T_STOP,A_094_X0\n1999-01-01T00:00:00Z,1999-01-01T03:00:00Z,1\n")
     keep.write_text('[[step]]\nuse = "update_pointing"\nsource = "none.csv"\non_missing = "keep"\n')
@@ -101,40 +103,40 @@ def test_warnings_are_shown_with_their_file(tmp_path: Path, level1: Path, capsys
     assert f"warning {level1}: pointing of the header kept" in capsys.readouterr().out
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="no SIGINT to another process")
-def test_an_interrupt_returns_130_and_leaves_no_half_written_file(tmp_path: Path, recipe: Path) -> None:
-    whole = small_exposure(shape=(600, 600), corner=(1700, 1700)).image(small_sun())
-    files = [EXPOSURE.write_level1(whole, tmp_path / f"{i}.fits") for i in range(60)]
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows cannot send SIGINT to another process")
+def test_an_interrupt_returns_130_and_leaves_no_incomplete_file(tmp_path: Path, recipe: Path) -> None:
+    image = small_exposure(shape=(600, 600), corner=(1700, 1700)).image(small_sun())
+    files = [EXPOSURE.write_level1(image, tmp_path / f"{i}.fits") for i in range(60)]
     out = tmp_path / "out"
     command = [sys.executable, "-m", "aia_ccdproc", "run", *files, "-r", recipe, "-o", out]
     process = subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=heed_interrupts
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=restore_sigint
     )
-    patience = time.monotonic() + 60
-    while not (out.is_dir() and list(out.glob("*_lev1p5.fits"))) and time.monotonic() < patience:
+    deadline = time.monotonic() + 60
+    while not (out.is_dir() and list(out.glob("*_lev1p5.fits"))) and time.monotonic() < deadline:
         time.sleep(0.02)
     process.send_signal(signal.SIGINT)
-    _, said = process.communicate(timeout=60)
-    assert process.returncode == 130, said
-    assert "interrupted" in said
-    assert "Traceback" not in said
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 130, errors
+    assert "interrupted" in errors
+    assert "Traceback" not in errors
     written = list(out.iterdir())
     assert 0 < len(written) < 60
     for path in written:
         assert read(path).header["LVL_NUM"] == 1.5
 
 
-def test_run_tells_more_or_less(tmp_path: Path, level1: Path, recipe: Path, capsys) -> None:
+def test_verbose_lists_more_and_quiet_lists_only_failures(tmp_path: Path, level1: Path, recipe: Path, capsys) -> None:
     bad = tmp_path / "bad.fits"
     bad.write_text("not FITS")
     command = ["run", str(level1), str(bad), "-r", str(recipe), "-o", str(tmp_path / "out"), "--jobs", "1"]
     assert main([*command, "-q"]) == 1
-    said = capsys.readouterr().out.splitlines()
-    assert len(said) == 1
-    assert said[0].startswith(f"failed   {bad}: ReadError: ")
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 1
+    assert lines[0].startswith(f"failed   {bad}: ReadError: ")
     assert main([*command, "-v"]) == 1
-    said = capsys.readouterr().out
-    assert f"unchanged {level1} -> " in said
+    output = capsys.readouterr().out
+    assert f"unchanged {level1} -> " in output
     (tmp_path / "out" / "a_lev1p5.fits").unlink()
     assert main([*command, "-v"]) == 1
     assert re.search(
@@ -149,18 +151,18 @@ def test_run_takes_folders_and_patterns_and_writes_reports_and_pictures(
     command = ["run", str(tmp_path / "*.fits"), "-r", str(recipe), "-o", str(out), "--quicklook"]
     assert main([*command, "--report", str(out / "r.json"), "--report", str(out / "r.html")]) == 0
     assert {path.name for path in out.iterdir()} == {"a_lev1p5.fits", "a_lev1p5.png", "r.json", "r.html"}
-    told = json.loads((out / "r.json").read_text())["files"][0]
-    assert told["status"] == "done"
-    assert told["quicklook"] == str(out / "a_lev1p5.png")
-    assert told["output_hash"] == hashlib.sha256((out / "a_lev1p5.fits").read_bytes()).hexdigest()
+    result = json.loads((out / "r.json").read_text())["files"][0]
+    assert result["status"] == "done"
+    assert result["quicklook"] == str(out / "a_lev1p5.png")
+    assert result["output_hash"] == hashlib.sha256((out / "a_lev1p5.fits").read_bytes()).hexdigest()
     (out / "a_lev1p5.png").unlink()
     assert main(command) == 0
     assert "0 done, 1 unchanged" in capsys.readouterr().out
     assert (out / "a_lev1p5.png").exists()
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="no pseudo-terminals")
-def test_on_a_terminal_a_display_moves_and_leaves_failures_and_a_summary(
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no pseudo-terminals")
+def test_a_terminal_gets_a_live_display_and_then_failures_and_a_summary(
     tmp_path: Path, level1: Path, recipe: Path
 ) -> None:
     import pty
@@ -168,30 +170,32 @@ def test_on_a_terminal_a_display_moves_and_leaves_failures_and_a_summary(
     for i in range(4):
         (tmp_path / f"{i}.fits").write_bytes(level1.read_bytes())
     (tmp_path / "bad.fits").write_text("not FITS")
-    ours, theirs = pty.openpty()
+    controller, terminal = pty.openpty()
     command = [sys.executable, "-m", "aia_ccdproc", "run", tmp_path, "-r", recipe, "-o", tmp_path / "out", "-j", "2"]
     environment = {**os.environ, "TERM": "xterm-256color", "COLUMNS": "200"}
-    process = subprocess.Popen(command, stdout=theirs, stderr=theirs, stdin=theirs, env=environment)
-    os.close(theirs)
-    said = b""
+    process = subprocess.Popen(command, stdout=terminal, stderr=terminal, stdin=terminal, env=environment)
+    os.close(terminal)
+    received = b""
     while True:
         try:
-            said += os.read(ours, 4096)
-        except OSError:  # the other end is closed
+            received += os.read(controller, 4096)
+        except OSError:  # the process has closed the terminal
             break
     assert process.wait() == 1
-    text = said.decode()
+    text = received.decode()
     assert "bad.fits: is not a FITS file" in text
     assert "5 done, 1 failed in" in text
     assert "6/6" in text
-    assert " -> " not in text  # what went well is not told one by one
-    assert "\x1b[?25h" in text  # the cursor is back
-    os.close(ours)
+    assert " -> " not in text  # files that are done have no line
+    assert "\x1b[?25h" in text  # the cursor is visible again
+    os.close(controller)
 
 
-@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full")
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="/dev/full does not exist")
 @pytest.mark.parametrize("where", ["> /dev/full", "| head -1"])
-def test_a_batch_goes_on_when_nobody_can_be_told(tmp_path: Path, level1: Path, recipe: Path, where: str) -> None:
+def test_a_batch_goes_on_when_its_output_cannot_be_written(
+    tmp_path: Path, level1: Path, recipe: Path, where: str
+) -> None:
     for i in range(4):
         (tmp_path / f"{i}.fits").write_bytes(level1.read_bytes())
     command = f"{sys.executable} -m aia_ccdproc run {tmp_path} -r {recipe} -o {tmp_path / 'out'} -j 1 {where}"
@@ -201,7 +205,7 @@ def test_a_batch_goes_on_when_nobody_can_be_told(tmp_path: Path, level1: Path, r
     assert len(list((tmp_path / "out").iterdir())) == 5
 
 
-def test_names_that_a_terminal_would_obey_or_cannot_show_are_written_out(
+def test_control_and_unencodable_characters_of_file_names_are_escaped(
     tmp_path: Path, level1: Path, recipe: Path
 ) -> None:
     names = [b"\x1b[31mred\n.fits", b"\xe9t\xe9.fits", "ü ö.fits".encode()]
@@ -216,7 +220,7 @@ def test_names_that_a_terminal_would_obey_or_cannot_show_are_written_out(
     assert "\\x1b[31mred\\n.fits" in done.stdout
 
 
-def test_empty_names_are_refused(level1: Path, tmp_path: Path, capsys) -> None:
+def test_an_empty_file_or_folder_name_is_refused(level1: Path, tmp_path: Path, capsys) -> None:
     assert main(["run", "", "-o", str(tmp_path / "out")]) == 2
     assert main(["run", str(level1), "-o", ""]) == 2
     assert not (tmp_path / "out").exists()
@@ -226,23 +230,23 @@ def test_empty_names_are_refused(level1: Path, tmp_path: Path, capsys) -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "message"),
     [
         (["run"], "Missing argument|Missing parameter|FILES"),
         (["run", "a.fits"], "output"),
-        (["run", "a.fits", "-o", "out", "--colour"], "No such option"),
+        (["run", "a.fits", "-o", "out", "--color"], "No such option"),
         (["run", "a.fits", "-o", "out", "--compression", "zip"], "rice"),
         (["rum"], "No such command"),
         (["check"], "Missing|RECIPE"),
         (["run", "a.fits", "-o", "out", "-r", "no-such-recipe"], "no such file or built-in recipe"),
     ],
 )
-def test_wrong_usage_returns_2_and_says_what_is_wrong_without_a_traceback(
-    tmp_path: Path, arguments: list[str], said: str
+def test_wrong_usage_returns_2_with_a_message_and_without_a_traceback(
+    tmp_path: Path, arguments: list[str], message: str
 ) -> None:
     done = aia_prep(*arguments, cwd=tmp_path)
     assert done.returncode == 2
-    assert re.search(said, done.stderr)
+    assert re.search(message, done.stderr)
     assert "Traceback" not in done.stderr + done.stdout
     assert not list(tmp_path.iterdir())
 
@@ -253,16 +257,16 @@ def test_help_answers_in_less_than_a_second_and_imports_nothing_heavy() -> None:
         "heavy = {'numpy', 'astropy', 'scipy', 'ccdproc', 'reproject', 'pydantic', 'drms', 'pandas', 'matplotlib'}\n"
         "print('HEAVY:', sorted(heavy & set(sys.modules))); sys.exit(code)"
     )
-    took = []
-    for _ in range(3):  # the machine may be busy with something else
+    seconds = []
+    for _ in range(3):  # the fastest of three: the machine may be busy
         started = time.perf_counter()
         done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
-        took.append(time.perf_counter() - started)
+        seconds.append(time.perf_counter() - started)
     assert done.returncode == 0
     assert "HEAVY: []" in done.stdout
-    for command in ("run", "check", "init", "steps", "plugins", "demo"):
+    for command in ("run", "check", "init", "schema", "steps", "plugins", "pointing", "demo"):
         assert re.search(rf"\b{command}\b", done.stdout)
-    assert min(took) < 1
+    assert min(seconds) < 1
 
 
 def test_version_is_printed(capsys) -> None:
@@ -273,7 +277,7 @@ def test_version_is_printed(capsys) -> None:
 def test_the_console_script_is_installed() -> None:
     script = Path(sys.executable).with_name("aia-prep")
     if not script.exists():
-        pytest.skip("aia-prep is not beside this Python")
+        pytest.skip("aia-prep is not in the folder of this Python")
     done = subprocess.run([script, "--version"], capture_output=True, text=True, check=True)
     assert done.stdout == f"aia-prep {__version__}\n"
 
@@ -281,7 +285,7 @@ def test_the_console_script_is_installed() -> None:
 # -- recipes and plugins -------------------------------------------------------------------------
 
 
-def test_check_prints_six_problems_for_six_and_returns_2(tmp_path: Path) -> None:
+def test_check_lists_all_six_problems_and_returns_2(tmp_path: Path) -> None:
     (tmp_path / "wrong.toml").write_text(SIX_PROBLEMS)
     done = aia_prep("check", tmp_path / "wrong.toml")
     assert done.returncode == 2
@@ -293,18 +297,18 @@ def test_check_prints_six_problems_for_six_and_returns_2(tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize("name", ["level1.5", "level1.5-rate"])
-def test_check_finds_no_problem_in_a_built_in_recipe(name: str, capsys) -> None:
+def test_check_finds_no_problems_in_a_built_in_recipe(name: str, capsys) -> None:
     assert main(["check", name]) == 0
     assert "no problems" in capsys.readouterr().out
 
 
-def test_what_init_prints_passes_check(tmp_path: Path, capsys) -> None:
+def test_the_recipe_that_init_prints_passes_check(tmp_path: Path, capsys) -> None:
     assert main(["init"]) == 0
     (tmp_path / "mine.toml").write_text(capsys.readouterr().out)
     assert main(["check", str(tmp_path / "mine.toml")]) == 0
 
 
-def test_steps_are_listed_with_their_settings_and_who_does_them(capsys) -> None:
+def test_steps_are_listed_with_their_settings_and_plugins(capsys) -> None:
     assert main(["steps", "--json"]) == 0
     listed = json.loads(capsys.readouterr().out)
     by_name = {step["step"]: step for step in listed["steps"]}
@@ -318,7 +322,7 @@ def test_steps_are_listed_with_their_settings_and_who_does_them(capsys) -> None:
     assert "normalize_exposure" in capsys.readouterr().out
 
 
-def test_plugins_are_listed_with_what_they_bring(capsys) -> None:
+def test_plugins_are_listed_with_what_they_implement(capsys) -> None:
     assert main(["plugins", "--json"]) == 0
     listed = {plugin["plugin"]: plugin for plugin in json.loads(capsys.readouterr().out)["plugins"]}
     assert {plugin["distribution"] for plugin in listed.values()} == {"aia-ccdproc"}
@@ -335,15 +339,15 @@ def test_plugins_are_listed_with_what_they_bring(capsys) -> None:
 
 @pytest.fixture
 def broken(tmp_path: Path) -> dict[str, str]:
-    """An environment with a plugin that needs what is not there."""
-    put_distribution(tmp_path, "aia-broken", "import no_such_module", entry="flat")
+    """Return an environment with a plugin that imports a missing module."""
+    write_distribution(tmp_path, "aia-broken", "import no_such_module", entry="flat")
     return {**os.environ, "PYTHONPATH": str(tmp_path), "AIA_CCDPROC_PLUGINS": "aia-broken"}
 
 
 WHY = "aia-broken (flat): ModuleNotFoundError: No module named 'no_such_module'"
 
 
-def test_a_broken_plugin_is_listed_with_the_reason_and_stops_nothing(broken: dict[str, str]) -> None:
+def test_a_broken_plugin_is_listed_with_the_reason_and_does_no_harm(broken: dict[str, str]) -> None:
     done = aia_prep("plugins", "--json", env=broken)
     assert done.returncode == 0
     assert not done.stderr
@@ -355,7 +359,7 @@ def test_a_broken_plugin_is_listed_with_the_reason_and_stops_nothing(broken: dic
     assert (done.returncode, done.stdout.split()[-2:]) == (0, ["no", "problems"])
 
 
-def test_a_recipe_that_needs_a_broken_plugin_fails_by_its_name(tmp_path: Path, broken: dict[str, str]) -> None:
+def test_a_recipe_that_needs_a_broken_plugin_fails_and_names_it(tmp_path: Path, broken: dict[str, str]) -> None:
     (tmp_path / "mine.toml").write_text('[[step]]\nuse = "correct_flat"')
     done = aia_prep("check", tmp_path / "mine.toml", env={**broken, "COLUMNS": "300"})
     assert done.returncode == 2
@@ -363,9 +367,7 @@ def test_a_recipe_that_needs_a_broken_plugin_fails_by_its_name(tmp_path: Path, b
     assert "Traceback" not in done.stderr
 
 
-def test_a_file_of_an_instrument_that_nobody_knows_names_the_plugins_that_could_not_be_loaded(
-    tmp_path: Path, broken: dict[str, str]
-) -> None:
+def test_the_error_about_an_unknown_instrument_names_the_broken_plugins(tmp_path: Path, broken: dict[str, str]) -> None:
     exposure = small_exposure(keywords={"INSTRUME": "FLAT"}, shape=(20, 30))
     path = exposure.write_level1(exposure.image(small_sun()), tmp_path / "flat.fits")
     done = aia_prep("run", str(path), "-o", str(tmp_path / "out"), env={**broken, "COLUMNS": "300"})
@@ -373,14 +375,14 @@ def test_a_file_of_an_instrument_that_nobody_knows_names_the_plugins_that_could_
     assert f"asked: aia-ccdproc {__version__}; could not be loaded: {WHY}" in done.stdout + done.stderr
 
 
-def test_a_plugin_chosen_in_the_environment_that_is_not_there_returns_2(tmp_path: Path) -> None:
+def test_a_plugin_named_in_the_environment_but_not_installed_returns_2(tmp_path: Path) -> None:
     done = aia_prep("steps", env={**os.environ, "AIA_CCDPROC_PLUGINS": "aia-nowhere"})
     assert done.returncode == 2
     assert "PluginError: no plugin 'aia-nowhere' is installed" in done.stderr
     assert "Traceback" not in done.stderr
 
 
-def test_output_into_a_closed_pipe_is_no_traceback() -> None:
+def test_output_into_a_closed_pipe_gives_no_traceback() -> None:
     done = subprocess.run(
         f"{sys.executable} -m aia_ccdproc steps --json | head -1",
         shell=True,
