@@ -1,51 +1,59 @@
-"""What became of a batch and of each of its files: said by the batch, shown by the report and the command line."""
+"""Results of a batch and of each of its files. The batch makes them; the report and the command line show them."""
 
 from __future__ import annotations
 
 import datetime
+import traceback as tracebacks
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, TypeAlias
 
-__all__ = ["BatchInfo", "FileResult", "Status"]
+from aia_ccdproc.errors import PluginError, PrepError
+
+__all__ = ["BatchInfo", "FileResult", "Status", "failed_result"]
 
 Status: TypeAlias = Literal["done", "unchanged", "skipped", "failed"]
 
 
 @dataclass(frozen=True)
 class FileResult:  # numpydoc ignore=PR02
-    """What became of one file.
+    """The result of one file of a batch.
 
     Parameters
     ----------
     path : `~pathlib.Path`
         The input, as it was given.
     status : {"done", "unchanged", "skipped", "failed"}
-        Written now; there already from the same input and recipe; not selected by the recipe; failed.
+        ``"done"``: the output was written. ``"unchanged"``: the output already existed, made from the same input with
+        the same recipe. ``"skipped"``: the recipe does not select this file. ``"failed"``: no output was written.
     output : `~pathlib.Path`, optional
         The output.
     error : str
-        Of a file that failed: class and message of the error, ``"PointingError: no record …"``.
+        Class and message of the error, ``"PointingError: no record …"``. Empty unless the file failed.
     reason : str
-        Of a file that was skipped: what the recipe selects.
+        The condition of the recipe that this file does not meet. Empty unless the file was skipped.
     warnings : tuple of str
-        What was warned of.
+        Messages of the warnings that were issued while this file was processed.
     seconds : mapping of str to float
-        Time by part, s: ``"read"``, each step, ``"write"``, ``"pictures"``; in the order of running.
+        Duration of each part in seconds: ``"read"``, the steps, ``"write"``, ``"quicklook"``, ``"pictures"``; in the
+        order in which they ran.
     pointing : mapping of str to str
-        The pointing record that the output carries: ``"record"`` (MPO_REC), ``"source"`` (MPO_SRC), ``"start"``
+        The pointing record in the header of the output: ``"record"`` (MPO_REC), ``"source"`` (MPO_SRC), ``"start"``
         (MPO_TBEG), ``"hash"`` (MPO_HASH).
     input_hash, output_hash : str
-        SHA-256 of the files, hexadecimal.
+        SHA-256 of the files, hexadecimal. Empty where it was not computed.
     before, after : bytes
-        Small pictures of input and output, PNG or JPEG.
+        Thumbnails of input and output, PNG or JPEG.
     worker : str
-        Who did it: ``"host:pid"``.
+        The process that processed the file: ``"host:pid"``.
     peak_memory : int
-        The most memory that the worker has held so far, bytes.
+        The largest amount of memory, in bytes, that this process had used when the file was finished.
     quicklook : `~pathlib.Path`, optional
         The quick-look picture.
+    traceback : str
+        Traceback of an error that was not expected: raised inside a plugin, or not a `~aia_ccdproc.PrepError`. Empty
+        for other errors, whose message explains them.
     """
 
     path: Path
@@ -63,32 +71,61 @@ class FileResult:  # numpydoc ignore=PR02
     worker: str = ""
     peak_memory: int = 0
     quicklook: Path | None = None
+    traceback: str = field(default="", repr=False)
+
+
+def failed_result(path: Path, error: BaseException) -> FileResult:
+    """Make the result of a file that failed with an error.
+
+    Parameters
+    ----------
+    path : `~pathlib.Path`
+        The input.
+    error : `BaseException`
+        The error.
+
+    Returns
+    -------
+    `FileResult`
+        Its ``error`` is the class and the message. Its ``traceback`` is that of the error, or of the cause of a
+        `~aia_ccdproc.PluginError`; it is empty for every other `~aia_ccdproc.PrepError`.
+    """
+    message = str(error)
+    if isinstance(error, MemoryError) and not message:
+        message = "not enough memory"
+    unexpected: BaseException | None = error
+    if isinstance(error, PluginError):
+        unexpected = error.__cause__
+    elif isinstance(error, PrepError):
+        unexpected = None
+    lines = [] if unexpected is None else tracebacks.format_exception(unexpected)
+    return FileResult(path, "failed", error=f"{type(error).__name__}: {message}", traceback="".join(lines))
 
 
 @dataclass(frozen=True)
 class BatchInfo:  # numpydoc ignore=PR02
-    """What is true of a batch as a whole.
+    """Description of a batch as a whole.
 
     Parameters
     ----------
     recipe, digest : str
         Name and digest of the recipe.
     steps : tuple of (str, str, str or None)
-        The recipe's steps: name, settings on one line, and the plugin that the recipe asks for, if it does.
+        The recipe's steps: name, settings on one line, and the plugin that the recipe chooses, if any.
     versions : mapping of str to str
-        Versions by distribution: python, aia-ccdproc, astropy, ccdproc, reproject, numpy, and the plugins'.
+        Versions by distribution: python, aia-ccdproc, astropy, ccdproc, numpy, reproject, scipy, and the plugins.
     started : `~datetime.datetime`
-        When the batch began, UTC.
+        Time at which the batch started, UTC.
     seconds : float
-        How long it took by the clock, s.
+        Duration of the batch in seconds of wall-clock time.
     jobs : int
-        Workers.
-    scheduler : str
-        Address of the scheduler, empty where there was none.
+        Number of workers.
     output_dir : `~pathlib.Path`
         Folder of the outputs.
+    scheduler : str
+        Address of the dask scheduler; empty if none was used.
     interrupted : bool
-        Whether it was stopped before its end.
+        Whether the batch was stopped before all files were processed.
     """
 
     recipe: str
