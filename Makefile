@@ -42,7 +42,7 @@ docs: .venv/.docs
 bench: .venv/.bench
 	$(BIN)/python -m pytest tests/benchmarks --benchmark-columns=min,median,rounds --benchmark-sort=fullname \
 		--benchmark-json=.benchmarks/results.json
-	PYTHONPATH=tests/helpers $(BIN)/python tests/benchmarks/tables.py .benchmarks/results.json docs
+	PYTHONPATH=tests/helpers $(BIN)/python tests/benchmarks/pages.py .benchmarks/results.json docs
 
 # Write a version into all distributions, and the fragments into the changelog: make release VERSION=0.2.0
 release: .venv/.docs

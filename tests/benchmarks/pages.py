@@ -1,6 +1,6 @@
 """Write docs/performance.rst, docs/accuracy.rst and their picture from the results of the benchmarks.
 
-`make bench` calls ``python tests/benchmarks/tables.py RESULTS.json DOCS``. The prose of the two pages is in this file.
+`make bench` calls ``python tests/benchmarks/pages.py RESULTS.json DOCS``. The prose of the two pages is in this file.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ PERFORMANCE = """\
 Performance
 ===========
 
-.. This page is written by ``make bench``. To change it, edit tests/benchmarks/tables.py.
+.. This page is written by ``make bench``. To change it, edit tests/benchmarks/pages.py.
 
 Measured on {date} with {machine}, Python {python},
 {versions}.
@@ -81,7 +81,7 @@ ACCURACY = """\
 Accuracy
 ========
 
-.. This page is written by ``make bench``. To change it, edit tests/benchmarks/tables.py.
+.. This page is written by ``make bench``. To change it, edit tests/benchmarks/pages.py.
 
 The errors of each method, measured in the same run as :doc:`performance`. The scene contains 150 Gaussian sources
 with σ from 0.9 to 4 pixels and a peak of 1000 DN. The true value of every pixel is known. The scene is observed at
