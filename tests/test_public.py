@@ -7,14 +7,11 @@ import doctest
 import importlib
 import inspect
 import re
-import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from documents import PAGES, ROOT, find_blocks, page_name
-
-import aia_ccdproc
 
 #: The packages that users and plugin authors may import. docs/development/stability.rst lists the same.
 PUBLIC_PACKAGES = (
@@ -135,30 +132,3 @@ def test_stability_page_lists_the_public_packages() -> None:
     page = (ROOT / "docs" / "development" / "stability.rst").read_text(encoding="utf-8")
     section = page.partition("Public packages\n")[2].partition("\nOther public")[0]
     assert tuple(re.findall(r"^``(aia_ccdproc[\w.]*)``$", section, re.MULTILINE)) == PUBLIC_PACKAGES
-
-
-# -- deprecated names ----------------------------------------------------------------------------
-
-
-def deprecated_names() -> dict[str, str]:
-    """Return the deprecated names and their new packages."""
-    return dict(aia_ccdproc._MOVED)
-
-
-@pytest.mark.parametrize("name", deprecated_names())
-def test_deprecated_name_warns_and_still_works(name: str) -> None:
-    new = importlib.import_module(deprecated_names()[name])
-    with pytest.warns(aia_ccdproc.PrepDeprecationWarning, match=rf"{name} moved to {new.__name__}"):
-        old_value = getattr(aia_ccdproc, name)
-    assert old_value is getattr(new, name)
-    assert name not in aia_ccdproc.__all__
-
-
-@pytest.mark.parametrize("name", deprecated_names())
-def test_deprecated_name_is_removed_in_time(name: str) -> None:
-    version = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"]
-    with pytest.warns(aia_ccdproc.PrepDeprecationWarning) as caught:
-        getattr(aia_ccdproc, name)
-    [removal] = re.findall(r"will be removed in version (\d+)\.(\d+)", str(caught[0].message))
-    current = tuple(int(part) for part in version.split(".")[:2])
-    assert current < tuple(map(int, removal)), f"version {version}: remove aia_ccdproc.{name}"

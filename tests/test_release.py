@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 
+import aia_ccdproc
+
 ROOT = Path(__file__).parents[1]
 PLUGINS = sorted((ROOT / "plugins").glob("*/pyproject.toml"))
 #: Paths of a machine, and hosts of package registries.
@@ -71,6 +73,14 @@ def test_plugin_has_a_license_a_readme_and_type_information(path: Path) -> None:
     assert (path.parent / "README.md").is_file()
     assert (path.parent / "LICENSE").read_text() == (ROOT / "LICENSE").read_text()
     assert (package / "py.typed").is_file()
+
+
+@pytest.mark.parametrize("name", aia_ccdproc._MOVED)
+def test_deprecated_name_is_removed_in_time(name: str) -> None:
+    with pytest.warns(aia_ccdproc.PrepDeprecationWarning) as caught:
+        getattr(aia_ccdproc, name)
+    [removal] = re.findall(r"will be removed in version ([\d.]*\d)", str(caught[0].message))
+    assert as_numbers(CORE["version"]) < as_numbers(removal), f"remove aia_ccdproc.{name}"
 
 
 def test_fragments_of_the_changelog_have_a_known_type() -> None:
