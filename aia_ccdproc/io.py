@@ -7,11 +7,12 @@ import os
 from astropy.nddata import CCDData
 
 from aia_ccdproc.images import fits_file
-from aia_ccdproc.images.fits_file import write
+from aia_ccdproc.images.fits_file import read_header
+from aia_ccdproc.images.fits_output import write
 from aia_ccdproc.plugin.instrument import Instrument
-from aia_ccdproc.plugin.manager import get_plugin_manager
+from aia_ccdproc.plugin.loading import get_plugin_manager
 
-__all__ = ["read", "write"]
+__all__ = ["read", "read_header", "write"]
 
 
 def read(

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from astropy.io import fits
 from astropy.nddata import CCDData
-from scenes import limb_centre
+from scenes import limb_center
 
 import aia_ccdproc
 
@@ -95,9 +95,9 @@ def test_the_limb_of_the_full_disk_keeps_its_offset_from_crpix(outputs):
     path, output = next((p, o) for p, o in outputs.items() if "image_lev1" in p.name)
     offsets = []
     for image in (aia_ccdproc.read(path), aia_ccdproc.read(output)):
-        centre = limb_centre(image, image.header["R_SUN"], step=20)
+        centre = limb_center(image, image.header["R_SUN"], step=20)
         offset = centre - (image.wcs.wcs.crpix - 1)
-        angle = np.radians(aia_ccdproc.images.roll_angle(image.header))
+        angle = np.radians(aia_ccdproc.images.roll_angle(image.wcs))
         turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
         offsets.append(turn @ offset)
     assert np.hypot(*(offsets[1] - offsets[0])) < 0.1
@@ -117,6 +117,6 @@ def test_what_is_no_level1_image_of_aia_is_refused(real_data, source, tmp_path):
     files = sorted(map(str, (real_data / source).iterdir()))
     results = aia_ccdproc.run(files, "level1.5", tmp_path / "out")
     assert {result.status for result in results} == {"failed"}
-    expected = "StateError: the image is at level 1.5 already" if source == "aia_level15" else "InstrumentError"
+    expected = "StateError: the image is already at level 1.5" if source == "aia_level15" else "InstrumentError"
     assert all(expected in result.error for result in results)
     assert not list((tmp_path / "out").iterdir())

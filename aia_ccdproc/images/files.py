@@ -1,73 +1,73 @@
-"""Files that are there whole or not at all."""
+"""Atomic file writes, removal of abandoned temporary files, and a cache of what was read from a file."""
 
 from __future__ import annotations
 
+import functools
 import os
 import re
 import secrets
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import TypeVar
 
 try:
     import fcntl
-except ImportError:  # Windows, which lets nobody remove a file that is open
+except ImportError:  # Windows, which does not allow an open file to be removed
     fcntl = None  # type: ignore[assignment]
 
-import functools
-from collections.abc import Callable
-from typing import TypeVar
+__all__ = ["atomic_write", "cache_until_modified", "remove_abandoned"]
 
-__all__ = ["cache_until_modified", "remove_abandoned", "atomic_write"]
+T = TypeVar("T")
 
 _TEMPORARY = re.compile(r"\.[0-9a-f]{8}\.tmp(\.\w+)?")
-#: Age in seconds at which a temporary file is abandoned where file systems have no locks to tell by.
-_ABANDONED = 86400.0
+#: Age in seconds at which a temporary file counts as abandoned on file systems without locks.
+_ABANDONED_SECONDS = 86400.0
 
 
 @contextmanager
 def atomic_write(path: Path) -> Iterator[Path]:
-    """Give a temporary file to write to, and rename it when all is written.
+    """Provide a temporary file to write to, and rename it to its final name at the end of the block.
 
     Parameters
     ----------
     path : `~pathlib.Path`
-        The file to make or to replace.
+        The file to create or to replace.
 
     Yields
     ------
     `~pathlib.Path`
-        An empty file with a hidden name in the same folder and the same ending, to be opened and written, and not
-        to be made anew: it is locked for as long as the block takes, so that `remove_abandoned` knows that somebody
-        is at it. If the block raises, it is removed and ``path`` is what it was.
+        An empty file with a hidden name in the same folder and with the same suffix. Open and write this file; do not
+        delete and recreate it: it is locked until the end of the block, so that `remove_abandoned` sees that it is in
+        use. If the block raises, the temporary file is removed and ``path`` is unchanged.
     """
-    temporary, lock = _claim(path)
+    temporary, lock = _create_locked(path)
     try:
         if fcntl is None:
             os.close(lock)
         yield temporary
         temporary.replace(path)
     finally:
-        with suppress(OSError):  # what went wrong before it is what matters
+        with suppress(OSError):  # must not hide the exception of the block
             temporary.unlink(missing_ok=True)
         if fcntl is not None:
             os.close(lock)
 
 
-def _claim(path: Path) -> tuple[Path, int]:
-    """Make a temporary file and lock it; the lock goes with the process, however that ends."""
+def _create_locked(path: Path) -> tuple[Path, int]:
+    """Create and lock a temporary file. The system removes the lock when the process ends, however it ends."""
     while True:
         temporary = path.with_name(f".{secrets.token_hex(4)}.tmp{path.suffix}")
         descriptor = os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666)
         _lock(descriptor)
-        if temporary.exists():  # and was not taken for abandoned before it was locked
+        if temporary.exists():  # else remove_abandoned of another process took it before it was locked
             return temporary, descriptor
         os.close(descriptor)
 
 
 def _lock(descriptor: int) -> bool | None:
-    """Lock an open file: False if somebody else has, None if its file system has no locks."""
+    """Lock an open file. Return False if another process has locked it, None if its file system has no locks."""
     if fcntl is None:
         return True
     try:
@@ -80,17 +80,17 @@ def _lock(descriptor: int) -> bool | None:
 
 
 def remove_abandoned(folder: Path) -> list[Path]:
-    """Remove the temporary files that processes left behind which were killed while they wrote.
+    """Remove the temporary files that were left by processes killed while writing.
 
     Parameters
     ----------
     folder : `~pathlib.Path`
-        Where to look; folders in it are not looked into.
+        The folder to search, without its subfolders.
 
     Returns
     -------
     list of `~pathlib.Path`
-        What was removed. Files that somebody is writing are left alone.
+        The removed files. Files that a process is writing are kept.
     """
     removed = []
     with suppress(OSError):
@@ -109,40 +109,37 @@ def _is_abandoned(path: Path) -> bool:
         return False
     try:
         locked = _lock(descriptor)
-        return time.time() - path.stat().st_mtime > _ABANDONED if locked is None else locked
+        return time.time() - path.stat().st_mtime > _ABANDONED_SECONDS if locked is None else locked
     except OSError:
         return False
     finally:
         os.close(descriptor)
 
 
-T = TypeVar("T")
-
-
 def cache_until_modified(files: int) -> Callable[[Callable[[Path], T]], Callable[[Path], T]]:
-    """Have a function of a file called once for as long as the file does not change.
+    """Cache the result of a function of a file until the file is modified.
 
     Parameters
     ----------
     files : int
-        Of so many files what was made last is kept.
+        Maximum number of files whose results are kept.
 
     Returns
     -------
     callable
-        A decorator. The function that it makes raises `OSError` where there is no such file; what it returns is
-        everybody's, and not to be changed.
+        A decorator. The decorated function raises `OSError` if the file does not exist. All callers share its result
+        and must not change it.
     """
 
     def decorate(function: Callable[[Path], T]) -> Callable[[Path], T]:
         @functools.lru_cache(maxsize=files)
-        def remembered(path: Path, _modified: int, _size: int) -> T:
+        def cached(path: Path, _modified: int, _size: int) -> T:
             return function(path)
 
         @functools.wraps(function)
         def call(path: Path) -> T:
             status = path.stat()
-            return remembered(path, status.st_mtime_ns, status.st_size)
+            return cached(path, status.st_mtime_ns, status.st_size)
 
         return call
 

@@ -8,26 +8,20 @@ from astropy.nddata import CCDData
 from astropy.wcs import WCS
 
 from aia_ccdproc.errors import HeaderError
-from aia_ccdproc.images.wcs import (
-    _remove_superseded,
-    geometry_cards,
-    observer_cards,
-    ignore_wcs_warnings,
-    same_geometry,
-    wcs_from_header,
-    without_wcs,
-)
+from aia_ccdproc.images.geometry import header_describes
+from aia_ccdproc.images.wcs import check_celestial, geometry_cards, ignore_wcs_warnings, wcs_from_header
+from aia_ccdproc.images.wcs_cards import observer_cards, remove_superseded, without_wcs
 
-__all__ = ["complete_header", "fits_header", "set_unit", "with_header"]
+__all__ = ["complete_header", "fits_header", "image_wcs", "set_unit", "with_header"]
 
 
 def fits_header(ccd: CCDData) -> fits.Header:
-    """Copy the header of an image as a FITS header, whatever kind of mapping it is.
+    """Copy the header of an image as a FITS header.
 
     Parameters
     ----------
     ccd : `~astropy.nddata.CCDData`
-        The image.
+        The image. Its header may be any mapping.
 
     Returns
     -------
@@ -35,44 +29,44 @@ def fits_header(ccd: CCDData) -> fits.Header:
         The copy.
     """
     if not isinstance(ccd, CCDData):
-        raise TypeError(f"a CCDData is needed, not a {type(ccd).__name__}; aia_ccdproc.read makes one from a file")
+        raise TypeError(f"a {type(ccd).__name__} was given where a CCDData is needed; aia_ccdproc.read reads one")
     return ccd.header.copy() if isinstance(ccd.header, fits.Header) else fits.Header(dict(ccd.header))
 
 
 def complete_header(ccd: CCDData) -> fits.Header:
-    """Give the header of an image with the WCS keywords that hold for its pixels.
+    """Return the header of an image with the WCS keywords that are valid for its pixels.
 
     Parameters
     ----------
     ccd : `~astropy.nddata.CCDData`
-        Image of shape ``(ny, nx)``, from `read`, from ``CCDData.read``, or out of a ccdproc step.
+        Image of shape ``(ny, nx)``, from `read`, from ``CCDData.read``, or from a ccdproc function.
 
     Returns
     -------
     `~astropy.io.fits.Header`
-        A copy of ``ccd.header`` in which the geometry is that of ``ccd.wcs``.
+        A copy of ``ccd.header`` with the geometry of ``ccd.wcs``.
 
     Raises
     ------
     HeaderError
-        If the image has no WCS, or its header one for another shape (``ccdproc.block_reduce`` drops the
-        WCS of what it makes).
+        If the image has no WCS and its header describes none for this shape. ``ccdproc.block_reduce``, for example,
+        drops the WCS.
     """
     header = fits_header(ccd)
-    _remove_superseded(header)
+    remove_superseded(header)
     ny, nx = ccd.shape
-    if ccd.wcs is None:
+    wcs = ccd.wcs
+    if wcs is None:
         declared = (header.get("NAXIS2", ny), header.get("NAXIS1", nx))
         if "CTYPE1" not in header or declared != (ny, nx):
             raise HeaderError(
-                f"the image of {nx}x{ny} pixels has no WCS; a step that changed its shape, "
-                "ccdproc.block_reduce say, has dropped it. Set ccd.wcs, or do that step after registration"
+                f"the image of {nx}x{ny} pixels has no WCS: a step that changed its shape, such as "
+                "ccdproc.block_reduce, dropped it. Set ccd.wcs, or run that step after registration"
             )
         return header
-    wcs = ccd.wcs
     if not isinstance(wcs, WCS):
         raise HeaderError(f"the WCS of the image is a {type(wcs).__name__}; a FITS WCS is needed")
-    if not ("CTYPE1" in header and "CRPIX1" in header and same_geometry(wcs_from_header(header), wcs)):
+    if not header_describes(header, wcs):
         header = without_wcs(header)
         header.update(geometry_cards(wcs))
         with ignore_wcs_warnings():
@@ -81,8 +75,40 @@ def complete_header(ccd: CCDData) -> fits.Header:
     return header
 
 
+def image_wcs(ccd: CCDData, header: fits.Header) -> WCS:
+    """Return the WCS of an image without building it again if the image has one.
+
+    Parameters
+    ----------
+    ccd : `~astropy.nddata.CCDData`
+        The image.
+    header : `~astropy.io.fits.Header`
+        Its complete header.
+
+    Returns
+    -------
+    `~astropy.wcs.WCS`
+        ``ccd.wcs``; not to be changed. If the image has none, or if only the header names the observer or the date, a
+        WCS that is built from the header.
+
+    Raises
+    ------
+    HeaderError
+        If the WCS is not celestial or not two-dimensional, or if its matrix has no inverse.
+    """
+    wcs = ccd.wcs
+    if not isinstance(wcs, WCS) or _lacks_observer(wcs, header):
+        return wcs_from_header(header)
+    check_celestial(wcs)
+    return wcs
+
+
+def _lacks_observer(wcs: WCS, header: fits.Header) -> bool:
+    return (wcs.wcs.aux.dsun_obs is None and "DSUN_OBS" in header) or (not wcs.wcs.dateobs and "DATE-OBS" in header)
+
+
 def with_header(ccd: CCDData, header: fits.Header) -> CCDData:
-    """Make the same image with another header, and the WCS that this header describes.
+    """Return an image with another header, and with the WCS that this header describes.
 
     Parameters
     ----------
@@ -94,7 +120,7 @@ def with_header(ccd: CCDData, header: fits.Header) -> CCDData:
     Returns
     -------
     `~astropy.nddata.CCDData`
-        New image. Pixels, mask and uncertainty are those of ``ccd``, not copied.
+        New image. It shares pixels, mask and uncertainty with ``ccd``.
     """
     return CCDData(
         ccd.data,
@@ -108,7 +134,7 @@ def with_header(ccd: CCDData, header: fits.Header) -> CCDData:
 
 
 def set_unit(header: fits.Header, unit: u.UnitBase) -> None:
-    """Have a header say the unit of its pixels, where it says one.
+    """Set the unit of the pixels in a header, in those of BUNIT and PIXLUNIT that it has.
 
     Parameters
     ----------

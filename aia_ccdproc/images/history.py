@@ -10,33 +10,33 @@ __all__ = ["Described", "add_history", "add_step_history", "printable"]
 
 
 class Described(Protocol):
-    """What can be said on one line: the settings of a step."""
+    """An object that can be described on one line: the settings of a step."""
 
     def describe(self) -> str:
-        """Say it.
+        """Return the description.
 
         Returns
         -------
         str
-            The line.
+            One line; empty if there is nothing to describe.
         """
 
 
 def add_history(header: fits.Header, text: str) -> None:
-    """Add a line to a header's HISTORY, in ASCII.
+    """Add a line to the HISTORY of a header, in ASCII.
 
     Parameters
     ----------
     header : `~astropy.io.fits.Header`
         The header; changed in place.
     text : str
-        The line; astropy breaks it over cards after 72 characters.
+        The line. astropy splits it into cards of 72 characters.
     """
     header.add_history(" ".join(printable(text).split()))
 
 
 def printable(text: str) -> str:
-    """Replace what FITS cannot hold in a text by question marks.
+    """Replace characters that FITS does not allow by question marks.
 
     Parameters
     ----------
@@ -52,7 +52,7 @@ def printable(text: str) -> str:
 
 
 def add_step_history(header: fits.Header, step: str, plugin: str, settings: Described) -> None:
-    """Add the HISTORY line of a step: what was done, by whom, with which settings.
+    """Add the HISTORY line of a step: its name, the distribution that ran it, and its settings.
 
     Parameters
     ----------
@@ -61,9 +61,9 @@ def add_step_history(header: fits.Header, step: str, plugin: str, settings: Desc
     step : str
         Name of the step.
     plugin : str
-        Distribution and version that did it.
-    settings : `~aia_ccdproc.plugin.settings.StepSettings`
+        Distribution and version that ran it.
+    settings : `~aia_ccdproc.plugin.StepSettings`
         Its settings.
     """
-    described = settings.describe()
-    add_history(header, f"{step} ({plugin})" + (f": {described}" if described else ""))
+    description = settings.describe()
+    add_history(header, f"{step} ({plugin})" + (f": {description}" if description else ""))

@@ -1,8 +1,8 @@
-"""Names of outputs, made from the name of the input and from keywords of its header.
+"""Names of output files, made from the name of the input and from keywords of its header.
 
-``{stem}`` is the input's name without its ending; ``{WAVELNTH}``, ``{WAVELNTH:04d}`` and ``{T_OBS:%Y%m%dT%H%M%S}``
-are keywords as they stand, as numbers and as times. ``/`` makes folders. Whatever a header holds, a name stays in the
-folder of the outputs.
+``{stem}`` is the name of the input without its extension. ``{WAVELNTH}``, ``{WAVELNTH:04d}`` and
+``{T_OBS:%Y%m%dT%H%M%S}`` are keywords: unformatted, as a number, and as a time. ``/`` separates folders. No header can
+produce a name outside the output folder.
 """
 
 from __future__ import annotations
@@ -18,26 +18,27 @@ from typing import NamedTuple
 
 from astropy.io import fits
 
-from aia_ccdproc.errors import HeaderError, SettingsError, WriteError, suggestion
+from aia_ccdproc.errors import HeaderError, SettingsError, WriteError, nearest_name
 from aia_ccdproc.images.times import ignore_erfa_warnings, parse_time
 from aia_ccdproc.images.values import KEYWORD, as_number, as_text, is_empty
 
 __all__ = ["NamePattern", "is_fits_name", "stem"]
 
 _FITS_NAME = re.compile(r"\.(fits?|fts)(\.(gz|fz))?$", re.IGNORECASE)
-#: The endings that `aia_ccdproc.write` knows.
-_ENDINGS = (".fits", ".fits.gz")
+#: The extensions that `aia_ccdproc.write` supports.
+_EXTENSIONS = (".fits", ".fits.gz")
 _STEM = "stem"
-_NUMBER = re.compile(r"0?([1-9]\d?)?(\.\d\d?)?[deEfFgGxX]$", re.ASCII)
-_WHOLE = "dxX"
-#: What of strftime gives the same name everywhere.
+_NUMBER_FORMAT = re.compile(r"0?([1-9]\d?)?(\.\d\d?)?[deEfFgGxX]$", re.ASCII)
+#: Types of a format that need an integer.
+_INTEGER_TYPES = "dxX"
+#: The directives of strftime that give the same name on every system.
 _DIRECTIVES = "YymbBdjHMSfUWVG"
 _DIRECTIVE = re.compile(r"%(.?)", re.DOTALL)
 _DRIVE = re.compile(r"[A-Za-z]:")
 _UNSAFE = re.compile(r"[^A-Za-z0-9.+_-]")
 _UNSAFE_IN_PATH = re.compile(r"[^A-Za-z0-9.+_/-]")
-#: Bytes; what the usual file systems take.
-_LONGEST_PART = 255
+#: Longest part of a path on common file systems.
+_MAX_PART_BYTES = 255
 
 
 class _Field(NamedTuple):
@@ -47,11 +48,11 @@ class _Field(NamedTuple):
     format: str
 
     def fill(self, path: str | os.PathLike[str], header: fits.Header | None) -> str:
-        """Give the text that stands for it."""
+        """Return the text that replaces the field."""
         if self.name == _STEM:
             return stem(path)
         if header is None or self.name not in header:
-            raise HeaderError(f"there is no {self.name}")
+            raise HeaderError(f"{self.name} is missing")
         value = header[self.name]
         if is_empty(value) or not as_text(value):
             raise HeaderError(f"{self.name} is empty")
@@ -65,14 +66,14 @@ class _Field(NamedTuple):
             with ignore_erfa_warnings():
                 return str(time.strftime(self.format))
         except (HeaderError, ValueError):
-            raise HeaderError(f"{self.name} is {value!r}, no time") from None
+            raise HeaderError(f"{self.name} is {value!r}, not a time") from None
 
     def _number(self, value: object) -> str:
         number = as_number(value)
-        if self.format[-1] in _WHOLE and not isinstance(number, int):
-            raise HeaderError(f"{self.name} is {value!r}, no whole number for {self.format!r}")
+        if self.format[-1] in _INTEGER_TYPES and not isinstance(number, int):
+            raise HeaderError(f"{self.name} is {value!r}, not a whole number as {self.format!r} needs")
         if number is None:
-            raise HeaderError(f"{self.name} is {value!r}, no number")
+            raise HeaderError(f"{self.name} is {value!r}, not a number")
         try:
             return format(number, self.format)
         except OverflowError:
@@ -81,7 +82,7 @@ class _Field(NamedTuple):
 
 @dataclass(frozen=True)
 class NamePattern:  # numpydoc ignore=PR02
-    """A pattern of output names, relative to the folder of the outputs.
+    """A pattern for the names of output files, relative to the output folder.
 
     Parameters
     ----------
@@ -91,22 +92,24 @@ class NamePattern:  # numpydoc ignore=PR02
     Raises
     ------
     SettingsError
-        If it is malformed, might lead out of the folder, to a hidden file, or to one that is not FITS.
+        If the pattern is malformed, or can produce a name outside the folder, of a hidden file, or of a file that is
+        not FITS.
     """
 
     pattern: str
 
     def __post_init__(self) -> None:
-        # A field may become any text: what is wrong with x in all places is wrong with every name.
+        # A field may become any text. A pattern that is unsafe with x in place of every field is always unsafe.
         example = "".join(_example(part) for part in self._parts)
-        said = f"the pattern {self.pattern!r}"
-        if not example.endswith(_ENDINGS) or isinstance(self._parts[-1], _Field):
-            raise SettingsError(f"{said} should end with {' or '.join(_ENDINGS)}")
-        wrong = "holds a character that cannot be printed" if not self.pattern.isprintable() else _why_unsafe(example)
+        problem = _unsafe_reason(example)
+        if not self.pattern.isprintable():
+            problem = "contains a character that cannot be printed"
         if "\\" in self.pattern or _DRIVE.match(self.pattern):
-            wrong = "should be relative to the folder of the outputs, with / between its parts"
-        if wrong:
-            raise SettingsError(f"{said} {wrong}")
+            problem = "must be relative to the output folder, with / between its parts"
+        if not example.endswith(_EXTENSIONS) or isinstance(self._parts[-1], _Field):
+            problem = f"must end with {' or '.join(_EXTENSIONS)}"
+        if problem is not None:
+            raise SettingsError(f"the pattern {self.pattern!r} {problem}")
 
     @functools.cached_property
     def _parts(self) -> tuple[str | _Field, ...]:
@@ -114,50 +117,50 @@ class NamePattern:  # numpydoc ignore=PR02
 
     @property
     def keywords(self) -> frozenset[str]:
-        """The header keywords that a name needs.
+        """The header keywords that the pattern contains.
 
         Returns
         -------
         frozenset of str
-            Keywords; if there are none, no header has to be read.
+            The keywords. If it is empty, `fill` needs no header.
         """
         return frozenset(part.name for part in self._parts if isinstance(part, _Field) and part.name != _STEM)
 
     def fill(self, path: str | os.PathLike[str], header: fits.Header | None = None) -> PurePath:
-        """Name the output of an input.
+        """Make the name of the output of an input.
 
         Parameters
         ----------
         path : str or path-like
             The input.
         header : `~astropy.io.fits.Header`, optional
-            Its header; needed if there are `keywords`. What is no letter, digit, ``.``, ``-``, ``+`` or ``_`` in a
-            value becomes ``_``.
+            Its header; needed if the pattern contains `keywords`. Characters of a value other than letters, digits,
+            ``.``, ``-``, ``+`` and ``_`` become ``_``.
 
         Returns
         -------
         `~pathlib.PurePath`
-            The name, relative to the folder of the outputs.
+            The name, relative to the output folder.
 
         Raises
         ------
         HeaderError
-            If a keyword is missing, or not what its format needs.
+            If a keyword is missing or does not have the type that its format needs.
         WriteError
-            If the name would lie outside the folder, be hidden, or be too long.
+            If the name would be outside the folder, hidden, or too long.
         """
         try:
             name = "".join(part if isinstance(part, str) else part.fill(path, header) for part in self._parts)
         except HeaderError as error:
-            raise HeaderError(f"{self.pattern} cannot be filled in: {error}") from None
-        wrong = _why_unsafe(name)
-        if wrong:
-            raise WriteError(f"{name!r}, made by {self.pattern!r}, {wrong}")
+            raise HeaderError(f"cannot make a name by the pattern {self.pattern!r}: {error}") from None
+        problem = _unsafe_reason(name)
+        if problem is not None:
+            raise WriteError(f"the name {name!r}, made by the pattern {self.pattern!r}, {problem}")
         return PurePath(name)
 
 
 def stem(path: str | os.PathLike[str]) -> str:
-    """Take the ending of a FITS file off its name.
+    """Return the name of a FITS file without its extension.
 
     Parameters
     ----------
@@ -173,7 +176,7 @@ def stem(path: str | os.PathLike[str]) -> str:
 
 
 def is_fits_name(path: str | os.PathLike[str]) -> bool:
-    """Tell whether a file is a FITS file by its name.
+    """Check whether a file has the name of a FITS file.
 
     Parameters
     ----------
@@ -183,7 +186,7 @@ def is_fits_name(path: str | os.PathLike[str]) -> bool:
     Returns
     -------
     bool
-        Whether it ends as FITS files do, packed ones too.
+        True if it has an extension of FITS files, compressed ones included.
     """
     return _FITS_NAME.search(Path(path).name) is not None
 
@@ -208,34 +211,41 @@ def _parse(pattern: str) -> Iterator[str | _Field]:
 
 
 def _check_field(pattern: str, name: str, spec: str, conversion: str | None) -> None:
-    said = f"the pattern {pattern!r}: {{{name}}}"
+    field = f"the pattern {pattern!r}: {{{name}}}"
     if name != _STEM and not KEYWORD.match(name):
-        near = suggestion(name, [_STEM])
-        if KEYWORD.match(name.upper()) and not near.startswith("did"):
-            near = f"did you mean {name.upper()!r}?"
-        raise SettingsError(f"{said} is neither stem nor a header keyword, which is upper case; {near}")
+        raise SettingsError(f"{field} is neither stem nor a header keyword (upper case){_field_hint(name)}")
     if conversion is not None:
-        raise SettingsError(f"{said} takes no conversion (!{conversion})")
+        raise SettingsError(f"{field} takes no conversion (!{conversion})")
     if name == _STEM and spec:
-        raise SettingsError(f"{said} takes no format ({spec!r})")
+        raise SettingsError(f"{field} takes no format ({spec!r})")
     if "%" in spec:
         for directive in _DIRECTIVE.findall(spec):
             if not directive or directive not in _DIRECTIVES:
                 known = ", ".join(f"%{letter}" for letter in _DIRECTIVES)
-                raise SettingsError(f"{said}: unknown %{directive} in {spec!r}; there are: {known}")
-    elif spec and not _NUMBER.match(spec):
-        raise SettingsError(f"{said}: {spec!r} is no format; write one as 04d or .1f for numbers, %Y%m%d for times")
+                raise SettingsError(f"{field}: unknown %{directive} in {spec!r}; available: {known}")
+    elif spec and not _NUMBER_FORMAT.match(spec):
+        raise SettingsError(
+            f"{field}: {spec!r} is not a format; use one such as 04d or .1f for numbers, %Y%m%d for times"
+        )
 
 
-def _why_unsafe(name: str) -> str:
-    """Say why a name cannot be used below a folder; nothing if it can."""
+def _field_hint(name: str) -> str:
+    """Return the end of the message about an unknown field."""
+    nearest = nearest_name(name, [_STEM])
+    if nearest is None and KEYWORD.match(name.upper()):
+        nearest = name.upper()
+    return "" if nearest is None else f"; did you mean {nearest!r}?"
+
+
+def _unsafe_reason(name: str) -> str | None:
+    """Return why a name must not be used in the output folder; None if it may."""
     if name.startswith("/"):
-        return "is absolute; it should be relative to the folder of the outputs"
+        return "is absolute; it must be relative to the output folder"
     for part in name.split("/"):
         if part in ("", ".", ".."):
-            return f"has the part {part!r}; it has to stay in the folder of the outputs"
+            return f"has the part {part!r}; it must stay in the output folder"
         if part.startswith("."):
-            return f"has the hidden part {part!r}; names with a dot in front are those of unfinished files"
-        if len(os.fsencode(part)) > _LONGEST_PART:
-            return f"has a part of more than {_LONGEST_PART} bytes"
-    return ""
+            return f"has the hidden part {part!r}; names that start with a dot are those of unfinished files"
+        if len(os.fsencode(part)) > _MAX_PART_BYTES:
+            return f"has a part of more than {_MAX_PART_BYTES} bytes"
+    return None

@@ -1,4 +1,4 @@
-"""The cards of a file: those that are not valid FITS are mended, those that are about the file are left out."""
+"""Repair of cards that are not valid FITS, and removal of cards that describe the file instead of the image."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ from astropy.io import fits
 
 __all__ = ["repair_header", "without_structure"]
 
-#: Cards that describe how pixels lie in a file, not the image.
+#: Cards that describe how pixels are stored in a file.
 _STRUCTURE = re.compile(
     r"(XTENSION|PCOUNT|GCOUNT|GROUPS|TFIELDS|THEAP|EXTNAME|EXTVER|EXTLEVEL|INHERIT|BSCALE|BZERO|BLANK|CHECKSUM|DATASUM"
     r"|(TTYPE|TFORM|TUNIT|TDIM|TSCAL|TZERO|ZNAXIS|ZTILE|ZNAME|ZVAL)\d+"
     r"|Z(IMAGE|CMPTYPE|BITPIX|NAXIS|QUANTIZ|DITHER0|BLANK|TENSION|PCOUNT|GCOUNT|HECKSUM|DATASUM|SIMPLE|EXTEND))$"
 )
-_OPEN_TEXT = re.compile(r"'((?:[^']|'')*)$")
+_UNCLOSED_STRING = re.compile(r"'((?:[^']|'')*)$")
 _NUMBER = r"[+-]? *(\d+\.?\d*|\.\d+)( *[EeDd] *[+-]? *\d+)?"
-_VALID = re.compile(rf"('([^']|'')*'|[TF]|{_NUMBER}|\( *{_NUMBER} *, *{_NUMBER} *\))? *(/.*)?$")
-_NOT_A_NUMBER = re.compile(r"[+-]?(nan|inf|infinity)\b", re.IGNORECASE)
+_VALID_VALUE = re.compile(rf"('([^']|'')*'|[TF]|{_NUMBER}|\( *{_NUMBER} *, *{_NUMBER} *\))? *(/.*)?$")
+_NAN_OR_INFINITY = re.compile(r"[+-]?(nan|inf|infinity)\b", re.IGNORECASE)
 
 
 def repair_header(hdus: fits.HDUList, image: Any) -> fits.Header:
-    """Read the header of an image: every card of it that can be read, and none about the file.
+    """Read the header of an image, repair its invalid cards, and leave out those that describe the file.
 
     Parameters
     ----------
@@ -34,10 +34,10 @@ def repair_header(hdus: fits.HDUList, image: Any) -> fits.Header:
     Returns
     -------
     `~astropy.io.fits.Header`
-        The cards of the image, and those of the primary HDU that it has not.
+        The cards of the image, and those cards of the primary HDU whose keywords the image does not have.
     """
     header = image.header.copy()
-    for keyword, value in _mended_cards(_raw_header(image)).items():
+    for keyword, value in _repaired_values(_raw_header(image)).items():
         position = header.index(keyword)
         del header[position]
         header.insert(position, fits.Card(keyword, value))
@@ -47,7 +47,7 @@ def repair_header(hdus: fits.HDUList, image: Any) -> fits.Header:
 
 
 def without_structure(header: fits.Header) -> fits.Header:
-    """Copy a header without the cards that describe how pixels lie in a file.
+    """Copy a header without the cards that describe how pixels are stored in a file.
 
     Parameters
     ----------
@@ -57,7 +57,7 @@ def without_structure(header: fits.Header) -> fits.Header:
     Returns
     -------
     `~astropy.io.fits.Header`
-        The copy: no BSCALE, BZERO, BLANK, CHECKSUM, nor what a compressed image or an extension has beside.
+        The copy, without BSCALE, BZERO, BLANK, CHECKSUM, and the cards of compressed images and of extensions.
     """
     return fits.Header([card for card in header.cards if not _STRUCTURE.match(card.keyword)], copy=True)
 
@@ -66,22 +66,22 @@ def _raw_header(image: Any) -> str:
     info = image.fileinfo()
     stream = info["file"]
     stream.seek(info["hdrLoc"])
-    return stream.read(info["datLoc"] - info["hdrLoc"]).decode("latin-1")
+    return str(stream.read(info["datLoc"] - info["hdrLoc"]).decode("latin-1"))
 
 
-def _mended_cards(raw: str) -> dict[str, object]:
-    """Find the cards of a raw header that no FITS reader can parse, and read out of them what there is."""
-    mended: dict[str, object] = {}
+def _repaired_values(raw: str) -> dict[str, object]:
+    """Find the cards of a raw header that are not valid FITS, and recover their values."""
+    repaired: dict[str, object] = {}
     for start in range(0, len(raw), 80):
         card = raw[start : start + 80]
         if card[8:10] != "= ":
             continue
         keyword, text = card[:8].strip(), card[10:].strip()
-        open_text = _OPEN_TEXT.match(text)
-        if open_text:
-            mended[keyword] = open_text.group(1).replace("''", "'").rstrip()
-        elif _NOT_A_NUMBER.match(text):
-            mended[keyword] = None
-        elif not _VALID.match(text):
-            mended[keyword] = text.partition(" /")[0].strip()
-    return mended
+        unclosed = _UNCLOSED_STRING.match(text)
+        if unclosed:
+            repaired[keyword] = unclosed.group(1).replace("''", "'").rstrip()
+        elif _NAN_OR_INFINITY.match(text):
+            repaired[keyword] = None
+        elif not _VALID_VALUE.match(text):
+            repaired[keyword] = text.partition(" /")[0].strip()
+    return repaired

@@ -1,4 +1,4 @@
-"""The statistics of its pixels that an AIA header carries, DATAMIN to DATAP99."""
+"""Statistics of the pixels in an AIA header: DATAMIN to DATAP99."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from astropy.io import fits
 
 __all__ = ["image_statistics", "without_statistics"]
 
-#: Pixels that are worked on at a time; several arrays of them fit into a core's cache.
-_PIECE = 32768
+#: Number of pixels processed at a time; several arrays of this size fit into the cache of a core.
+_CHUNK_PIXELS = 32768
 _PERCENTILES = (1, 10, 25, 75, 90, 95, 98, 99)
 _KEYWORDS = frozenset(
     ["DATAMIN", "DATAMAX", "DATAMEDN", "DATAMEAN", "DATARMS", "DATASKEW", "DATAKURT", "DATACENT"]
@@ -17,7 +17,7 @@ _KEYWORDS = frozenset(
 
 
 def without_statistics(header: fits.Header) -> fits.Header:
-    """Copy a header without the statistics of pixels that are no longer these.
+    """Copy a header without the statistics of its pixels, which have changed.
 
     Parameters
     ----------
@@ -33,25 +33,24 @@ def without_statistics(header: fits.Header) -> fits.Header:
 
 
 def image_statistics(data: np.ndarray, mask: np.ndarray | None = None) -> fits.Header:
-    """Compute the statistics that JSOC and SSW write, over the pixels that are good.
+    """Compute the statistics that JSOC and SSW write, from the good pixels.
 
     Parameters
     ----------
     data : `~numpy.ndarray`
         Image, shape ``(ny, nx)``.
     mask : `~numpy.ndarray`, optional
-        True for pixels to leave out. Pixels that are not finite are left out in any case.
+        True for pixels to ignore. Pixels that are not finite are always ignored.
 
     Returns
     -------
     `~astropy.io.fits.Header`
-        TOTVALS, DATAVALS, MISSVALS, PERCENTD and, if any pixel is good, DATAMIN, DATAMAX, DATAMEDN,
-        DATAMEAN, DATARMS, DATASKEW, DATAKURT (excess), DATACENT and the percentiles. DATARMS is the rms
-        deviation from the mean.
+        TOTVALS, DATAVALS, MISSVALS, PERCENTD and, if at least one pixel is good, DATAMIN, DATAMAX, DATAMEDN, DATAMEAN,
+        DATARMS, DATASKEW, DATAKURT (excess), DATACENT and the percentiles. DATARMS is the rms deviation from the mean.
 
     Notes
     -----
-    One sort gives all order statistics; numpy's vectorised one takes 0.1 s for 4096 x 4096 float32.
+    All order statistics come from one sort. numpy's vectorized sort takes 0.1 s for 4096 x 4096 float32.
     """
     good = np.isfinite(data)
     if mask is not None:
@@ -85,16 +84,16 @@ def image_statistics(data: np.ndarray, mask: np.ndarray | None = None) -> fits.H
 
 
 def _moments(ordered: np.ndarray) -> tuple[float, float, float, float, float]:
-    """Compute mean, largest deviation, and the second to fourth moments of deviation over largest deviation.
+    """Compute the mean, the largest deviation from it, and the second to fourth moments of the deviations.
 
-    Divided by the largest, no power of a deviation overflows. Piece by piece, so that all stays in the cache.
+    The moments are of deviations divided by the largest one, so that no power of them overflows.
     """
     mean = float(ordered.mean(dtype=np.float64))
-    centre = ordered.dtype.type(mean)
-    largest = float(max(centre - ordered[0], ordered[-1] - centre)) or 1.0
+    center = ordered.dtype.type(mean)
+    largest = float(max(center - ordered[0], ordered[-1] - center)) or 1.0
     sums = np.zeros(3)
-    for start in range(0, ordered.size, _PIECE):
-        deviation = (ordered[start : start + _PIECE] - centre) / ordered.dtype.type(largest)
+    for start in range(0, ordered.size, _CHUNK_PIXELS):
+        deviation = (ordered[start : start + _CHUNK_PIXELS] - center) / ordered.dtype.type(largest)
         square = deviation * deviation
         sums += [float(square.sum()), float(square @ deviation), float(square @ square)]
     second, third, fourth = sums / ordered.size

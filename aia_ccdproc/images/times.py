@@ -1,4 +1,4 @@
-"""Times, as FITS and DRMS write them."""
+"""Times in the formats of FITS and DRMS."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import re
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
 
 from astropy.io import fits
 from astropy.time import Time
@@ -16,17 +15,16 @@ from aia_ccdproc.errors import HeaderError
 
 __all__ = ["ignore_erfa_warnings", "observation_time", "parse_time"]
 
-
 _DRMS_TIME = re.compile(r"(\d{4})\.(\d\d)\.(\d\d)_(\d\d:\d\d:\d\d(?:\.\d+)?)_?(TAI|UTC|UT|Z)?$")
 
 
 def observation_time(header: fits.Header) -> Time:
-    """Read T_OBS, by which a pointing record is chosen.
+    """Read T_OBS, the time for which a pointing record is selected.
 
     Parameters
     ----------
     header : `~astropy.io.fits.Header`
-        The header; T_OBS in ISO form with or without ``Z``, or as DRMS writes it, in UTC or TAI.
+        Header with T_OBS in ISO format, with or without ``Z``, or in the format of DRMS, in UTC or TAI.
 
     Returns
     -------
@@ -36,21 +34,21 @@ def observation_time(header: fits.Header) -> Time:
     Raises
     ------
     HeaderError
-        If T_OBS is missing or is no time.
+        If T_OBS is missing or is not a time.
     """
     text = header.get("T_OBS")
     if not isinstance(text, str) or not text.strip():
-        raise HeaderError("T_OBS is missing; it says when the image was taken")
+        raise HeaderError("T_OBS is missing; the time of the observation is needed")
     return parse_time(text)
 
 
-def parse_time(text: Any) -> Time:
-    """Read a time as FITS or DRMS writes it.
+def parse_time(text: object) -> Time:
+    """Read a time in a format of FITS or DRMS.
 
     Parameters
     ----------
     text : str
-        ``2020-01-01T00:00:11.57Z``, without the Z, or ``2020.01.01_00:00:48_TAI``.
+        ``2020-01-01T00:00:11.57Z``, the same without ``Z``, or ``2020.01.01_00:00:48_TAI``.
 
     Returns
     -------
@@ -60,7 +58,7 @@ def parse_time(text: Any) -> Time:
     Raises
     ------
     HeaderError
-        If the text is no time.
+        If the text is not a time.
     """
     stripped = str(text).strip()
     drms = _DRMS_TIME.match(stripped)
@@ -71,12 +69,15 @@ def parse_time(text: Any) -> Time:
                 return Time(f"{year}-{month}-{day}T{clock}", scale="tai" if scale == "TAI" else "utc").utc
             return Time(stripped.removesuffix("Z"), scale="utc")
     except ValueError as error:
-        raise HeaderError(f"{text!r} is no time") from error
+        raise HeaderError(f"{text!r} is not a time") from error
 
 
 @contextmanager
 def ignore_erfa_warnings() -> Iterator[None]:
-    """Silence ERFA's doubts about leap seconds in years to come; a table that ends before says so itself."""
+    """Ignore ERFA's warnings about years whose leap seconds are not known yet.
+
+    A calibration or pointing table that ends before such a time raises an error of its own.
+    """
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", ".*dubious year", ErfaWarning)
         yield

@@ -1,4 +1,4 @@
-"""Keywords: numbers, times and HISTORY lines, as FITS headers hold them."""
+"""Values of keywords: numbers, strings and empty values."""
 
 from __future__ import annotations
 
@@ -9,15 +9,9 @@ from astropy.io import fits
 
 from aia_ccdproc.errors import HeaderError
 
-__all__ = [
-    "KEYWORD",
-    "as_number",
-    "as_text",
-    "is_empty",
-    "finite_number",
-]
+__all__ = ["KEYWORD", "as_number", "as_text", "finite_number", "is_empty"]
 
-#: How the keyword of a header is written: upper case, with digits, hyphens and underscores.
+#: Form of a header keyword: upper-case letters, digits, hyphens and underscores.
 KEYWORD = re.compile(r"[A-Z][A-Z0-9_-]*$", re.ASCII)
 _INTEGER = re.compile(r"[+-]?(\d{1,64}|0[xX][0-9a-fA-F]{1,64})$", re.ASCII)
 _DECIMAL = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$", re.ASCII)
@@ -47,26 +41,26 @@ def finite_number(header: fits.Header, keyword: str) -> float:
     if isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value):
         return float(value)
     if keyword not in header:
-        said = "is missing"
+        state = "is missing"
     elif is_empty(value):
-        said = "is empty"
+        state = "is empty"
     else:
-        said = f"is {value!r}"
-    raise HeaderError(f"{keyword} {said}; a finite number is needed")
+        state = f"is {value!r}"
+    raise HeaderError(f"{keyword} {state}; a finite number is needed")
 
 
 def as_number(value: object) -> int | float | None:
-    """Take the value of a card as a number, also where the header holds it as a text.
+    """Convert the value of a card to a number, also if the header contains it as a string.
 
     Parameters
     ----------
     value : object
-        What the header gives: ``171``, ``171.0``, ``"171"``, ``"0x40000000"``.
+        Value from the header: ``171``, ``171.0``, ``"171"``, ``"0x40000000"``.
 
     Returns
     -------
     int, float or None
-        The number, an integer where it is whole; None for what is no finite number.
+        The number, as an integer if it is whole; None if the value is not a finite number.
     """
     if isinstance(value, str):
         text = value.strip()
@@ -81,18 +75,18 @@ def as_number(value: object) -> int | float | None:
 
 
 def as_text(value: object) -> str:
-    """Take the value of a card as a text.
+    """Convert the value of a card to a string.
 
     Parameters
     ----------
     value : object
-        What the header gives.
+        Value from the header.
 
     Returns
     -------
     str
-        Texts without the blanks around them, whole numbers without a decimal point, T and F for the logical values;
-        nothing for a card without a value.
+        A string without surrounding blanks; a whole number without a decimal point; T or F for a logical value; the
+        empty string for a card without a value.
     """
     if is_empty(value):
         return ""
@@ -103,12 +97,12 @@ def as_text(value: object) -> str:
 
 
 def is_empty(value: object) -> bool:
-    """Tell whether a card has no value.
+    """Check whether a card has no value.
 
     Parameters
     ----------
     value : object
-        What the header gives for it.
+        Value from the header.
 
     Returns
     -------

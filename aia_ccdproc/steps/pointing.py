@@ -1,4 +1,4 @@
-"""Pointing correction: the refined pointing of the master pointing table, put into the header."""
+"""Correction of the pointing keywords by the master pointing table."""
 
 from __future__ import annotations
 
@@ -11,21 +11,22 @@ from astropy.io import fits
 from astropy.nddata import CCDData
 from astropy.table import Table
 from astropy.time import Time
+from astropy.wcs import WCS
 
 from aia_ccdproc.errors import HeaderError, PointingError, PointingWarning, PrepError, StateError
-from aia_ccdproc.images.header import complete_header, with_header
+from aia_ccdproc.images.header import complete_header, image_wcs, with_header
 from aia_ccdproc.images.history import add_history, printable
 from aia_ccdproc.images.level15 import is_registered
 from aia_ccdproc.images.times import observation_time
 from aia_ccdproc.images.values import finite_number
-from aia_ccdproc.images.wcs import geometry_cards, plate_scale, wcs_from_header, without_wcs
+from aia_ccdproc.images.wcs import geometry_cards, plate_scale, wcs_from_header
+from aia_ccdproc.images.wcs_cards import without_wcs
 from aia_ccdproc.plugin.hookspecs import hookimpl
 from aia_ccdproc.plugin.instrument import Instrument
-from aia_ccdproc.plugin.manager import get_plugin_manager
-from aia_ccdproc.plugin.settings import StepSettings
+from aia_ccdproc.plugin.loading import get_plugin_manager
 from aia_ccdproc.pointing.settings import PointingSettings
 from aia_ccdproc.pointing.sources import find_record, prefetch
-from aia_ccdproc.pointing.table import PointingRecord
+from aia_ccdproc.pointing.table import SERIES, PointingRecord
 from aia_ccdproc.steps.provenance import AddKeyword, record
 
 if TYPE_CHECKING:
@@ -50,34 +51,36 @@ def update_pointing(
     ccd : `~astropy.nddata.CCDData`
         Level-1 image at native scale, full frame or cutout, shape ``(ny, nx)``; not changed.
     source : str, path-like, `~astropy.table.Table`, or a list of these
-        Where the records come from: ``"auto"`` (the local cache, then JSOC), ``"cache"``, ``"jsoc"``, a table,
-        or the path or URL of one (ECSV, or CSV with JSOC's columns). Of a list the first that has a record.
+        Source of the records: ``"auto"`` (the local cache, then JSOC), ``"cache"``, ``"jsoc"``, a table, or the path or
+        URL of one (ECSV, or CSV with JSOC's columns). The sources of a list are asked in order until one has a record.
     on_missing : {"error", "keep"}
-        When no record can be had: fail, or keep the pointing of the header, warn, and say so in HISTORY.
+        What to do if no source has a record: raise an error, or keep the pointing of the header, warn, and record that
+        in HISTORY.
     server : str or `drms.Client`, optional
-        Another DRMS server than JSOC: the base URL of its CGIs, under which ``jsoc_info`` lies, or a client.
+        Another DRMS server than JSOC: a client, or the base URL of the server's CGIs (the URL of ``jsoc_info`` without
+        that name).
     timeout : float
-        Seconds after which to give up on the network, all tries together.
+        Time limit for all network requests and retries together, in seconds.
     add_keyword : bool, str, `~ccdproc.Keyword` or dict, optional
-        As in ccdproc: what to record in the header of the result. By default a HISTORY line with the
-        settings; False or None for nothing.
+        As in ccdproc: what to record in the header of the result. By default a HISTORY line with the settings; False or
+        None for nothing.
 
     Returns
     -------
     `~astropy.nddata.CCDData`
-        New image with the same pixels. CRPIX, CDELT, CROTA2, X0_MP, Y0_MP, IMSCL_MP, INST_ROT, R_SUN and
-        MPO_REC are the record's, the WCS is made anew, and MPO_SRC, MPO_HASH and MPO_TBEG say which
-        table and record were used. Either all of it is updated or nothing. An instrument without a series of pointing
-        records keeps the pointing of its header, and HISTORY says so.
+        New image with the same pixels. CRPIX, CDELT, CROTA2, X0_MP, Y0_MP, IMSCL_MP, INST_ROT, R_SUN and MPO_REC are
+        from the record, and the WCS is built from them. MPO_SRC, MPO_HASH and MPO_TBEG name the table and the record.
+        Either all of these keywords are updated or none. If the instrument has no master pointing records, the pointing
+        of the header is kept, and HISTORY says so.
 
     Raises
     ------
     PointingError
-        If no record covers T_OBS, or it lacks a value for the channel.
+        If no record covers T_OBS, or if the record has no value for the channel.
     StateError
-        If the image is at level 1.5, or resampled: a record describes native level-1 pixels.
+        If the image is at level 1.5 or resampled. A record describes level-1 pixels at native scale.
     SettingsError
-        If a setting has a wrong value.
+        If a setting has an invalid value.
     HeaderError
         If T_OBS, X0_MP, Y0_MP, CRPIX or SAT_ROT is missing.
     InstrumentError
@@ -85,42 +88,45 @@ def update_pointing(
 
     Notes
     -----
-    CRPIX moves by the change of X0_MP and Y0_MP: right for full frames, for cutouts, whose CRPIX counts from their
-    corner, and for exposures not in SCIENCE mode, whose CRPIX holds a spacecraft offset that the header does not give.
-    CROTA2 is INSTROT + SAT_ROT. The same is done by JSOC's level-1.5 module and SSW's ``aia2wcsmin``.
+    CRPIX is shifted by the change of X0_MP and Y0_MP. This is correct for full frames; for cutouts, whose CRPIX counts
+    from their corner; and for exposures not in SCIENCE mode, whose CRPIX contains a spacecraft offset that the header
+    does not give. CROTA2 is INSTROT + SAT_ROT. JSOC's level-1.5 module and SSW's ``aia2wcsmin`` do the same.
     """
     header = complete_header(ccd)
     instrument = get_plugin_manager().identify(header)
     settings = PointingSettings.of(source=source, on_missing=on_missing, server=server, timeout=timeout)
-    result = with_header(ccd, correct_pointing(header, instrument, settings)).copy()
+    corrected = correct_pointing(header, instrument, settings, image_wcs(ccd, header))
+    result = with_header(ccd, corrected).copy()
     record(result, "update_pointing", settings, add_keyword)
     return result
 
 
 @hookimpl(trylast=True)
 def prep_update_pointing(header: fits.Header, instrument: Instrument, settings: PointingSettings) -> fits.Header:
-    """Correct the pointing of AIA; other instruments, whose pointing nobody else takes, keep what they have."""
+    """Correct the pointing of AIA. Keep that of instruments for which no plugin corrects it."""
     return correct_pointing(header, instrument, settings)
 
 
 @hookimpl
-def prep_before_batch(step: str, headers: Sequence[fits.Header], settings: StepSettings) -> None:
-    """Ask for the pointing records of all files at once."""
-    if step == "update_pointing" and isinstance(settings, PointingSettings):
-        prefetch(settings, _times(headers))
+def prep_prefetch_update_pointing(headers: Sequence[fits.Header], settings: PointingSettings) -> None:
+    """Fetch the pointing records of all files in one query."""
+    prefetch(settings, _times(headers))
 
 
 def _times(headers: Sequence[fits.Header]) -> Iterator[Time]:
-    """Give T_OBS of the images that a record will be asked for."""
+    """Yield T_OBS of the images that need a record."""
     for header in headers:
         try:
-            if get_plugin_manager().identify(header).pointing_series and not is_registered(header):
+            instrument = get_plugin_manager().identify(header)
+            if instrument.has_master_pointing and not is_registered(header, wcs_from_header(header)):
                 yield observation_time(header)
-        except PrepError:  # this file will say so itself
+        except PrepError:  # raised again when the file is processed
             continue
 
 
-def correct_pointing(header: fits.Header, instrument: Instrument, settings: PointingSettings) -> fits.Header:
+def correct_pointing(
+    header: fits.Header, instrument: Instrument, settings: PointingSettings, wcs: WCS | None = None
+) -> fits.Header:
     """Correct the pointing keywords of a complete header.
 
     Parameters
@@ -131,24 +137,30 @@ def correct_pointing(header: fits.Header, instrument: Instrument, settings: Poin
         The instrument.
     settings : `~aia_ccdproc.pointing.settings.PointingSettings`
         Source of the records, and what to do without one.
+    wcs : `~astropy.wcs.WCS`, optional
+        WCS of the image; by default it is built from the header.
 
     Returns
     -------
     `~astropy.io.fits.Header`
-        The corrected header; an instrument that has no pointing series keeps its own, and HISTORY says so.
+        The corrected header. If the instrument has no master pointing records, a copy of the header with a HISTORY line
+        that says so.
     """
-    if instrument.pointing_series is None:
+    if not instrument.has_master_pointing:
         kept = header.copy()
-        add_history(kept, f"update_pointing: {instrument.name} has no pointing series; pointing of the header kept")
+        reason = f"{instrument.name} has no master pointing records"
+        add_history(kept, f"update_pointing: {reason}; pointing of the header kept")
         return kept
-    if is_registered(header):
-        raise StateError("the image is at level 1.5 already; pointing is corrected before registration")
+    if wcs is None:
+        wcs = wcs_from_header(header)
+    if is_registered(header, wcs):
+        raise StateError("the image is already at level 1.5. Run update_pointing before register")
     try:
-        _refuse_resampled(header, instrument)
-        return _corrected(header, instrument, settings)
+        _check_native_scale(wcs, instrument)
+        return _corrected(header, wcs, instrument, settings)
     except (PointingError, StateError) as error:
         if settings.on_missing == "error":
-            raise type(error)(f'{error}, or set on_missing = "keep"') from error
+            raise type(error)(f'{error}. Or set on_missing = "keep" to keep the pointing of the header') from error
         kept = header.copy()
         for keyword in ("MPO_HASH", "MPO_TBEG"):  # of an earlier correction
             kept.remove(keyword, ignore_missing=True)
@@ -158,34 +170,34 @@ def correct_pointing(header: fits.Header, instrument: Instrument, settings: Poin
         return kept
 
 
-def _refuse_resampled(header: fits.Header, instrument: Instrument) -> None:
-    scale = plate_scale(header)
+def _check_native_scale(wcs: WCS, instrument: Instrument) -> None:
+    scale = plate_scale(wcs)
     if instrument.binning(scale) != 1:
         raise StateError(
-            f"the image is resampled: {scale:.4g} arcsec per pixel; a record of {instrument.pointing_series} describes "
-            f"level-1 pixels of about {instrument.plate_scale:g}. Leave update_pointing out"
+            f"the image is resampled: its plate scale is {scale:.4g} arcsec per pixel, but a record of {SERIES} "
+            f"describes level-1 pixels of about {instrument.plate_scale:g} arcsec. Leave update_pointing out"
         )
 
 
-def _corrected(header: fits.Header, instrument: Instrument, settings: PointingSettings) -> fits.Header:
+def _corrected(header: fits.Header, wcs: WCS, instrument: Instrument, settings: PointingSettings) -> fits.Header:
     found = find_record(settings, observation_time(header), round(finite_number(header, "WAVELNTH")))
     scale = found.record.image_scale
     if instrument.binning(scale) != 1:
         raise PointingError(
-            f"the record {found.record.name} of {found.provider} has an IMSCALE of {scale:g}; "
-            f"{instrument.name}'s is about {instrument.plate_scale:g} arcsec per pixel. Give another table"
+            f"the record {found.record.name} of {found.provider} has an IMSCALE of {scale:g}, but the plate scale of "
+            f"{instrument.name} is about {instrument.plate_scale:g} arcsec per pixel. Use another table"
         )
-    corrected = _with_record(header, found.record)
+    corrected = _with_record(header, wcs, found.record)
     corrected["MPO_SRC"] = printable(found.provider)
-    corrected["MPO_HASH"] = (found.digest, "SHA-256 of the pointing table (first 16)")
+    corrected["MPO_HASH"] = (found.digest, "First 16 digits of the table's SHA-256")
     return corrected
 
 
-def _with_record(header: fits.Header, pointing: PointingRecord) -> fits.Header:
+def _with_record(header: fits.Header, wcs: WCS, pointing: PointingRecord) -> fits.Header:
     if "X0_MP" not in header or "Y0_MP" not in header:
-        raise HeaderError("X0_MP or Y0_MP is missing: CRPIX is shifted by their change")
+        raise HeaderError("X0_MP or Y0_MP is missing; CRPIX is shifted by the change of both")
     if any(str(header.get(key, "deg")).strip() != "arcsec" for key in ("CUNIT1", "CUNIT2")):
-        cards = geometry_cards(wcs_from_header(header))
+        cards = geometry_cards(wcs)
         header = without_wcs(header)
         header.update(cards)
     shift = (pointing.x0 - finite_number(header, "X0_MP"), pointing.y0 - finite_number(header, "Y0_MP"))
@@ -204,7 +216,7 @@ def _with_record(header: fits.Header, pointing: PointingRecord) -> fits.Header:
         updates["R_SUN"] = finite_number(header, "RSUN_OBS") / pointing.image_scale
     except HeaderError as error:
         if "R_SUN" in header:
-            raise HeaderError(f"R_SUN cannot follow the plate scale: {error}") from error
+            raise HeaderError(f"R_SUN cannot be computed for the new plate scale: {error}") from error
     corrected = header.copy()
     for matrix in ("PC", "CD"):
         for element in ("1_1", "1_2", "2_1", "2_2"):

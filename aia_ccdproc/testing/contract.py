@@ -16,12 +16,15 @@ from astropy.io import fits
 from astropy.nddata import CCDData
 
 from aia_ccdproc.errors import PrepError, suggestion
+from aia_ccdproc.images.geometry import same_geometry
 from aia_ccdproc.images.header import complete_header, fits_header
 from aia_ccdproc.images.statistics import without_statistics
-from aia_ccdproc.images.wcs import same_geometry, wcs_from_header, without_wcs
+from aia_ccdproc.images.wcs import wcs_from_header
+from aia_ccdproc.images.wcs_cards import without_wcs
 from aia_ccdproc.io import read, write
 from aia_ccdproc.pipeline import Pipeline
-from aia_ccdproc.plugin.manager import PrepPluginManager, get_plugin_manager
+from aia_ccdproc.plugin.loading import get_plugin_manager
+from aia_ccdproc.plugin.manager import PrepPluginManager
 from aia_ccdproc.plugin.settings import StepSettings
 from aia_ccdproc.plugin.step import Step, order_faults
 from aia_ccdproc.recipe.recipe_step import RecipeStep

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from aia_ccdproc.images import files as atomic
-from aia_ccdproc.images.files import remove_abandoned, atomic_write
+from aia_ccdproc.images.files import atomic_write, remove_abandoned
 
 
 def test_a_file_appears_when_all_is_written(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ import pytest
 from astropy import units as u
 from astropy.io import fits
 from astropy.time import Time
-from scenes import fit_source, limb_centre, pixel_of, position_errors
+from scenes import fit_source, limb_center, pixel_of, position_errors
 
 import aia_ccdproc
 from aia_ccdproc import InstrumentError, RecipeError, StateError
@@ -61,20 +61,20 @@ def test_update_pointing_leaves_the_header_and_says_so():
     image = observe(Sun(), **MIDDLE)
     result = aia_ccdproc.update_pointing(image)
     history = "".join(map(str, result.header["HISTORY"]))
-    assert "update_pointing: HMI has no pointing series; pointing of the header kept" in history
+    assert "update_pointing: HMI has no master pointing records; pointing of the header kept" in history
     for keyword in ("CRPIX1", "CRPIX2", "CDELT1", "CROTA2"):
         assert result.header[keyword] == image.header[keyword]
 
 
 def test_register_turns_hmi_upright_onto_the_scale_of_aia():
     image = observe(Sun(disk=0, corona=0, sources=SPOTS), **MIDDLE)
-    assert roll_angle(image.header) == pytest.approx(179.929733)
+    assert roll_angle(image.wcs) == pytest.approx(179.929733)
     result = aia_ccdproc.register(image)
-    assert plate_scale(result.header) == pytest.approx(0.6, rel=1e-12)
-    assert roll_angle(result.header) == 0
+    assert plate_scale(result.wcs) == pytest.approx(0.6, rel=1e-12)
+    assert roll_angle(result.wcs) == 0
     assert result.header["LVL_NUM"] == 1.5
     assert position_errors(result, SPOTS).max() < 0.01
-    with pytest.raises(StateError, match=r"at level 1\.5 already"):
+    with pytest.raises(StateError, match=r"already at level 1\.5"):
         aia_ccdproc.register(result)
 
 
@@ -128,7 +128,7 @@ def test_full_frames_of_one_time_are_divided_pixel_by_pixel():
     np.testing.assert_array_equal(np.isnan(hmi.data) & (radius < limb - 3), False)
     assert np.isnan(hmi.data[radius > limb + 3]).all()
     assert hmi.mask[radius > limb + 3].all()
-    both = limb_centre(aia, limb / 0.6), limb_centre(hmi, limb / 0.6)
+    both = limb_center(aia, limb / 0.6), limb_center(hmi, limb / 0.6)
     np.testing.assert_allclose(both[0], 2047.5, atol=0.1)
 
 
@@ -146,8 +146,8 @@ def test_the_real_continuum_is_registered_with_its_disk_in_the_middle(real_data)
     level1 = aia_ccdproc.read(real_data / "other_instruments" / "resampled_hmi.fits")
     assert (level1.unit, level1.mask.sum()) == (u.Unit("DN / s"), 2430)
     result = aia_ccdproc.register(level1)
-    assert roll_angle(result.header) == 0
-    assert plate_scale(result.header) == pytest.approx(0.6 * 41)
+    assert roll_angle(result.wcs) == 0
+    assert plate_scale(result.wcs) == pytest.approx(0.6 * 41)
     rows, columns = np.nonzero(np.isfinite(result.data))
     middle = [(index.min() + index.max()) / 2 for index in (columns, rows)]
     np.testing.assert_allclose(middle, pixel_of(result, 0, 0), atol=1)
@@ -156,7 +156,7 @@ def test_the_real_continuum_is_registered_with_its_disk_in_the_middle(real_data)
     for image in (level1, result):
         y, x = np.indices(image.shape)
         column, row = pixel_of(image, 0, 0)
-        inner.append(image.data[np.hypot(x - column, y - row) * plate_scale(image.header) < 600].mean())
+        inner.append(image.data[np.hypot(x - column, y - row) * plate_scale(image.wcs) < 600].mean())
     assert inner[1] == pytest.approx(inner[0], rel=2e-3)
 
 

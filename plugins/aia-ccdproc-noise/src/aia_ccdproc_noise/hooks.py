@@ -8,7 +8,7 @@ import pluggy
 from astropy.io import fits
 from astropy.nddata import CCDData
 
-from aia_ccdproc.plugin import Instrument, StepSettings, hookimpl, hookspec, step
+from aia_ccdproc.plugin import Instrument, hookimpl, hookspec, step
 from aia_ccdproc.tables import CalibrationTable
 from aia_ccdproc_noise.noise import estimate_uncertainty
 from aia_ccdproc_noise.settings import NoiseSettings
@@ -18,7 +18,7 @@ class Declarations:
     """The hook that this plugin brings."""
 
     # The model is of counts as the camera gave them: nothing resampled, nothing divided.
-    @step(before=("register", "correct_degradation", "normalize_exposure"))
+    @step(settings=NoiseSettings, before=("register", "correct_degradation", "normalize_exposure"))
     @hookspec(firstresult=True)
     def prep_estimate_uncertainty(
         self, ccd: CCDData, instrument: Instrument, settings: NoiseSettings
@@ -48,9 +48,9 @@ def prep_addhooks(manager: pluggy.PluginManager) -> None:
 
 
 @hookimpl
-def prep_before_batch(headers: Sequence[fits.Header], settings: StepSettings) -> None:
+def prep_prefetch_estimate_uncertainty(headers: Sequence[fits.Header], settings: NoiseSettings) -> None:
     """Fetch the table once, before the workers of a batch ask for it."""
-    if isinstance(settings, NoiseSettings) and len(headers):
+    if len(headers):
         CalibrationTable.read(settings.table, timeout=settings.timeout)
 
 

@@ -15,9 +15,10 @@ from aia_ccdproc import InstrumentError, StateError, TableError, get_plugin_mana
 from aia_ccdproc.images import (
     add_history,
     complete_header,
-    fits_header,
-    is_registered,
     finite_number,
+    fits_header,
+    image_wcs,
+    is_registered,
     observation_time,
     plate_scale,
 )
@@ -154,7 +155,7 @@ def estimate_uncertainty(
     _refuse(ccd, header, replace)
     channel = round(finite_number(header, "WAVELNTH"))
     rows = CalibrationTable.read(settings.table, timeout=timeout).select(channel, version)
-    row = rows.at(observation_time(header))[0]
+    row = rows.rows_at(observation_time(header))[0]
     names = ["DNPERPHT", "COMPRESS"]
     names += [_CALIBRATION[calibration]] if calibration != "none" else []
     names += ["CHIANTI"] if chianti else []
@@ -179,11 +180,12 @@ def _refuse(ccd: CCDData, header: Any, replace: bool) -> None:
         raise StateError(
             f"the image is in {ccd.unit}; the noise is that of counts in DN. Estimate it before normalize_exposure"
         )
-    if is_registered(header):
+    wcs = image_wcs(ccd, header)
+    if is_registered(header, wcs):
         raise StateError("the image is at level 1.5; the noise is that of level-1 pixels. Estimate it before register")
-    if instrument.binning(plate_scale(header)) != 1:
+    if instrument.binning(plate_scale(wcs)) != 1:
         raise StateError(
-            f"the image is resampled: {plate_scale(header):.4g} arcsec per pixel; "
+            f"the image is resampled: {plate_scale(wcs):.4g} arcsec per pixel; "
             f"the noise is that of level-1 pixels of about {instrument.plate_scale:g}"
         )
     if "DEGFACT" in header:

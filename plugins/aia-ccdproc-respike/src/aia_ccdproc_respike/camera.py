@@ -8,7 +8,7 @@ from astropy.io import fits
 from astropy.nddata import CCDData
 
 from aia_ccdproc import HeaderError, StateError
-from aia_ccdproc.images import finite_number, plate_scale, roll_angle
+from aia_ccdproc.images import finite_number, image_wcs, plate_scale, roll_angle
 from aia_ccdproc_respike.spikes import FULL_FRAME
 
 __all__ = ["camera_corner", "refuse_other_than_camera_pixels"]
@@ -33,8 +33,12 @@ def refuse_other_than_camera_pixels(ccd: CCDData, header: fits.Header) -> None:
     """
     if ccd.unit != u.DN:
         raise StateError(f"the image is in {ccd.unit}; spikes are counts of the camera, in DN")
-    scale, roll = plate_scale(header), roll_angle(header)
-    camera_scale, camera_roll = finite_number(header, "IMSCL_MP"), finite_number(header, "INST_ROT") + finite_number(header, "SAT_ROT")
+    wcs = image_wcs(ccd, header)
+    scale, roll = plate_scale(wcs), roll_angle(wcs)
+    camera_scale, camera_roll = (
+        finite_number(header, "IMSCL_MP"),
+        finite_number(header, "INST_ROT") + finite_number(header, "SAT_ROT"),
+    )
     turned = (roll - camera_roll + 180) % 360 - 180
     if abs(scale / camera_scale - 1) > 1e-4 or abs(turned) > 0.01:
         raise StateError(
@@ -73,7 +77,10 @@ def camera_corner(header: fits.Header) -> tuple[int, int]:
     science = str(header.get("ACS_MODE", "SCIENCE")).strip() == "SCIENCE"
     if shape == FULL_FRAME and not science:
         return 0, 0
-    y, x = (finite_number(header, f"{axis}0_MP") + 1 - finite_number(header, f"CRPIX{i}") for axis, i in (("Y", 2), ("X", 1)))
+    y, x = (
+        finite_number(header, f"{axis}0_MP") + 1 - finite_number(header, f"CRPIX{i}")
+        for axis, i in (("Y", 2), ("X", 1))
+    )
     row, column = round(y), round(x)
     inside = 0 <= row <= FULL_FRAME[0] - shape[0] and 0 <= column <= FULL_FRAME[1] - shape[1]
     if not science or not inside or max(abs(y - row), abs(x - column)) > 0.01:

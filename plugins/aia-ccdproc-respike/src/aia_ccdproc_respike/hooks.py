@@ -8,7 +8,7 @@ import pluggy
 from astropy.io import fits
 from astropy.nddata import CCDData
 
-from aia_ccdproc.plugin import Instrument, StepSettings, hookimpl, hookspec, step
+from aia_ccdproc.plugin import Instrument, hookimpl, hookspec, step
 from aia_ccdproc_respike import despike, respike
 from aia_ccdproc_respike.jsoc import prefetch
 from aia_ccdproc_respike.settings import SpikesSettings
@@ -20,12 +20,12 @@ LATER = ("register", "normalize_exposure", "correct_degradation", "estimate_unce
 class Declarations:
     """The steps, and their places in the chain."""
 
-    @step(before=LATER)
+    @step(settings=SpikesSettings, before=LATER)
     @hookspec(firstresult=True)
     def prep_respike(self, ccd: CCDData, instrument: Instrument, settings: SpikesSettings) -> CCDData | None:
         """Put the spikes that JSOC took out back into a level-1 image, which makes it level 0.5."""
 
-    @step(before=LATER, after=("respike",))
+    @step(settings=SpikesSettings, before=LATER, after=("respike",))
     @hookspec(firstresult=True)
     def prep_despike(self, ccd: CCDData, instrument: Instrument, settings: SpikesSettings) -> CCDData | None:
         """Take the spikes out of a level-0.5 image again."""
@@ -38,10 +38,16 @@ def prep_addhooks(manager: pluggy.PluginManager) -> None:
 
 
 @hookimpl
-def prep_before_batch(headers: Sequence[fits.Header], settings: StepSettings) -> None:
-    """Ask JSOC once where the files of all images are, before the workers of a batch ask for each."""
-    if isinstance(settings, SpikesSettings) and settings.spikes == "jsoc":
+def prep_prefetch_respike(headers: Sequence[fits.Header], settings: SpikesSettings) -> None:
+    """Ask JSOC once for the locations of all spikes files, before the workers of a batch ask for each."""
+    if settings.spikes == "jsoc":
         prefetch(headers, server=settings.server, timeout=settings.timeout)
+
+
+@hookimpl
+def prep_prefetch_despike(headers: Sequence[fits.Header], settings: SpikesSettings) -> None:
+    """Ask JSOC once, as for ``respike``."""
+    prep_prefetch_respike(headers, settings)
 
 
 @hookimpl

@@ -11,7 +11,7 @@ from astropy.io import fits
 
 from aia_ccdproc import HeaderError, InstrumentError, TableError
 from aia_ccdproc.images import as_number, finite_number, parse_time
-from aia_ccdproc.tables import FetchedOnce, NoAnswerError, query_series, server_name
+from aia_ccdproc.tables import FetchCache, NoAnswerError, query_series, server_name
 
 if TYPE_CHECKING:
     import drms
@@ -104,7 +104,7 @@ class Exposure(NamedTuple):
         return f"{self.series}[{self.time}][{self.channel}]"
 
 
-_urls: FetchedOnce[Exposure, str | None] = FetchedOnce("places of files of spikes")
+_urls: FetchCache[Exposure, str | None] = FetchCache("places of files of spikes")
 
 
 def urls_of(exposures: Sequence[Exposure], *, server: str | drms.Client | None, timeout: float) -> list[str | None]:
@@ -130,7 +130,7 @@ def urls_of(exposures: Sequence[Exposure], *, server: str | drms.Client | None, 
         If it does not answer.
     """
     return _urls.get_all(
-        exposures, lambda unknown: _ask(unknown, server, timeout), whom=server_name(server), timeout=timeout
+        exposures, lambda unknown: _ask(unknown, server, timeout), server=server_name(server), timeout=timeout
     )
 
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, field_validator
 
-from aia_ccdproc.plugin import RecipeFile, ServerURL, StepSettings, Timeout
+from aia_ccdproc.plugin import RECORDED_BY_NAME, RecipeFile, ServerURL, StepSettings, Timeout
 from aia_ccdproc_respike.spikes import SpikesFolder
 
 __all__ = ["SpikesSettings"]
@@ -16,7 +16,7 @@ __all__ = ["SpikesSettings"]
 class SpikesSettings(StepSettings):
     """Settings of ``respike`` and ``despike``."""
 
-    spikes: Literal["jsoc"] | RecipeFile = Field(
+    spikes: Annotated[Literal["jsoc"] | RecipeFile, RECORDED_BY_NAME] = Field(
         default="jsoc",
         union_mode="left_to_right",
         description="Where the spikes are: jsoc, the folder of an export from JSOC, or the name of a file, in which "

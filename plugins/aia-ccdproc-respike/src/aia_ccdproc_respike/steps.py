@@ -13,8 +13,9 @@ from aia_ccdproc import InstrumentError, StateError, get_plugin_manager
 from aia_ccdproc.images import (
     as_number,
     complete_header,
-    is_registered,
     finite_number,
+    image_wcs,
+    is_registered,
     printable,
     with_header,
     without_statistics,
@@ -80,7 +81,7 @@ def respike(
     The same is done by SSW's ``aia_respike``.
     """
     header = _header_of_aia(ccd)
-    if _level(header) < _LEVEL_1:
+    if _level(ccd, header) < _LEVEL_1:
         raise StateError(f"the image is at level {header['LVL_NUM']:g}: its spikes are in it already")
     refuse_other_than_camera_pixels(ccd, header)
     corner = camera_corner(header)
@@ -143,7 +144,7 @@ def despike(
         If JSOC has no spikes for the image, or does not answer.
     """
     header = _header_of_aia(ccd)
-    if _level(header) != _LEVEL_05:
+    if _level(ccd, header) != _LEVEL_05:
         raise StateError(f"the image is at level {header['LVL_NUM']:g}: its spikes are not in it; level 0.5 has them")
     refuse_other_than_camera_pixels(ccd, header)
     corner = camera_corner(header)
@@ -163,8 +164,8 @@ def despike(
     return result
 
 
-def _level(header: fits.Header) -> float:
-    if is_registered(header):
+def _level(ccd: CCDData, header: fits.Header) -> float:
+    if is_registered(header, image_wcs(ccd, header)):
         raise StateError("the image is at level 1.5 already; spikes are pixels of the camera, before registration")
     return finite_number(header, "LVL_NUM")
 

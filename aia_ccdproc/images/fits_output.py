@@ -1,0 +1,165 @@
+"""Writing an image to a FITS file that other software can read."""
+
+from __future__ import annotations
+
+import datetime
+import errno
+import gzip
+import os
+import warnings
+from pathlib import Path
+from typing import Any, Literal, TypeAlias, get_args
+
+import numpy as np
+from astropy.io import fits
+from astropy.nddata import CCDData
+
+from aia_ccdproc.errors import HeaderError, WriteError
+from aia_ccdproc.images.files import atomic_write
+from aia_ccdproc.images.header import complete_header, fits_header
+from aia_ccdproc.images.history import add_history
+from aia_ccdproc.images.repair import without_structure
+from aia_ccdproc.images.statistics import image_statistics, without_statistics
+from aia_ccdproc.images.wcs_cards import without_wcs
+
+__all__ = ["Compression", "write"]
+
+#: Tile compressions of a FITS file.
+Compression: TypeAlias = Literal["none", "rice", "lossless"]
+
+#: RICE: floating-point values are rounded to the noise of their tile divided by this number.
+_RICE_NOISE_DIVISOR = 16
+
+
+def write(
+    ccd: CCDData,
+    path: str | os.PathLike[str],
+    *,
+    overwrite: bool = False,
+    compression: Compression | None = "none",
+) -> Path:
+    """Write an image to a FITS file atomically.
+
+    Parameters
+    ----------
+    ccd : `~astropy.nddata.CCDData`
+        The image, shape ``(ny, nx)``; not changed.
+    path : str or path-like
+        The file to create. It is written under a temporary name in the same folder and then renamed. If the name ends
+        in ``.gz``, the file is gzipped.
+    overwrite : bool
+        Whether an existing file may be replaced.
+    compression : {"none", "rice", "lossless"} or None
+        Tile compression. ``"rice"`` is RICE_1: values are rounded to 1/16 of the noise of their row, with subtractive
+        dithering. ``"lossless"`` is GZIP_2: it keeps every bit of the float32 values, and stores the time of writing.
+        An uncompressed image is in the primary HDU, a compressed one in extension 1. None is the same as ``"none"``.
+
+    Returns
+    -------
+    `~pathlib.Path`
+        The file.
+
+    Raises
+    ------
+    WriteError
+        If the file already exists or cannot be written. No incomplete file remains.
+
+    Notes
+    -----
+    Pixels are float32. Mask and uncertainty are in the extensions MASK and UNCERT, where astropy's ``CCDData.read``
+    expects them. A mask that is True exactly where pixels are NaN is not written: `read` restores it, and
+    ``sunpy.map.Map(path)`` needs ``hdus=0`` for a file with more than one image. DATAMIN to DATAP99 are computed from
+    the good pixels. CHECKSUM and DATASUM are added.
+    """
+    path, compression = Path(path), compression or "none"
+    if path.exists() and not overwrite:
+        raise WriteError(f"{path}: already exists. Use overwrite=True to replace it")
+    if compression not in get_args(Compression):
+        known = ", ".join(map(repr, get_args(Compression)))
+        raise WriteError(f"{path}: unknown compression {compression!r}; available: {known}")
+    hdus = _hdus(ccd, compression)
+    try:
+        # Keywords may be the user's own, such as the HIERARCH cards of ccdproc: no warnings about them.
+        with atomic_write(path) as temporary, warnings.catch_warnings():
+            warnings.simplefilter("ignore", fits.verify.VerifyWarning)
+            _save(hdus, temporary, path.name)
+    except (OSError, fits.VerifyError) as error:
+        raise WriteError(f"{path}: {_write_failure(path, error)}") from error
+    return path
+
+
+def _save(hdus: fits.HDUList, path: Path, name: str) -> None:
+    options: dict[str, Any] = {"checksum": True, "output_verify": "silentfix+exception"}
+    if path.suffix != ".gz":
+        hdus.writeto(path, **options)
+        return
+    # astropy would store the temporary name and the time in the gzip header.
+    with path.open("wb") as stream, gzip.GzipFile(name, "wb", fileobj=stream, mtime=0) as packed:
+        hdus.writeto(packed, **options)
+
+
+def _write_failure(path: Path, error: Exception) -> str:
+    """Return why a file could not be written."""
+    if not path.parent.is_dir():
+        return f"the folder {path.parent} does not exist"
+    code = getattr(error, "errno", None)
+    # astropy raises a plain OSError without errno when it finds the disk full; only the words tell.
+    if code == errno.ENOSPC or "Not enough space" in str(error):
+        return "the disk is full"
+    if code in (errno.EACCES, errno.EPERM, errno.EROFS):
+        return f"the folder {path.parent} is not writable"
+    return f"cannot be written ({error})"
+
+
+def _hdus(ccd: CCDData, compression: Compression) -> fits.HDUList:
+    data = np.asarray(ccd.data).astype(np.float32, copy=False)
+    header = _output_header(ccd, data)
+    if compression == "rice":
+        add_history(header, f"write: RICE_1, values rounded to 1/{_RICE_NOISE_DIVISOR} of the noise of their row")
+    planes = []
+    if ccd.mask is not None:
+        mask = np.broadcast_to(np.asarray(ccd.mask, dtype=bool), data.shape)
+        if not np.array_equal(mask, np.isnan(data)):
+            planes.append(("MASK", mask.astype(np.uint8), fits.Header()))
+    if ccd.uncertainty is not None:
+        if np.shape(ccd.uncertainty.array) != data.shape:
+            raise WriteError(f"the uncertainty has shape {np.shape(ccd.uncertainty.array)}, the image {data.shape}")
+        kind = fits.Header({"UTYPE": type(ccd.uncertainty).__name__})
+        planes.append(("UNCERT", np.asarray(ccd.uncertainty.array, dtype=np.float32), kind))
+    if compression == "none":
+        # Converted here to the byte order of FITS; astropy would do it twice, for the checksum and for the file.
+        extensions = (fits.ImageHDU(a.astype(a.dtype.newbyteorder(">")), h, name) for name, a, h in planes)
+        return fits.HDUList([fits.PrimaryHDU(data.astype(">f4"), header), *extensions])
+    compressed = [_compressed(data, header, None, compression)]
+    compressed += [_compressed(array, plane_header, name, compression) for name, array, plane_header in planes]
+    return fits.HDUList([fits.PrimaryHDU(), *compressed])
+
+
+def _compressed(array: np.ndarray, header: fits.Header, name: str | None, compression: Compression) -> Any:
+    if array.dtype.kind == "u":
+        options: dict[str, Any] = {"compression_type": "RICE_1"}  # lossless for integers
+    elif compression == "lossless":
+        options = {"compression_type": "GZIP_2", "quantize_level": 0}
+    else:
+        options = {
+            "compression_type": "RICE_1",
+            "quantize_level": _RICE_NOISE_DIVISOR,
+            "quantize_method": fits.hdu.compressed.SUBTRACTIVE_DITHER_1,
+            "dither_seed": 1,
+        }
+    return fits.CompImageHDU(array, header, name=name, **options)
+
+
+def _output_header(ccd: CCDData, data: np.ndarray) -> fits.Header:
+    try:
+        header = complete_header(ccd)
+    except HeaderError:  # no WCS is valid for these pixels, and a wrong one must not be written
+        header = without_wcs(fits_header(ccd))
+    header = without_statistics(without_structure(header))
+    header["BUNIT"] = (ccd.unit.to_string(), "Unit of the pixels")
+    header.update(image_statistics(data, ccd.mask))
+    header["DATE"] = (
+        datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%S"),
+        "[ISO] Date_time of processing; ISO 8601",
+    )
+    return header

@@ -1,0 +1,121 @@
+"""Comparison of geometries: of two WCSs, or of a header and a WCS."""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+from astropy import units as u
+from astropy.io import fits
+from astropy.wcs import WCS
+
+from aia_ccdproc.errors import HeaderError
+from aia_ccdproc.images.values import finite_number
+
+__all__ = ["header_describes", "same_geometry"]
+
+_ELEMENTS = ("1_1", "1_2", "2_1", "2_2")
+
+
+class _Geometry(NamedTuple):
+    """The numbers that map a pixel to a position on the sky; angles in degrees."""
+
+    ctype: list[str]
+    has_sip: bool
+    crpix: np.ndarray
+    crval: np.ndarray
+    matrix: np.ndarray
+    """Degrees per pixel, shape ``(2, 2)``."""
+
+    def is_close(self, other: _Geometry) -> bool:
+        return (
+            self.ctype == other.ctype
+            and self.has_sip == other.has_sip
+            and all(np.allclose(a, b, rtol=1e-10, atol=1e-12) for a, b in zip(self[2:], other[2:], strict=True))
+        )
+
+
+def same_geometry(first: WCS, second: WCS) -> bool:
+    """Check whether two WCSs give the same pixels the same positions on the sky.
+
+    Parameters
+    ----------
+    first, second : `~astropy.wcs.WCS`
+        Two-dimensional WCSs.
+
+    Returns
+    -------
+    bool
+        True if projection, reference point, matrix, and presence of a SIP distortion are the same.
+    """
+    return _geometry_of_wcs(first).is_close(_geometry_of_wcs(second))
+
+
+def header_describes(header: fits.Header, wcs: WCS) -> bool:
+    """Check whether the cards of a header describe the geometry of a WCS.
+
+    Only numbers are compared: no WCS is built from the header, which takes a millisecond, and `wcs` may have been
+    changed in place.
+
+    Parameters
+    ----------
+    header : `~astropy.io.fits.Header`
+        The header.
+    wcs : `~astropy.wcs.WCS`
+        The WCS.
+
+    Returns
+    -------
+    bool
+        True if both have the same geometry, as in `same_geometry`. False also for a header in which a card is missing
+        or has no usable value, and for a WCS that is not two-dimensional.
+    """
+    if wcs.naxis != 2:
+        return False
+    try:
+        described = _geometry_of_header(header)
+    except (HeaderError, ValueError):  # ValueError: of a unit
+        return False
+    return described.is_close(_geometry_of_wcs(wcs))
+
+
+def _geometry_of_wcs(wcs: WCS) -> _Geometry:
+    matrix = wcs.pixel_scale_matrix  # first: with it wcslib converts all units to degrees
+    ctype = [str(kind).strip() for kind in wcs.wcs.ctype]
+    return _Geometry(ctype, wcs.sip is not None, wcs.wcs.crpix, wcs.wcs.crval, matrix)
+
+
+def _geometry_of_header(header: fits.Header) -> _Geometry:
+    """Read the geometry from the cards, by the rules of FITS papers I and II. Raise HeaderError or ValueError."""
+    degrees = np.array([u.Unit(str(header.get(f"CUNIT{i}", "deg")).strip()).to(u.deg) for i in (1, 2)])
+    crpix, crval = (np.array([finite_number(header, f"{name}{i}") for i in (1, 2)]) for name in ("CRPIX", "CRVAL"))
+    return _Geometry(
+        ctype=[str(header.get(f"CTYPE{i}")).strip() for i in (1, 2)],
+        has_sip="A_ORDER" in header or "B_ORDER" in header,
+        crpix=crpix,
+        crval=crval * degrees,
+        matrix=_matrix(header) * degrees[:, np.newaxis],
+    )
+
+
+def _matrix(header: fits.Header) -> np.ndarray:
+    """Read the matrix, in the units of the header per pixel."""
+    if any(f"CD{element}" in header for element in _ELEMENTS):
+        return _elements(header, "CD", (0.0, 0.0, 0.0, 0.0))
+    scales = np.array([finite_number(header, f"CDELT{i}") for i in (1, 2)])
+    if any(f"PC{element}" in header for element in _ELEMENTS):
+        return scales[:, np.newaxis] * _elements(header, "PC", (1.0, 0.0, 0.0, 1.0))
+    roll = math.radians(finite_number(header, "CROTA2")) if "CROTA2" in header else 0.0
+    # CROTA2 rotates the scaled axes (paper II, section 6.1).
+    return np.array([[math.cos(roll), -math.sin(roll)], [math.sin(roll), math.cos(roll)]]) * scales
+
+
+def _elements(header: fits.Header, name: str, defaults: tuple[float, ...]) -> np.ndarray:
+    """Read a matrix; elements that the header does not give have default values."""
+    keywords = [name + element for element in _ELEMENTS]
+    values = [
+        finite_number(header, keyword) if keyword in header else default
+        for keyword, default in zip(keywords, defaults, strict=True)
+    ]
+    return np.array(values).reshape(2, 2)

@@ -1,0 +1,112 @@
+"""The cards of a header that belong to its WCS."""
+
+from __future__ import annotations
+
+import re
+
+from astropy.io import fits
+
+__all__ = [
+    "NUMERIC_CARD",
+    "POSITION_KEYWORDS",
+    "is_geometry_card",
+    "is_wcs_card",
+    "observer_cards",
+    "remove_superseded",
+    "without_wcs",
+]
+
+#: Cards that map a pixel to a position on the sky.
+_GEOMETRY_CARD = re.compile(
+    r"(WCSAXES|CTYPE\d|CUNIT\d|CRPIX\d|CRVAL\d|CDELT\d|CROTA\d?|PC\d_\d|CD\d_\d|PV\d_\d+|LONPOLE|LATPOLE"
+    r"|A_ORDER|B_ORDER|AP_ORDER|BP_ORDER|[AB]P?_\d_\d|WCSNAME)$"
+)
+#: Those of them that contain a number.
+NUMERIC_CARD = re.compile(r"(CRPIX\d|CRVAL\d|CDELT\d|CROTA\d|PC\d_\d|CD\d_\d|LONPOLE|LATPOLE)$")
+#: Position of the observer, and the radius of the Sun. sunpy and astropy make them part of the WCS.
+POSITION_KEYWORDS = frozenset(["DSUN_OBS", "RSUN_REF", "HGLN_OBS", "HGLT_OBS", "CRLN_OBS", "CRLT_OBS"])
+_OBSERVER_KEYWORDS = POSITION_KEYWORDS | {"DATE-OBS", "DATE-AVG"}
+
+
+def is_geometry_card(keyword: str) -> bool:
+    """Check whether a card is one of those that map a pixel to a position on the sky.
+
+    Parameters
+    ----------
+    keyword : str
+        Keyword of the card.
+
+    Returns
+    -------
+    bool
+        True for CRPIX1, CDELT1, PC1_1 and the like.
+    """
+    return _GEOMETRY_CARD.match(keyword) is not None
+
+
+def is_wcs_card(keyword: str) -> bool:
+    """Check whether a card is part of a WCS as astropy and sunpy understand it.
+
+    Parameters
+    ----------
+    keyword : str
+        Keyword of the card.
+
+    Returns
+    -------
+    bool
+        True for the geometry, the position of the observer, and the date of the observation.
+    """
+    return keyword in _OBSERVER_KEYWORDS or is_geometry_card(keyword)
+
+
+def remove_superseded(header: fits.Header) -> None:
+    """Remove CROTA if the header has a PC matrix, and CROTA and CDELT if it has a CD matrix.
+
+    A matrix contains the rotation, so an angle beside it is a remnant of an older state.
+
+    Parameters
+    ----------
+    header : `~astropy.io.fits.Header`
+        The header; changed in place.
+    """
+    superseded = []
+    if "CD1_1" in header:
+        superseded = ["CROTA1", "CROTA2", "CDELT1", "CDELT2"]
+    elif "PC1_1" in header:
+        superseded = ["CROTA1", "CROTA2"]
+    for keyword in superseded:
+        header.remove(keyword, ignore_missing=True)
+
+
+def without_wcs(header: fits.Header) -> fits.Header:
+    """Copy a header without the cards that map a pixel to a position on the sky.
+
+    Parameters
+    ----------
+    header : `~astropy.io.fits.Header`
+        The header; not changed.
+
+    Returns
+    -------
+    `~astropy.io.fits.Header`
+        The copy. The cards of the observer and of the date are kept.
+    """
+    return fits.Header([card for card in header.cards if not is_geometry_card(card.keyword)], copy=True)
+
+
+def observer_cards(header: fits.Header) -> fits.Header:
+    """Copy the cards that say from where and when an image was observed.
+
+    Parameters
+    ----------
+    header : `~astropy.io.fits.Header`
+        The header.
+
+    Returns
+    -------
+    `~astropy.io.fits.Header`
+        DATE-OBS, DSUN_OBS, HGLN_OBS, HGLT_OBS and similar cards that have a value.
+    """
+    cards = [card for card in header.cards if card.keyword in _OBSERVER_KEYWORDS]
+    return fits.Header([card for card in cards if card.value not in (None, "")], copy=True)
