@@ -147,7 +147,7 @@ class _SelectedHeaders(Sequence[fits.Header]):
 
 
 def _number_repeated(names: Iterable[str]) -> list[str]:
-    """Number the names that occur more than once: ``"name"``, ``"name (2)"``."""
+    """Add a number to the second and later occurrences of a name: ``"name (2)"``."""
     count: Counter[str] = Counter()
     labels = []
     for name in names:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import time
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -30,8 +31,9 @@ from aia_ccdproc import (
 from aia_ccdproc.images.header import complete_header
 from aia_ccdproc.images.level15 import is_registered
 from aia_ccdproc.images.wcs import plate_scale, roll_angle
-from aia_ccdproc.plugin.loading import Plugin
-from aia_ccdproc.plugin.manager import PrepPluginManager
+from aia_ccdproc.plugin import StepSettings
+from aia_ccdproc.plugin.loading import load_plugins
+from aia_ccdproc.plugin.plugin import Plugin
 from aia_ccdproc.recipe.recipe_step import RecipeStep, Variant
 from aia_ccdproc.recipe.selection import Selection
 from aia_ccdproc.steps.settings import ExposureSettings, RegistrationSettings
@@ -63,9 +65,9 @@ def history(ccd: CCDData) -> str:
 def test_the_chain_makes_level_15_in_dn_per_second(ccd: CCDData, pointing_path: Path) -> None:
     result = prep(ccd, recipe_with(pointing_path))
     assert result.unit == "DN / s"
-    assert is_registered(result.header)
-    assert plate_scale(result.header) == pytest.approx(0.6, rel=1e-12)
-    assert roll_angle(result.header) == pytest.approx(0, abs=1e-12)
+    assert is_registered(result.header, result.wcs)
+    assert plate_scale(result.wcs) == pytest.approx(0.6, rel=1e-12)
+    assert roll_angle(result.wcs) == pytest.approx(0, abs=1e-12)
     assert result.header["LVL_NUM"] == 1.5
     assert result.data.dtype == np.float32
 
@@ -174,7 +176,7 @@ def test_an_unknown_instrument_is_refused_saying_who_was_asked(ccd: CCDData) -> 
 
 def test_the_chain_refuses_what_a_step_refuses(ccd: CCDData, pointing_path: Path) -> None:
     once = prep(ccd, recipe_with(pointing_path))
-    with pytest.raises(StateError, match=r"at level 1\.5 already"):
+    with pytest.raises(StateError, match=r"already at level 1\.5"):
         prep(once, recipe_with(pointing_path))
 
 
@@ -252,26 +254,33 @@ def test_variants_can_be_made_without_toml(ccd: CCDData) -> None:
     assert result.unit == "DN / s"
 
 
-class Asked:
-    """A plugin that notes for what it is asked before a batch."""
+class Recording:
+    """A plugin that records what it is asked to prefetch."""
 
     def __init__(self) -> None:
-        self.channels: list[tuple[str, str, list[int]]] = []
+        self.calls: list[tuple[str, str, list[int]]] = []
+
+    def _record(self, step: str, headers: Sequence[fits.Header], settings: StepSettings) -> None:
+        first_setting = settings.describe().partition(",")[0]
+        self.calls.append((step, first_setting, [header["WAVELNTH"] for header in headers]))
 
     @hookimpl
-    def prep_before_batch(self, step: str, headers: list[fits.Header], settings: RegistrationSettings) -> None:
-        said = settings.describe().partition(",")[0]
-        self.channels.append((step, said, [header["WAVELNTH"] for header in headers]))
+    def prep_prefetch_register(self, headers: Sequence[fits.Header], settings: RegistrationSettings) -> None:
+        self._record("register", headers, settings)
+
+    @hookimpl
+    def prep_prefetch_normalize_exposure(self, headers: Sequence[fits.Header], settings: ExposureSettings) -> None:
+        self._record("normalize_exposure", headers, settings)
 
 
-def test_before_a_batch_every_variant_is_asked_for_its_own_images(ccd: CCDData) -> None:
-    manager, asked = PrepPluginManager([]), Asked()
-    manager.add(asked, Plugin("asked", "test", "1"))
+def test_every_variant_of_a_step_prefetches_for_its_own_images(ccd: CCDData) -> None:
+    manager, recording = load_plugins([]), Recording()
+    manager.add(recording, Plugin("recording", "test", "1"))
     headers = [complete_header(of_channel(ccd, channel)) for channel in (94, 131, 171, 1600, 1700)]
     unknown = headers[0].copy()
     unknown["INSTRUME"] = "HMI_FRONT2"
-    Pipeline(Recipe.from_toml(BY_CHANNEL), manager).before_batch([*headers, unknown])
-    assert asked.channels == [
+    Pipeline(Recipe.from_toml(BY_CHANNEL), manager).prefetch([*headers, unknown])
+    assert recording.calls == [
         ("register", "method=bilinear", [171]),
         ("register", "method=nearest-neighbor", [1600, 1700]),
         ("register", "method=bilinear", [94]),
@@ -284,7 +293,7 @@ def test_headers_of_a_batch_are_not_read_if_no_plugin_asks() -> None:
         def __iter__(self) -> None:  # type: ignore[override]
             raise AssertionError("the headers were read")
 
-    Pipeline(Recipe.from_toml(BY_CHANNEL), PrepPluginManager([])).before_batch(Unread())
+    Pipeline(Recipe.from_toml(BY_CHANNEL), load_plugins([])).prefetch(Unread())
 
 
 # -- seconds -------------------------------------------------------------------------------------

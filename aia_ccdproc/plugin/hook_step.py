@@ -216,7 +216,7 @@ def prefetch_hook(step: Step) -> type:
     """
 
     @hookspec
-    def prefetch(headers: Sequence[fits.Header], settings: StepSettings) -> None:
+    def prefetch(headers: Sequence[fits.Header], settings: StepSettings) -> None:  # numpydoc ignore=PR01
         """Fetch once what a step will need for a whole batch of files."""
 
     return type("Prefetch", (), {_prefetch_name(step.name): staticmethod(prefetch)})

@@ -144,8 +144,8 @@ def prep_resample(
     variance : `~numpy.ndarray` or None
         Variance of the image, float32, same shape, finite everywhere.
     flags : `~numpy.ndarray` or None
-        uint8, same shape: 0 good, 1 masked, 2 invalid; None if all pixels are good. An output pixel is flagged if
-        such pixels have together more weight than `~aia_ccdproc.plugin.BAD_WEIGHT_THRESHOLD`.
+        Flags, uint8, same shape: 0 good, 1 masked, 2 invalid; None if all pixels are good. An output pixel is
+        flagged if such pixels have together more weight than `~aia_ccdproc.plugin.BAD_WEIGHT_THRESHOLD`.
     input_wcs, output_wcs : `~astropy.wcs.WCS`
         WCS of the image and of the target. Both are linear if the map between their pixels is affine, and both are
         celestial otherwise; the transformation is correct in either case.

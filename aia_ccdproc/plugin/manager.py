@@ -405,7 +405,7 @@ class PrepPluginManager(pluggy.PluginManager):
         others = [each.plugin for each in self._implementations(hook) if each.plugin_name != plugin.key]
         try:
             return self.subset_hook_caller(hook, others)(**arguments)
-        except (PrepError, MemoryError):
+        except (PrepError, MemoryError, pluggy.PluginValidationError):
             raise
         except Exception as error:
             raise PluginError(
@@ -425,7 +425,15 @@ class PrepPluginManager(pluggy.PluginManager):
 
 
 class DeclaredTwiceError(PluginError):
-    """A plugin declares a hook that another plugin has declared."""
+    """A plugin declares a hook that another plugin has declared.
+
+    Parameters
+    ----------
+    hook : str
+        Name of the hook.
+    *plugins : `Plugin` or None
+        The plugins that declare it; None for the core.
+    """
 
     def __init__(self, hook: str, *plugins: Plugin | None) -> None:
         self.hook = hook

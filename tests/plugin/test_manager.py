@@ -1,10 +1,15 @@
-"""Plugins: every hook, and who is in whose way."""
+"""The plugin manager: every hook, the steps, and plugins that compete."""
 
 from __future__ import annotations
 
 import dataclasses
 import inspect
+import os
+import re
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
+from importlib.metadata import version
 
 import numpy as np
 import pytest
@@ -19,6 +24,7 @@ from aia_ccdproc import (
     PluginError,
     RecipeError,
     SettingsError,
+    StateError,
     get_plugin_manager,
     hookimpl,
     hookspec,
@@ -26,15 +32,24 @@ from aia_ccdproc import (
 )
 from aia_ccdproc.images.header import complete_header
 from aia_ccdproc.plugin import hookspecs, step
-from aia_ccdproc.plugin.loading import Plugin
+from aia_ccdproc.plugin.loading import load_plugins
 from aia_ccdproc.plugin.manager import PrepPluginManager
+from aia_ccdproc.plugin.plugin import Plugin
 from aia_ccdproc.plugin.resampling import MethodParameter, Resampled
+from aia_ccdproc.plugin.step import Step, StepOrder, StepResult
 from aia_ccdproc.pointing.settings import PointingSettings
 from aia_ccdproc.recipe.recipe import Recipe
+from aia_ccdproc.steps import hookspecs as step_hookspecs
 from aia_ccdproc.steps.aia import AIA
 from aia_ccdproc.steps.settings import ExposureSettings, RegistrationSettings
 
-HOOKS = [name for name in vars(hookspecs) if name.startswith("prep_")]
+SPECIFICATIONS = {
+    name: function
+    for module in (hookspecs, step_hookspecs)
+    for name, function in vars(module).items()
+    if name.startswith("prep_")
+}
+PREFETCH = [f"prep_prefetch_{name}" for name in ("update_pointing", "register", "normalize_exposure")]
 EXPOSURE = small_exposure(shape=(30, 40), corner=(2050, 1990))
 RATE = Recipe.from_toml('[[step]]\nuse = "normalize_exposure"')
 
@@ -155,28 +170,30 @@ def test_a_method_is_handed_its_parameter_or_its_default(load, ccd: CCDData, rec
 @pytest.mark.parametrize("method", ["no-level", "bicubic"])
 def test_a_parameter_is_refused_where_the_method_has_none(load, ccd: CCDData, method: str) -> None:
     load(Leveled(), distributions=("leveled",))
-    said = rf"method '{method}' has no parameter; those that have one: (.*, )?level"
-    with pytest.raises(SettingsError, match=said):
+    message = rf"method '{method}' has no parameter; methods that have one: (.*, )?level"
+    with pytest.raises(SettingsError, match=message):
         aia_ccdproc.register(ccd, method=method, parameter=2.0)
-    with pytest.raises(RecipeError, match=f"line 4, step 1 .register.: parameter: {said}"):
+    with pytest.raises(RecipeError, match=f"line 4, step 1 .register.: parameter: {message}"):
         Recipe.from_toml(STEP.format(method) + "parameter = 2.0")
 
 
 def test_a_parameter_out_of_its_range_is_a_problem_of_the_recipe(load, ccd: CCDData) -> None:
     load(Leveled())
-    said = r"method 'level' takes a parameter from -10 to 10 \(the level\), not 11"
-    with pytest.raises(SettingsError, match=said):
+    message = r"method 'level' takes a parameter from -10 to 10 \(the level\), not 11"
+    with pytest.raises(SettingsError, match=message):
         aia_ccdproc.register(ccd, method="level", parameter=11)
-    with pytest.raises(RecipeError, match=f"line 4, step 1 .register.: parameter: {said}"):
+    with pytest.raises(RecipeError, match=f"line 4, step 1 .register.: parameter: {message}"):
         Recipe.from_toml(STEP.format("level") + "parameter = 11")
 
 
 def test_a_method_that_two_plugins_bring_is_an_error_that_names_both(load, ccd: CCDData) -> None:
     load(Leveled(), Leveled(), distributions=("leveled", "rival"))
-    said = r"method 'level' is brought by leveled 1\.0 and by rival 1\.0; only one of them .*AIA_CCDPROC_PLUGINS"
-    with pytest.raises(aia_ccdproc.PluginError, match=said):
+    message = (
+        r"method 'level' is provided by leveled 1\.0 and by rival 1\.0\. Load only one of them: AIA_CCDPROC_PLUGINS"
+    )
+    with pytest.raises(aia_ccdproc.PluginError, match=message):
         aia_ccdproc.register(ccd, method="level")
-    with pytest.raises(RecipeError, match=said):
+    with pytest.raises(RecipeError, match=message):
         Recipe.from_toml(STEP.format("level"))
     assert aia_ccdproc.register(ccd).header["LVL_NUM"] == 1.5
 
@@ -194,19 +211,73 @@ def addhooks(load, ccd):
         manager.greeted = True
 
     manager = load(plugin(prep_addhooks))
-    manager.hook.prep_addhooks(manager=manager)
+    manager.call("prep_addhooks", manager.plugins["first:it"], manager=manager)
     return manager.__dict__.pop("greeted")
 
 
-def before_batch(load, ccd):
+def prefetch_normalize_exposure(load, ccd):
     seen = []
 
-    def prep_before_batch(step, headers):
-        seen.append((step, len(headers)))
+    def prep_prefetch_normalize_exposure(headers, settings):
+        seen.append((len(headers), settings))
 
-    load(plugin(prep_before_batch))
-    Pipeline(RATE).before_batch([complete_header(ccd)] * 3)
-    return seen == [("normalize_exposure", 3)]
+    load(plugin(prep_prefetch_normalize_exposure))
+    Pipeline(RATE).prefetch([complete_header(ccd)] * 3)
+    return seen == [(3, ExposureSettings())]
+
+
+def prefetch_update_pointing(load, ccd):
+    seen = []
+
+    def prep_prefetch_update_pointing(headers):
+        seen.append(len(headers))
+
+    load(plugin(prep_prefetch_update_pointing))
+    Pipeline(RATE).prefetch([complete_header(ccd)])  # a recipe without the step
+    return seen == []
+
+
+def prefetch_register(load, ccd):
+    seen = []
+
+    def prep_prefetch_register(headers):
+        seen.append(len(headers))
+
+    load(plugin(prep_prefetch_register))
+    Pipeline(Recipe.from_toml('[[step]]\nuse = "register"')).prefetch([complete_header(ccd)])
+    return seen == [1]
+
+
+class Invert(Step):
+    """A step that is not a hook."""
+
+    def versions(self, settings, plugin=None):
+        return ["first 1.0"]
+
+    def run(self, ccd, instrument, settings, plugin=None):
+        return StepResult(ccd.multiply(-1, handle_meta="first_found"), "first 1.0")
+
+
+def steps(load, ccd):
+    def prep_steps():
+        return [Invert("invert", ExposureSettings, StepOrder(before=("register",)), "Change the sign.")]
+
+    manager = load(plugin(prep_steps))
+    names = list(manager.steps())
+    assert names.index("invert") < names.index("register")
+    inverted = prep(ccd, Recipe.from_toml('[[step]]\nuse = "invert"'))
+    assert "invert (first 1.0)" in "".join(map(str, inverted.header["HISTORY"]))
+    return (inverted.data == -ccd.data).all()
+
+
+def explain_unknown_step(load, ccd):
+    def prep_explain_unknown_step(name):
+        return "sharpening loses photometry" if name == "sharpen" else None
+
+    load(plugin(prep_explain_unknown_step))
+    with pytest.raises(RecipeError, match="sharpening loses photometry"):
+        Recipe.from_toml('[[step]]\nuse = "sharpen"')
+    return True
 
 
 def instruments(load, ccd):
@@ -218,9 +289,13 @@ def instruments(load, ccd):
 
 EXERCISED = [
     addhooks,
+    steps,
+    explain_unknown_step,
     identify,
     instruments,
-    before_batch,
+    prefetch_update_pointing,
+    prefetch_register,
+    prefetch_normalize_exposure,
     update_pointing,
     register,
     normalize_exposure,
@@ -235,27 +310,28 @@ def test_a_plugin_takes_part_in_every_hook_before_the_core(load, ccd: CCDData, e
 
 
 def test_every_hook_is_exercised_by_a_test() -> None:
-    assert {f"prep_{exercise.__name__}" for exercise in EXERCISED} == set(HOOKS)
+    assert {f"prep_{exercise.__name__}" for exercise in EXERCISED} == {*SPECIFICATIONS, *PREFETCH}
 
 
-def test_the_core_implements_every_hook_but_the_one_for_new_hooks() -> None:
-    manager = PrepPluginManager([])
-    without = [hook for hook in HOOKS if not manager.who_implements(hook)]
-    assert without == ["prep_addhooks"]
+def test_the_core_implements_every_hook() -> None:
+    manager = load_plugins([])
+    assert all(manager.implementers(hook) for hook in SPECIFICATIONS)
     assert {plugin.distribution for plugin in manager.plugins.values()} == {"aia-ccdproc"}
 
 
-@pytest.mark.parametrize("hook", HOOKS)
+@pytest.mark.parametrize("hook", SPECIFICATIONS)
 def test_every_hook_says_what_it_is_for_and_how_it_is_called(hook: str) -> None:
-    text = inspect.getdoc(getattr(hookspecs, hook))
-    first = getattr(hookspecs, hook).aia_ccdproc_spec["firstresult"]
+    text = inspect.getdoc(SPECIFICATIONS[hook])
+    first = SPECIFICATIONS[hook].aia_ccdproc_spec["firstresult"]
     assert ("Stops at first non-None result." in text) == first
-    for parameter in inspect.signature(getattr(hookspecs, hook)).parameters:
+    for parameter in inspect.signature(SPECIFICATIONS[hook]).parameters:
         assert parameter in text
 
 
-def test_the_steps_stand_in_canonical_order() -> None:
-    assert list(PrepPluginManager([]).steps()) == ["update_pointing", "register", "normalize_exposure"]
+def test_steps_are_listed_in_canonical_order() -> None:
+    names = list(load_plugins([]).steps())
+    assert [name for name in names if "." not in name] == ["update_pointing", "register", "normalize_exposure"]
+    assert names.index("ccdproc.flat_correct") < names.index("register")
 
 
 MODELS = {
@@ -276,7 +352,7 @@ def test_a_function_has_the_keywords_and_defaults_of_its_settings(name: str) -> 
     assert all(parameter.kind is parameter.KEYWORD_ONLY for parameter in parameters.values())
     of_model = {key: field.default for key, field in MODELS[name].model_fields.items()}
     assert repr({key: parameter.default for key, parameter in parameters.items()}) == repr(of_model)
-    assert PrepPluginManager([]).steps()[name].settings is MODELS[name]
+    assert load_plugins([]).steps()[name].settings is MODELS[name]
 
 
 # -- conflicts -----------------------------------------------------------------------------------
@@ -288,10 +364,13 @@ def doubling(factor: float, only: str | None = None) -> object:
             return None
         return CCDData(ccd.data * factor, unit="DN/s", header=ccd.header.copy(), wcs=ccd.wcs)
 
-    return plugin(prep_normalize_exposure)
+    made = plugin(prep_normalize_exposure)
+    if only is not None:
+        made.prep_instruments = hookimpl(lambda: [dataclasses.replace(AIA, name=only)])
+    return made
 
 
-def test_a_plugin_stands_before_the_core_without_conflict_and_history_names_it(load, ccd: CCDData) -> None:
+def test_a_plugin_comes_before_the_core_without_conflict_and_history_names_it(load, ccd: CCDData) -> None:
     load(doubling(2))
     result = prep(ccd, RATE)
     assert result.data == pytest.approx(2 * ccd.data)
@@ -300,9 +379,26 @@ def test_a_plugin_stands_before_the_core_without_conflict_and_history_names_it(l
 
 def test_two_plugins_for_one_step_and_instrument_are_a_conflict_that_names_both(load, ccd: CCDData) -> None:
     load(doubling(2), doubling(3))
-    match = r"(first and second|second and first) both do normalize_exposure for AIA; choose .* plugin = "
+    match = r"(first and second|second and first) both run normalize_exposure for any instrument; choose .* plugin = "
     with pytest.raises(PluginError, match=match):
         prep(ccd, RATE)
+    with pytest.raises(RecipeError, match=f"line 2, step 1 .*{match}"):
+        Recipe.from_toml('[[step]]\nuse = "normalize_exposure"')
+
+
+def test_two_plugins_that_name_the_same_instrument_are_a_conflict_that_names_it(load) -> None:
+    load(doubling(2, only="EIT"), doubling(3, only="EIT"))
+    with pytest.raises(RecipeError, match="both run normalize_exposure for EIT"):
+        Recipe.from_toml('[[step]]\nuse = "normalize_exposure"')
+
+
+def test_a_conflict_is_found_without_running_a_plugin(load) -> None:
+    def prep_normalize_exposure(ccd, instrument, settings):
+        raise AssertionError("was run")
+
+    load(plugin(prep_normalize_exposure), plugin(prep_normalize_exposure))
+    with pytest.raises(RecipeError, match="both run normalize_exposure"):
+        Recipe.from_toml('[[step]]\nuse = "normalize_exposure"')
 
 
 @pytest.mark.parametrize(("chosen", "factor"), [("first", 2), ("second", 3), ("aia-ccdproc", 1 / 2.9)])
@@ -312,7 +408,7 @@ def test_the_recipe_chooses_between_plugins(load, ccd: CCDData, chosen: str, fac
     assert prep(ccd, recipe).data == pytest.approx(factor * ccd.data, rel=1e-6)
 
 
-def test_plugins_for_different_instruments_are_no_conflict(load, ccd: CCDData) -> None:
+def test_plugins_for_different_instruments_do_not_conflict(load, ccd: CCDData) -> None:
     load(doubling(2, only="HMI"), doubling(3, only="AIA"))
     assert prep(ccd, RATE).data == pytest.approx(3 * ccd.data)
 
@@ -324,7 +420,7 @@ def test_plugins_that_pass_leave_the_step_to_the_core(load, ccd: CCDData) -> Non
     assert "normalize_exposure (aia-ccdproc " in "".join(map(str, result.header["HISTORY"]))
 
 
-def test_wrappers_are_no_conflict_and_do_not_answer(load, ccd: CCDData) -> None:
+def test_wrappers_do_not_conflict_and_do_not_answer(load, ccd: CCDData) -> None:
     seen = []
 
     def prep_normalize_exposure(ccd, instrument, settings):
@@ -337,28 +433,95 @@ def test_wrappers_are_no_conflict_and_do_not_answer(load, ccd: CCDData) -> None:
     result = prep(ccd, RATE)
     assert seen == ["DN", "DN", "DN / s", "DN / s"]
     assert "(aia-ccdproc " in "".join(map(str, result.header["HISTORY"]))
-    assert "first" not in [who.distribution for who in manager.who_implements("prep_normalize_exposure")]
+    assert "first" not in [each.distribution for each in manager.implementers("prep_normalize_exposure")]
 
 
 class Sharpen:
-    @step()
+    @step(settings=ExposureSettings)
     @hookspec(firstresult=True)
     def prep_sharpen(self, ccd: CCDData, instrument: Instrument, settings: ExposureSettings) -> CCDData | None:
         """Sharpen an image."""
 
 
-def test_a_step_that_nobody_does_says_who_was_asked(prep_manager, ccd: CCDData) -> None:
+def test_the_error_of_a_step_that_no_plugin_runs_names_the_plugins_that_were_asked(prep_manager, ccd: CCDData) -> None:
     def prep_sharpen(ccd, instrument):
         return ccd if instrument.name == "HMI" else None
 
     manager = prep_manager()
     manager.add_hookspecs(Sharpen)
     manager.add(plugin(prep_sharpen), Plugin("it", "first", "1.0"))
-    with pytest.raises(InstrumentError, match=r"no plugin does sharpen for AIA; asked: first 1\.0$"):
+    with pytest.raises(InstrumentError, match=r"no plugin runs sharpen for AIA; asked: first 1\.0$"):
         prep(ccd, Recipe.from_toml('[[step]]\nuse = "sharpen"'))
 
 
 def test_a_plugin_that_the_recipe_chooses_must_do_the_step(load) -> None:
     load(doubling(2))
-    with pytest.raises(RecipeError, match=r"plugin 'first' does not do register; .*aia-ccdproc"):
+    with pytest.raises(RecipeError, match=r"plugin 'first' does not implement register; .*aia-ccdproc"):
         Recipe.from_toml('[[step]]\nuse = "register"\nplugin = "first"')
+
+
+# -- failures ------------------------------------------------------------------------------------
+
+
+def failing(name: str) -> object:
+    """A plugin whose implementation of a hook raises."""
+    made = type("Failing", (), {})()
+    setattr(made, name, hookimpl(specname=name)(lambda: 1 / 0))
+    return made
+
+
+def test_a_failure_inside_a_plugin_names_the_step_the_distribution_and_the_line(load, ccd: CCDData) -> None:
+    load(failing("prep_normalize_exposure"))
+    match = (
+        r"^normalize_exposure of first 1\.0 failed: ZeroDivisionError: division by zero \(test_manager\.py, line \d+\)$"
+    )
+    with pytest.raises(PluginError, match=match) as caught:
+        prep(ccd, RATE)
+    assert isinstance(caught.value.__cause__, ZeroDivisionError)
+
+
+def test_a_failure_inside_an_engine_names_the_engine(load, ccd: CCDData) -> None:
+    load(failing("prep_resample"))
+    with pytest.raises(PluginError, match=r"^resample of first 1\.0 failed: ZeroDivisionError"):
+        aia_ccdproc.register(ccd)
+
+
+def test_a_refused_step_is_an_error_with_the_reason(load, ccd: CCDData) -> None:
+    refusing = dataclasses.replace(AIA, name="MINE", refused_steps={"normalize_exposure": "it is not a count"})
+
+    def prep_identify(header):
+        return refusing
+
+    load(plugin(prep_identify))
+    with pytest.raises(StateError, match="cannot run normalize_exposure on an image of MINE: it is not a count"):
+        prep(ccd, RATE)
+
+
+# -- versions and trace --------------------------------------------------------------------------
+
+
+def test_versions_are_those_of_the_distributions_that_may_run_the_step(load) -> None:
+    manager = load(doubling(2))
+    step = manager.steps()["normalize_exposure"]
+    core = f"aia-ccdproc {version('aia-ccdproc')}"
+    assert step.versions(ExposureSettings()) == [core, "first 1.0"]
+    assert step.versions(ExposureSettings(), "first") == ["first 1.0"]
+    load(Leveled(), distributions=("engine",))
+    register = manager.steps()["register"]
+    assert register.versions(RegistrationSettings(method="bicubic")) == [core]
+    assert register.versions(RegistrationSettings(method="level")) == [core, "engine 1.0"]
+
+
+def test_the_trace_logs_which_distribution_answered_which_hook_in_what_time(tmp_path) -> None:
+    script = (
+        "from aia_ccdproc import get_plugin_manager\n"
+        "from astropy.io import fits\n"
+        "header = fits.Header({'INSTRUME': 'AIA_3', 'WAVELNTH': 171})\n"
+        "print(get_plugin_manager().identify(header).name)\n"
+    )
+    environment = os.environ | {"AIA_CCDPROC_TRACE": "1"}
+    done = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=True)
+    assert done.stdout == "AIA\n"
+    assert re.search(r"^prep_identify: aia-ccdproc:aia answered in \d+\.\d ms$", done.stderr, re.MULTILINE)
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stderr == ""

@@ -77,12 +77,18 @@ class CcdprocStep(Step):
 
         Parameters
         ----------
-        ccd, instrument, settings, plugin
-            As in `Step.run`.
+        ccd : `~astropy.nddata.CCDData`
+            The image, shape ``(ny, nx)``; not changed.
+        instrument : `~aia_ccdproc.Instrument`
+            Not used.
+        settings : `~aia_ccdproc.plugin.StepSettings`
+            The arguments of the function.
+        plugin : str, optional
+            Not used.
 
         Returns
         -------
-        `StepResult`
+        `~aia_ccdproc.plugin.step.StepResult`
             New image with pixels of the same type; its header is complete and gives the unit.
 
         Raises
@@ -175,4 +181,5 @@ def _complete(step: str, given: CCDData, result: CCDData) -> CCDData:
 
 
 def _good(data: np.ndarray, mask: np.ndarray | None) -> np.ndarray:
-    return np.isfinite(data) if mask is None else np.isfinite(data) & ~mask
+    finite: np.ndarray = np.isfinite(data)
+    return finite if mask is None else finite & ~mask

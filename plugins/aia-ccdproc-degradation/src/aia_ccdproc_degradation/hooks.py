@@ -1,4 +1,4 @@
-"""The step ``correct_degradation``: its declaration, and what does it."""
+"""The step ``correct_degradation``: its declaration and its implementation."""
 
 from __future__ import annotations
 
@@ -8,17 +8,16 @@ import pluggy
 from astropy.io import fits
 from astropy.nddata import CCDData
 
-from aia_ccdproc.plugin import Instrument, StepSettings, hookimpl, hookspec, step
-from aia_ccdproc.tables import CalibrationTable
-from aia_ccdproc_degradation.degradation import SERIES, correct_degradation
+from aia_ccdproc.plugin import Instrument, hookimpl, hookspec, step
+from aia_ccdproc_degradation.degradation import correct_degradation, read_table
 from aia_ccdproc_degradation.settings import DegradationSettings
 
 
 class Declarations:
-    """The hook that this plugin brings."""
+    """The step that this plugin declares."""
 
-    # Division commutes with resampling and with the exposure: it may stand anywhere, once.
-    @step()
+    # Without before and after: division commutes with registration and with exposure normalization.
+    @step(settings=DegradationSettings)
     @hookspec(firstresult=True)
     def prep_correct_degradation(
         self, ccd: CCDData, instrument: Instrument, settings: DegradationSettings
@@ -28,7 +27,7 @@ class Declarations:
         Parameters
         ----------
         ccd : `~astropy.nddata.CCDData`
-            The image. Not to be changed.
+            The image; must not be changed.
         instrument : `~aia_ccdproc.Instrument`
             The instrument of the image.
         settings : `DegradationSettings`
@@ -37,24 +36,24 @@ class Declarations:
         Returns
         -------
         `~astropy.nddata.CCDData` or None
-            The corrected image, or None for an image that is not this plugin's business.
+            The corrected image, or None if the plugin does not run the step for this image.
         """
 
 
 @hookimpl
 def prep_addhooks(manager: pluggy.PluginManager) -> None:
-    """Bring the step's hook."""
+    """Declare the step."""
     manager.add_hookspecs(Declarations)
 
 
 @hookimpl
 def prep_correct_degradation(ccd: CCDData, instrument: Instrument, settings: DegradationSettings) -> CCDData | None:
-    """Correct the images of AIA."""
+    """Correct an image of AIA."""
     return correct_degradation(ccd, **dict(settings)) if instrument.name == "AIA" else None
 
 
 @hookimpl
-def prep_before_batch(headers: Sequence[fits.Header], settings: StepSettings) -> None:
-    """Fetch the table once, before the workers of a batch ask for it."""
-    if isinstance(settings, DegradationSettings) and len(headers):
-        CalibrationTable.read(settings.table, series=SERIES, server=settings.server, timeout=settings.timeout)
+def prep_prefetch_correct_degradation(headers: Sequence[fits.Header], settings: DegradationSettings) -> None:
+    """Fetch the table once, before the workers of a batch need it."""
+    if len(headers):
+        read_table(settings)

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from astropy.io import fits
-from astropy.nddata import CCDData
 
-from aia_ccdproc import InstrumentError, StateError
+from aia_ccdproc import InstrumentError
 from aia_ccdproc.plugin import Instrument, hookimpl
-from aia_ccdproc.steps.settings import ExposureSettings
 
 __all__ = ["BUNIT"]
 
 #: What HMI's images are of (CONTENT), and the unit of their pixels as JSOC writes it.
 BUNIT = {"CONTINUUM INTENSITY": "DN/s", "MAGNETOGRAM": "Gauss", "DOPPLERGRAM": "m/s"}
+
+_REFUSED = {
+    "normalize_exposure": "it is computed from many filtergrams and is not a count of one exposure; "
+    'restrict the step to AIA: only = { instrument = "AIA" }'
+}
 
 
 @hookimpl
@@ -37,16 +40,5 @@ def prep_instruments() -> list[Instrument]:
 
 
 def _instrument(content: str) -> Instrument:
-    # No pointing series: HMI's images are made of filtergrams whose pointing is corrected already.
-    return Instrument("HMI", plate_scale=0.504, shape=(4096, 4096), unit=BUNIT[content])
-
-
-@hookimpl
-def prep_normalize_exposure(ccd: CCDData, instrument: Instrument, settings: ExposureSettings) -> CCDData | None:
-    """Refuse to divide what is made of many filtergrams, and is no count of one exposure."""
-    if instrument.name != "HMI":
-        return None
-    raise StateError(
-        f"an image of HMI in {ccd.unit} is no count of an exposure; leave normalize_exposure to AIA: "
-        'only = { instrument = "AIA" }'
-    )
+    # Without master pointing: HMI's images are computed from filtergrams whose pointing has been corrected.
+    return Instrument("HMI", plate_scale=0.504, shape=(4096, 4096), unit=BUNIT[content], refused_steps=_REFUSED)
