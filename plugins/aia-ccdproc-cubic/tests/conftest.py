@@ -1,4 +1,4 @@
-"""Every test has the plugin, and no other."""
+"""Fixtures for the tests of this plugin."""
 
 from __future__ import annotations
 
@@ -6,9 +6,8 @@ from collections.abc import Callable
 
 import pytest
 
-from aia_ccdproc.plugin.manager import PrepPluginManager
-
 
 @pytest.fixture(autouse=True)
-def _only_this_plugin(prep_manager: Callable[..., PrepPluginManager]) -> None:
+def _only_this_plugin(prep_manager: Callable[..., object]) -> None:
+    """Load this plugin and no other."""
     prep_manager("aia-ccdproc-cubic")

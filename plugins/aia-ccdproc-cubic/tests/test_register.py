@@ -1,12 +1,10 @@
-"""The methods as a user meets them: `register`, recipes and ``aia-prep``."""
+"""Tests of the methods as a user calls them: through `register`, recipes and ``aia-prep``."""
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 import warnings
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -17,13 +15,12 @@ from scenes import fit_source, pixel_of, small_exposure, small_sun
 
 import aia_ccdproc
 from aia_ccdproc import Recipe, RecipeError, SettingsError, register
-from aia_ccdproc.cli.main import main
+from aia_ccdproc.__main__ import main
 from aia_ccdproc.synthetic import Exposure, Source, Sun
 from aia_ccdproc_cubic import prep_resample
-from aia_ccdproc_cubic.loops import compiled
+from aia_ccdproc_cubic.loops import cached_njit
 
 METHODS = ["cubic-convolution", "cubic-spline"]
-REAL_DATA = Path(os.environ.get("AIA_CCDPROC_TEST_DATA", Path(__file__).parents[4] / "shared" / "data"))
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +29,7 @@ def small() -> CCDData:
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_sources_come_to_where_the_wcs_has_them(small, method):
+def test_sources_are_where_the_wcs_says(small, method):
     level15 = register(small, method=method)
     for source in small_sun().sources:
         place = fit_source(level15, source)[:2]
@@ -46,17 +43,17 @@ def test_cubic_spline_is_what_reproject_calls_bicubic(small):
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_another_projection_is_resampled_as_reproject_does(small, method):
+def test_another_projection_is_resampled_as_by_reproject(small, method):
     header = register(small).header
     header["CTYPE1"], header["CTYPE2"] = "HPLN-CAR", "HPLT-CAR"
     ours, theirs = (register(small, method=name, target=header) for name in (method, "bicubic"))
     inner = (slice(20, -20), slice(20, -20))
-    within = 2e-3 if method == "cubic-spline" else 2.5  # of a peak of 600 DN; that much do the kernels differ
-    np.testing.assert_allclose(ours.data[inner], theirs.data[inner], rtol=0, atol=within)
+    tolerance = 2e-3 if method == "cubic-spline" else 2.5  # DN, of a peak of 600: the kernels differ by as much
+    np.testing.assert_allclose(ours.data[inner], theirs.data[inner], rtol=0, atol=tolerance)
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_another_observer_sees_nothing_off_the_disk(small, method):
+def test_pixels_off_the_disk_are_nan_for_another_observer(small, method):
     pytest.importorskip("sunpy.coordinates")
     header = register(small).header
     header["HGLN_OBS"], header["CRLN_OBS"] = 10.0, 80.36
@@ -65,7 +62,7 @@ def test_another_observer_sees_nothing_off_the_disk(small, method):
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_what_stands_in_a_bad_pixel_does_not_matter_and_is_masked(small, method):
+def test_the_value_of_a_bad_pixel_does_not_matter_and_is_masked(small, method):
     results = []
     for value in (0.0, 1e7):
         bad = small.copy()
@@ -81,7 +78,7 @@ def test_what_stands_in_a_bad_pixel_does_not_matter_and_is_masked(small, method)
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_nan_becomes_nan_and_no_more_than_the_kernel_reaches(small, method):
+def test_nan_spreads_no_farther_than_the_kernel_reaches(small, method):
     bad = small.copy()
     bad.data[150, 160] = np.nan
     lost = np.isnan(register(bad, method=method).data) & ~np.isnan(register(small, method=method).data)
@@ -99,7 +96,7 @@ def test_the_parameter_is_used_and_recorded(small):
     assert "method=cubic-convolution, parameter=-0.75" in "".join(sharp.header["HISTORY"])
 
 
-def test_the_kernel_is_that_of_the_method_whatever_the_parameter():
+def test_the_method_alone_selects_the_kernel():
     grid = WCS(naxis=2)
     grid.wcs.crpix = [10.3, 9.8]
     target = WCS(naxis=2)
@@ -118,12 +115,12 @@ def test_the_kernel_is_that_of_the_method_whatever_the_parameter():
 def test_a_method_without_a_parameter_refuses_one(small):
     for method in ("cubic-spline", "bicubic"):
         with pytest.raises(
-            SettingsError, match=rf"'{method}' has no parameter; those that have one: cubic-convolution"
+            SettingsError, match=rf"'{method}' has no parameter; methods that have one: cubic-convolution"
         ):
             register(small, method=method, parameter=-0.5)
 
 
-def test_a_recipe_is_checked_for_the_parameter():
+def test_checking_a_recipe_includes_the_parameter():
     table = '[[step]]\nuse = "register"\nmethod = "{}"\nparameter = {}\n'
     step = Recipe.from_toml(table.format("cubic-convolution", -0.75)).steps[0]
     assert step.settings.parameter == -0.75
@@ -132,19 +129,17 @@ def test_a_recipe_is_checked_for_the_parameter():
 
 
 @pytest.mark.parametrize("a", [0.5, -1.5])
-def test_a_parameter_beyond_any_use_is_refused(small, a):
-    said = r"takes a parameter from -1 to 0 \(a of the kernel: SSW and JSOC use -0\.5"
-    with pytest.raises(SettingsError, match=said):
+def test_a_parameter_out_of_range_is_refused(small, a):
+    message = r"takes a parameter from -1 to 0 \(a of the kernel: SSW and JSOC use -0\.5"
+    with pytest.raises(SettingsError, match=message):
         register(small, method="cubic-convolution", parameter=a)
-    with pytest.raises(RecipeError, match=f"line 4.*{said}"):
+    with pytest.raises(RecipeError, match=f"line 4.*{message}"):
         Recipe.from_toml(f'[[step]]\nuse = "register"\nmethod = "cubic-convolution"\nparameter = {a}')
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_aia_prep_runs_a_recipe_on_real_files(method, tmp_path):
-    if not REAL_DATA.is_dir():
-        pytest.skip(f"no real data: {REAL_DATA} is not there (AIA_CCDPROC_TEST_DATA names another folder)")
-    [path] = (REAL_DATA / "aia_level1").glob("*2013-03-10*171.cutout.fits")
+def test_aia_prep_runs_a_recipe_on_a_real_file(method, real_data, tmp_path):
+    [path] = (real_data / "aia_level1").glob("*2013-03-10*171.cutout.fits")
     recipe = tmp_path / "recipe.toml"
     recipe.write_text(f'[[step]]\nuse = "register"\nmethod = "{method}"\n')
     assert main(["run", str(path), "-r", str(recipe), "-o", str(tmp_path)]) == 0
@@ -156,7 +151,7 @@ def test_aia_prep_runs_a_recipe_on_real_files(method, tmp_path):
 
 
 @pytest.mark.slow
-def test_on_an_analytic_scene_the_error_is_lower_than_that_of_aiapy_by_opencv():
+def test_on_an_analytic_scene_the_error_is_lower_than_that_of_aiapy_with_opencv():
     calibrate, cv2 = pytest.importorskip("aiapy.calibrate"), pytest.importorskip("cv2")
     sunpy_map = pytest.importorskip("sunpy.map")
     assert cv2.__version__
@@ -166,7 +161,7 @@ def test_on_an_analytic_scene_the_error_is_lower_than_that_of_aiapy_by_opencv():
     sun = Sun(disk=0, corona=0, sources=sources)
     level1 = Exposure().image(sun)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # aiapy's and sunpy's own
+        warnings.simplefilter("ignore")  # of aiapy and sunpy
         theirs = calibrate.register(sunpy_map.Map(level1.data, level1.header), method="opencv")
 
     def error(data, wcs):
@@ -184,17 +179,18 @@ def test_on_an_analytic_scene_the_error_is_lower_than_that_of_aiapy_by_opencv():
 # -- compilation ---------------------------------------------------------------------------------
 
 
-def test_looking_at_methods_does_not_import_numba():
+@pytest.mark.process
+def test_listing_the_methods_does_not_import_numba():
     script = (
         "import sys, aia_ccdproc; print('cubic-spline' in aia_ccdproc.get_plugin_manager().resampling_methods());"
         "print('numba' in sys.modules)"
     )
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
-    assert done.stdout.split() == ["True", "False"]
+    process = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert process.stdout.split() == ["True", "False"]
 
 
-def test_where_nothing_can_be_kept_on_disk_it_is_compiled_all_the_same():
-    """Numba finds no place for the cache of a function that is in no file."""
+def test_a_function_that_cannot_be_cached_on_disk_is_compiled_anyway():
+    """Numba has no cache folder for a function that is not in a file."""
     names: dict[str, object] = {}
     exec("def twice(x):\n    return 2 * x", names)
-    assert compiled(names["twice"])(21) == 42
+    assert cached_njit(names["twice"])(21) == 42

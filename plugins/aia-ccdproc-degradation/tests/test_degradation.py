@@ -1,4 +1,4 @@
-"""The formula: golden values, epochs, versions, and aiapy with the same tables."""
+"""Tests of the formula: shapes, epochs, versions, and wrong arguments."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ NEW_YEAR = Time("2015-01-01T00:00:00")
 @pytest.mark.parametrize("shape", [(), (1,), (6,), (2, 3)])
 def test_degradation_has_the_shape_of_the_times(shape):
     times = Time("2014-01-01") + np.arange(np.prod(shape, dtype=int)).reshape(shape) * 365 * u.day
-    left = degradation(171, times, response_table())
-    assert np.shape(left) == shape
-    assert left.dtype == np.float64
+    remaining = degradation(171, times, response_table())
+    assert np.shape(remaining) == shape
+    assert remaining.dtype == np.float64
     one_by_one = [degradation(171, time, response_table()) for time in times.reshape(-1)]
-    np.testing.assert_array_equal(np.ravel(left), one_by_one)
+    np.testing.assert_array_equal(np.ravel(remaining), one_by_one)
 
 
 def test_degradation_is_one_in_the_first_epoch_and_follows_the_polynomial_from_the_start_of_the_second():
@@ -43,25 +43,25 @@ def test_the_polynomial_has_three_powers_of_days(days, powers):
     table["T_STOP"] = "2030-05-01T00:00:00.000"
     for power, value in enumerate(powers, start=1):
         table[f"EFFA_P{power}"] = value
-    left = degradation(94, Time("2010-03-24", scale="utc") + days * u.day, table)
-    assert left == pytest.approx(1 + sum(p * days ** (n + 1) for n, p in enumerate(powers)), rel=1e-9)
+    remaining = degradation(94, Time("2010-03-24", scale="utc") + days * u.day, table)
+    assert remaining == pytest.approx(1 + sum(p * days ** (n + 1) for n, p in enumerate(powers)), rel=1e-9)
 
 
-def test_where_epochs_overlap_the_last_row_wins():
+def test_if_epochs_overlap_the_last_row_is_used():
     table = response_table()
     table["T_STOP"][table["T_STOP"] == "2015-05-01T12:00:00.000"] = "2016-05-01T12:00:00.000"
     assert degradation(94, "2015-06-01", table, 9) == pytest.approx(0.6)
     assert degradation(94, "2015-06-01", table[::-1], 9) == 1
 
 
-def test_the_newest_version_is_taken_unless_one_is_named():
+def test_the_newest_version_is_the_default():
     assert degradation(94, "2015-05-01T12:00:00", response_table()) == 0.5
     assert degradation(94, "2015-05-01T12:00:00", response_table(), 10) == 0.5
     assert degradation(94, "2015-05-01T12:00:00", response_table(), 9) == pytest.approx(0.6)
 
 
 @pytest.mark.parametrize("version", [None, 3, 8, 10])
-def test_4500_stops_at_version_3(version):
+def test_4500_uses_version_3_in_place_of_later_ones(version):
     assert degradation(4500, "2020-01-01", response_table(), version) == 0.5
 
 
@@ -75,13 +75,13 @@ def test_4500_stops_at_version_3(version):
         (171, ["2015-01-01", "2030-05-01"], None, "no epoch of table covers 2030-05-01"),
     ],
 )
-def test_what_the_table_does_not_hold_is_an_error_that_says_what_it_has(channel, time, version, message):
+def test_an_entry_that_is_not_in_the_table_is_an_error_that_lists_what_is(channel, time, version, message):
     with pytest.raises(TableError, match=message):
         degradation(channel, time, response_table(), version)
 
 
 @pytest.mark.parametrize("channel", [94.0, np.int16(94), 94 * u.AA, 9.4 * u.nm])
-def test_a_channel_is_a_wavelength_of_any_kind(channel):
+def test_a_channel_is_a_number_or_a_quantity(channel):
     table = CalibrationTable(response_table())
     assert degradation(channel, "2020-01-01", table) == degradation(94, "2020-01-01", table) < 1
 
@@ -98,18 +98,18 @@ def test_a_channel_is_a_wavelength_of_any_kind(channel):
         ((94, "2020-01-01", ""), "should be a path, a URL or jsoc"),
     ],
 )
-def test_what_is_no_channel_time_or_table_is_an_error(arguments, message):
+def test_an_argument_that_is_not_a_channel_time_or_table_is_an_error(arguments, message):
     with pytest.raises(SettingsError, match=message):
         degradation(*arguments)
 
 
 @pytest.mark.parametrize("server", ["jsoc", "ftp://jsoc.stanford.edu", 5])
-def test_a_server_is_a_url(server):
+def test_a_server_must_be_a_url(server):
     with pytest.raises(SettingsError, match="server: should be a URL"):
         degradation(94, "2020-01-01", server=server)
 
 
-def test_a_table_of_something_else_or_without_a_value_is_an_error(tmp_path):
+def test_a_table_without_a_column_or_with_an_impossible_value_is_an_error(tmp_path):
     table = response_table()
     table.remove_column("EFF_AREA")
     with pytest.raises(TableError, match="no column EFF_AREA; it has DATE, T_START"):

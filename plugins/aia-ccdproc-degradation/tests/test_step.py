@@ -1,4 +1,4 @@
-"""The step: what it does to an image, in a recipe, from every kind of table."""
+"""Tests of the step: on images, in recipes, with tables from files."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from astropy.nddata import InverseVariance, UnknownUncertainty, VarianceUncertainty
+from distributions import write_distribution
 
 import aia_ccdproc
 from aia_ccdproc import InstrumentError, RecipeError, StateError
@@ -31,8 +32,8 @@ def _manager(prep_manager) -> None:
     prep_manager(NAME)
 
 
-def test_step_keeps_what_every_step_promises(check_step, table):
-    def corrected_already(ccd):
+def test_step_keeps_the_contract(check_step, table):
+    def already_corrected(ccd):
         return correct_degradation(ccd, table=table)
 
     def before_sdo(ccd):
@@ -42,14 +43,14 @@ def test_step_keeps_what_every_step_promises(check_step, table):
         "correct_degradation",
         {"table": table},
         refuses=[
-            (corrected_already, r"corrected for degradation already.*DEGFACT"),
+            (already_corrected, r"already corrected for degradation.*DEGFACT"),
             (before_sdo, "no epoch of response"),
         ],
     )
     assert result.header["DEGTABLE"] == "response_table.txt"
 
 
-def test_data_and_uncertainty_are_divided_and_the_header_says_by_what(level1, table):
+def test_data_and_uncertainty_are_divided_and_the_header_contains_the_divisor(level1, table):
     image = level1(171, mask=True, uncertainty=True)
     corrected = correct_degradation(image, table=table)
     factor = corrected.header["DEGFACT"]
@@ -63,7 +64,7 @@ def test_data_and_uncertainty_are_divided_and_the_header_says_by_what(level1, ta
 
 
 @pytest.mark.parametrize(("kind", "power"), [(VarianceUncertainty, -2), (InverseVariance, 2)])
-def test_every_kind_of_uncertainty_scales_with_the_data(level1, kind, power):
+def test_every_type_of_uncertainty_scales_with_the_data(level1, kind, power):
     image = level1()
     image.uncertainty = kind(np.full(image.shape, 4.0, np.float32))
     corrected = correct_degradation(image, table=response_table())
@@ -71,26 +72,32 @@ def test_every_kind_of_uncertainty_scales_with_the_data(level1, kind, power):
     np.testing.assert_allclose(corrected.uncertainty.array, 4.0 * corrected.header["DEGFACT"] ** power, rtol=1e-5)
 
 
-def test_an_uncertainty_of_unknown_kind_is_refused(level1):
+def test_an_uncertainty_of_unknown_type_is_refused(level1):
     image = level1()
     image.uncertainty = UnknownUncertainty(np.ones(image.shape, np.float32))
-    with pytest.raises(StateError, match="of type UnknownUncertainty cannot be divided"):
+    with pytest.raises(StateError, match="cannot divide an uncertainty of type UnknownUncertainty"):
         correct_degradation(image, table=response_table())
 
 
-def test_images_of_other_instruments_are_refused(level1, prep_manager):
-    class Other:
-        @aia_ccdproc.hookimpl
-        def prep_identify(self, header):
-            return aia_ccdproc.Instrument("EUVI", 1.6, (2048, 2048)) if header["TELESCOP"] == "STEREO" else None
+#: A plugin for another instrument.
+EUVI = """
+    from aia_ccdproc.plugin import Instrument, hookimpl
 
-    manager = prep_manager(NAME)
-    manager.add(Other(), aia_ccdproc.plugin.loading.Plugin("euvi", "test", "0"))
+    @hookimpl
+    def prep_identify(header):
+        return Instrument("EUVI", 1.6, (2048, 2048)) if header["TELESCOP"] == "STEREO" else None
+"""
+
+
+def test_images_of_other_instruments_are_refused(level1, prep_manager, tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(str(tmp_path))
+    write_distribution(tmp_path, "aia-euvi", EUVI)
+    prep_manager(NAME, "aia-euvi")
     image = level1(171)
     image.header["TELESCOP"] = "STEREO"
-    with pytest.raises(InstrumentError, match="no table of the degradation of EUVI, only of AIA"):
+    with pytest.raises(InstrumentError, match=r"cannot correct an image of EUVI for degradation: .* for AIA"):
         correct_degradation(image, table=response_table())
-    with pytest.raises(InstrumentError, match="no plugin does correct_degradation for EUVI"):
+    with pytest.raises(InstrumentError, match="no plugin runs correct_degradation for EUVI"):
         aia_ccdproc.prep(image, _recipe(STEP.format(table="jsoc")))
 
 
@@ -130,12 +137,12 @@ def test_a_recipe_cannot_correct_twice(table):
         ("tables = 1", "did you mean 'table'"),
     ],
 )
-def test_a_wrong_setting_is_a_fault_of_the_recipe(line, message):
+def test_a_wrong_setting_is_a_problem_of_the_recipe(line, message):
     with pytest.raises(RecipeError, match=message):
         _recipe(f'[[step]]\nuse = "correct_degradation"\n{line}\n')
 
 
-def test_a_relative_table_lies_beside_the_recipe(level1, table, tmp_path):
+def test_a_relative_path_starts_from_the_folder_of_the_recipe(level1, table, tmp_path):
     recipe = tmp_path / "recipe.toml"
     recipe.write_text(STEP.format(table=table.name) + "version = 9\n")
     assert aia_ccdproc.prep(level1(), recipe).header["DEGFACT"] == pytest.approx(0.6)
@@ -147,7 +154,7 @@ def test_function_and_settings_have_the_same_defaults():
     assert defaults == dict(DegradationSettings())
 
 
-def test_level_15_and_rates_are_corrected_too(level1):
+def test_level_15_images_and_rates_are_corrected_too(level1):
     rate = aia_ccdproc.normalize_exposure(aia_ccdproc.register(level1()))
     corrected = correct_degradation(rate, table=response_table())
     assert str(corrected.unit) == "DN / s"

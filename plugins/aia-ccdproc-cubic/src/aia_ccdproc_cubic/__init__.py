@@ -1,7 +1,7 @@
-"""A resampling engine for ``register``: cubic convolution and cubic splines, compiled.
+"""Resampling methods for ``register``: compiled cubic convolution and cubic splines.
 
-The hooks of the plugin. What they need is imported when one of its methods is used, so that
-looking at recipes and plugins stays quick.
+These are the hooks of the plugin. The engine and numba are imported when one of the methods is used, so that they do
+not slow down commands that only list or check.
 """
 
 from __future__ import annotations
@@ -16,15 +16,15 @@ if TYPE_CHECKING:
 
     from aia_ccdproc.plugin import Resampled
 
-#: Parameter of cubic convolution. Beyond that range the kernel is of no use.
+#: Parameter of cubic convolution. Outside this range the kernel is not useful.
 _A = MethodParameter(-0.5, -1, 0, "a of the kernel: SSW and JSOC use -0.5, OpenCV -0.75")
-METHODS = {"cubic-convolution": _A, "cubic-spline": None}
+_METHODS = {"cubic-convolution": _A, "cubic-spline": None}
 
 
 @hookimpl
 def prep_resampling_methods() -> dict[str, MethodParameter | None]:
-    """Name the methods."""
-    return dict(METHODS)
+    """Return the methods of this plugin with their parameters."""
+    return dict(_METHODS)
 
 
 @hookimpl
@@ -38,12 +38,14 @@ def prep_resample(
     method: str,
     parameter: float | None,
 ) -> Resampled | None:
-    """Resample by one of the methods of this plugin."""
-    if method not in METHODS:
+    """Resample an image by one of the methods of this plugin."""
+    if method not in _METHODS:
         return None
     from aia_ccdproc_cubic.engine import resample
-    from aia_ccdproc_cubic.kernels import convolution, spline
+    from aia_ccdproc_cubic.kernels import cubic_convolution, cubic_spline
 
-    a = _A.default if parameter is None else parameter
-    kernel = convolution(a) if method == "cubic-convolution" else spline()
+    if method == "cubic-spline":
+        kernel = cubic_spline()
+    else:
+        kernel = cubic_convolution(_A.default if parameter is None else parameter)
     return resample(data, variance, flags, input_wcs, output_wcs, output_shape, kernel)

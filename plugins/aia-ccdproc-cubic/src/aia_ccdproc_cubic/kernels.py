@@ -1,4 +1,4 @@
-"""The kernels: cubic polynomials between neighbouring pixels, and the filter that goes before them."""
+"""The interpolation kernels: cubic polynomials, and the prefilter of the spline."""
 
 from __future__ import annotations
 
@@ -7,33 +7,34 @@ from typing import NamedTuple
 
 import numpy as np
 
-__all__ = ["Kernel", "convolution", "spline"]
+__all__ = ["InterpolationKernel", "cubic_convolution", "cubic_spline"]
 
-#: Pole of the filter that makes coefficients of a cubic B-spline of pixels (Unser, Aldroubi & Eden 1993).
+#: Pole of the filter that converts pixels to coefficients of a cubic B-spline (Unser, Aldroubi & Eden 1993).
 _POLE = math.sqrt(3) - 2
-#: Pixels over which that filter is followed: 0.268**16 is below the rounding of float32.
-_TAIL = 16
-#: Pixels on each side, beyond the nearest four, whose weights the variance takes into account; what is left out is
-#: less than 1e-6 of it.
-_SPREAD = 4
+#: Radius in pixels to which the response of that filter is followed. There it has fallen to 0.268**16, which is below
+#: the rounding error of float32.
+_RESPONSE_RADIUS = 16
+#: Pixels on each side, beyond the nearest four, whose weights the variance of the spline includes. The weights of all
+#: others contribute less than 1e-6 of it.
+_SPLINE_MARGIN = 4
 
 
-class Kernel(NamedTuple):
-    """A separable interpolating kernel: at most a recursive filter, then a cubic polynomial in each of four pixels."""
+class InterpolationKernel(NamedTuple):
+    """A separable interpolation kernel: a cubic polynomial for each of four pixels, after an optional filter."""
 
     basis: np.ndarray
-    """Weight of each of four pixels, the two on each side, by powers of the position between the inner two;
-    float32, shape ``(4, 4)``."""
+    """Coefficients of the polynomials, float32, shape ``(4, 4)``: one row per pixel, one column per power of the phase.
+    The phase is the position between the two inner pixels, from 0 to 1."""
     pole: float
-    """Of the filter before, which runs forth and back along each axis; 0 for none."""
+    """Pole of the filter, which runs forwards and backwards along each axis; 0 if there is no filter."""
     response: np.ndarray
-    """What that filter makes of an impulse, from its centre outwards, float32."""
-    spread: int
-    """Pixels on each side, beyond those four, that have a weight because of that filter."""
+    """Impulse response of the filter from its center outwards, float32."""
+    margin: int
+    """Pixels on each side, beyond those four, that have a weight because of the filter."""
 
 
-def convolution(a: float) -> Kernel:
-    """Make the kernel of cubic convolution.
+def cubic_convolution(a: float) -> InterpolationKernel:
+    """Return the kernel of cubic convolution.
 
     Parameters
     ----------
@@ -42,8 +43,8 @@ def convolution(a: float) -> Kernel:
 
     Returns
     -------
-    `Kernel`
-        Keys's kernel. It needs no filter.
+    `InterpolationKernel`
+        The kernel of Keys, without a filter.
 
     References
     ----------
@@ -51,21 +52,21 @@ def convolution(a: float) -> Kernel:
     Park, S. K., and Schowengerdt, R. A. 1983, Computer Vision, Graphics, and Image Processing, 23, 258.
     """
     basis = [[0, a, -2 * a, a], [1, 0, -a - 3, a + 2], [0, -a, 2 * a + 3, -a - 2], [0, 0, a, -a]]
-    return Kernel(np.array(basis, dtype=np.float32), 0.0, np.ones(1, dtype=np.float32), 0)
+    return InterpolationKernel(np.array(basis, dtype=np.float32), 0.0, np.ones(1, dtype=np.float32), 0)
 
 
-def spline() -> Kernel:
-    """Make the kernel of the interpolating cubic spline.
+def cubic_spline() -> InterpolationKernel:
+    """Return the kernel of the interpolating cubic spline.
 
     Returns
     -------
-    `Kernel`
-        Cubic B-splines, six times each, and the filter that makes coefficients of pixels, without its gain of six.
+    `InterpolationKernel`
+        Cubic B-splines multiplied by six, and the filter that converts pixels to coefficients, without its gain of six.
 
     References
     ----------
     Unser, M., Aldroubi, A., and Eden, M. 1993, IEEE Transactions on Signal Processing, 41, 821.
     """
     basis = [[1, -3, 3, -1], [4, 0, -6, 3], [1, 3, 3, -3], [0, 0, 0, 1]]
-    response = math.sqrt(3) / 6 * _POLE ** np.arange(_TAIL + 1)
-    return Kernel(np.array(basis, dtype=np.float32), _POLE, response.astype(np.float32), _SPREAD)
+    response = math.sqrt(3) / 6 * _POLE ** np.arange(_RESPONSE_RADIUS + 1)
+    return InterpolationKernel(np.array(basis, dtype=np.float32), _POLE, response.astype(np.float32), _SPLINE_MARGIN)

@@ -1,4 +1,4 @@
-"""AIA sees less than when it was new: by how much, and images corrected for it."""
+"""The degradation of AIA's channels, and the correction of images for it."""
 
 from aia_ccdproc_degradation.degradation import correct_degradation, degradation
 

@@ -1,4 +1,4 @@
-"""The degradation of a channel, and the correction for it. Knows no recipe and no hook."""
+"""The degradation of a channel, and images corrected for it: functions on arrays and images."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from astropy.time import Time
 from aia_ccdproc import InstrumentError, SettingsError, StateError, TableError, get_plugin_manager
 from aia_ccdproc.images import (
     add_history,
-    ignore_erfa_warnings,
-    fits_header,
     finite_number,
+    fits_header,
+    ignore_erfa_warnings,
     observation_time,
     printable,
     without_statistics,
@@ -29,11 +29,11 @@ from aia_ccdproc_degradation.settings import DegradationSettings
 if TYPE_CHECKING:
     import drms
 
-__all__ = ["SERIES", "correct_degradation", "degradation"]
+__all__ = ["correct_degradation", "degradation", "read_table"]
 
 #: JSOC's series of effective areas.
-SERIES = "aia.response"
-#: Channels whose calibration was not taken further (SSW's tables hold no later rows).
+_SERIES = "aia.response"
+#: The last version of channels that later versions leave out.
 _LAST_VERSION = {4500: 3}
 
 
@@ -46,18 +46,18 @@ def degradation(
     server: str | drms.Client | None = None,
     timeout: float = 60.0,
 ) -> np.ndarray:
-    r"""Tell which part of a channel's first effective area is left.
+    r"""Compute which fraction of a channel's first effective area remains.
 
     Parameters
     ----------
     channel : float or `~astropy.units.Quantity`
-        Wavelength, angstrom, a whole number.
+        Wavelength in angstrom, a whole number.
     time : `~astropy.time.Time`
-        When, of any shape; or what a Time is made of.
+        Times, of any shape; or a value that a Time can be made of.
     table : str, path-like, `~astropy.table.Table` or `~aia_ccdproc.tables.CalibrationTable`
-        ``"jsoc"``, the path or URL of a response table of SSW, or the table.
+        ``"jsoc"``, the path or URL of a response table of SSW, or the table itself.
     version : int, optional
-        Version of the calibration (VER_NUM); by default the newest that the table has for the channel.
+        Version of the calibration (VER_NUM); by default the newest in the table for the channel.
     server : str or `drms.Client`, optional
         Another DRMS server than JSOC: the base URL of its CGIs, or a client.
     timeout : float
@@ -66,23 +66,23 @@ def degradation(
     Returns
     -------
     `~numpy.ndarray`
-        The degradation, dimensionless, of the shape of ``time``: 1 for what it was in the beginning.
+        Degradation, dimensionless, of the shape of ``time``; 1 in the first epoch.
 
     Raises
     ------
     SettingsError
-        If the channel is no wavelength, the time is none, or a setting has a wrong value.
+        If the channel is not a wavelength, the time cannot be read, or a setting has a wrong value.
     TableError
-        If the table cannot be had, has not the channel or the version, or no epoch that covers a time.
+        If the table cannot be read or fetched, or does not contain the channel, the version or an epoch for a time.
 
     Notes
     -----
-    With :math:`d` days since T_START of the epoch :math:`e` that holds at the time, it is
+    With :math:`d` days since T_START of the epoch :math:`e` that contains the time, the degradation is
 
     .. math:: \frac{A_e}{A_0} (1 + p_1 d + p_2 d^2 + p_3 d^3)
 
-    where :math:`A` is EFF_AREA and :math:`p_i` are EFFA_P1 to EFFA_P3, as in SSW's ``aia_bp_corrections``. Where epochs
-    overlap the last row wins.
+    where :math:`A` is EFF_AREA and :math:`p_i` are EFFA_P1 to EFFA_P3, as in SSW's ``aia_bp_corrections``. If epochs
+    overlap, the last row is used.
     """
     settings = DegradationSettings.of(table=table, version=version, server=server, timeout=timeout)
     try:
@@ -90,7 +90,7 @@ def degradation(
             times = Time(time)
     except (TypeError, ValueError) as error:
         raise SettingsError(f"time: {time!r} cannot be read as a time: {error}") from error
-    return _left(_rows(_channel(channel), settings), times)[0]
+    return _evaluate(_select_rows(_angstroms(channel), settings), times)[0]
 
 
 def correct_degradation(
@@ -113,79 +113,105 @@ def correct_degradation(
     Returns
     -------
     `~astropy.nddata.CCDData`
-        New image. Data and uncertainty are divided; unit, mask and WCS are carried over. The header says by what in
-        DEGFACT, and in DEGVERS, DEGTBEG and DEGTABLE by which version, epoch and table; HISTORY says it in words.
+        New image. Data and uncertainty are divided; unit, mask and WCS are carried over. The keyword DEGFACT contains
+        the divisor; DEGVERS, DEGTBEG and DEGTABLE contain the version, the epoch and the table that it comes from.
 
     Raises
     ------
     StateError
-        If the image has been divided already, or has an uncertainty of unknown kind.
+        If the image was already corrected, or if its uncertainty cannot be divided.
     SettingsError
         If a setting has a wrong value.
     InstrumentError
-        If it is not of AIA.
+        If the image was not taken by AIA.
     HeaderError
         If T_OBS or WAVELNTH is missing.
     TableError
-        As `degradation` does.
+        As in `degradation`.
     """
     settings = DegradationSettings.of(table=table, version=version, server=server, timeout=timeout)
     header = without_statistics(fits_header(ccd))
     if "DEGFACT" in header:
-        raise StateError(f"the image is corrected for degradation already: divided by {header['DEGFACT']} (DEGFACT)")
+        raise StateError(
+            f"the image was already corrected for degradation: it was divided by {header['DEGFACT']} (DEGFACT). "
+            "Correct the original image"
+        )
     instrument = get_plugin_manager().identify(header)
     if instrument.name != "AIA":
-        raise InstrumentError(f"there is no table of the degradation of {instrument.name}, only of AIA")
+        raise InstrumentError(f"cannot correct an image of {instrument.name} for degradation: the tables are for AIA")
     channel, time = round(finite_number(header, "WAVELNTH")), observation_time(header)
-    rows = _rows(channel, settings)
-    factor, epoch = _left(rows, time)
-    # A divisor of the image's own precision keeps float32 what it is.
+    rows = _select_rows(channel, settings)
+    factor, epoch = _evaluate(rows, time)
+    # With a divisor in the precision of the image, float32 pixels stay float32.
     divisor = u.Quantity(factor, dtype=np.result_type(ccd.data.dtype, np.float32))
     try:
         result = ccd.divide(divisor, handle_meta="first_found")
     except IncompatibleUncertaintiesException as error:
         kind = type(ccd.uncertainty).__name__
-        raise StateError(f"an uncertainty of type {kind} cannot be divided: nobody knows what it is") from error
-    header["DEGFACT"] = (float(factor), "Divided by this degradation")
+        raise StateError(
+            f"cannot divide an uncertainty of type {kind}: its meaning is not known. Use a StdDevUncertainty"
+        ) from error
+    header["DEGFACT"] = (float(factor), "Degradation, by which pixels were divided")
     header["DEGVERS"] = (int(rows["VER_NUM"][epoch]), "Version of the calibration")
-    header["DEGTBEG"] = (rows["T_START"][epoch].isot, "T_START of its epoch")
+    header["DEGTBEG"] = (rows["T_START"][epoch].isot, "T_START of the epoch")
     header["DEGTABLE"] = printable(rows.name)
-    said = f"version {header['DEGVERS']} of {rows.name}"
-    add_history(header, f"correct_degradation: divided by {factor:.7g}, {channel} A at {time.isot}, {said}")
+    source = f"version {header['DEGVERS']} of {rows.name}"
+    add_history(header, f"correct_degradation: divided by {factor:.7g}, {channel} A at {time.isot}, {source}")
     result.header = header
     return result
 
 
-def _channel(wavelength: Any) -> int:
+def read_table(settings: DegradationSettings) -> CalibrationTable:
+    """Read the table of effective areas that the settings name, or fetch it.
+
+    Parameters
+    ----------
+    settings : `DegradationSettings`
+        The step's settings.
+
+    Returns
+    -------
+    `~aia_ccdproc.tables.CalibrationTable`
+        The table, with all channels and versions.
+
+    Raises
+    ------
+    TableError
+        If the table cannot be read or fetched.
+    """
+    return CalibrationTable.read(settings.table, series=_SERIES, server=settings.server, timeout=settings.timeout)
+
+
+def _angstroms(channel: Any) -> int:
+    """Return the wavelength of a channel in angstrom."""
     try:
-        value = float(u.Quantity(wavelength, u.AA).value)
+        value = float(u.Quantity(channel, u.AA).value)
     except (TypeError, ValueError) as error:
-        raise SettingsError(f"channel: should be a wavelength in angstrom, not {wavelength!r}") from error
+        raise SettingsError(f"channel: should be a wavelength in angstrom, not {channel!r}") from error
     if not math.isclose(value, np.rint(value), rel_tol=1e-9):  # 9.4 nm is 94.00000000000001 angstrom
-        raise SettingsError(f"channel: should be a whole number of angstrom, not {wavelength!r}")
+        raise SettingsError(f"channel: should be a whole number of angstrom, not {channel!r}")
     return round(value)
 
 
-def _rows(channel: int, settings: DegradationSettings) -> CalibrationTable:
+def _select_rows(channel: int, settings: DegradationSettings) -> CalibrationTable:
+    """Return the rows of a channel in the version that the settings name."""
     version = settings.version
     if version is not None:
         version = min(version, _LAST_VERSION.get(channel, version))
-    read = CalibrationTable.read(settings.table, series=SERIES, server=settings.server, timeout=settings.timeout)
-    return read.select(channel, version)
+    return read_table(settings).select(channel, version)
 
 
-def _left(rows: CalibrationTable, time: Time) -> tuple[np.ndarray, np.ndarray]:
-    """Evaluate the formula; the epochs are the second result."""
-    epoch, days = rows.at(time)
+def _evaluate(rows: CalibrationTable, time: Time) -> tuple[np.ndarray, np.ndarray]:
+    """Return the degradation at the given times, and the rows that it was computed from."""
+    epoch, days = rows.rows_at(time)
     area = rows["EFF_AREA"]
     p1, p2, p3 = (rows[f"EFFA_P{power}"][epoch] for power in (1, 2, 3))
-    left = area[epoch] / area[rows.first_epoch] * (1 + days * (p1 + days * (p2 + days * p3)))
-    wrong = ~(left > 0)
-    if wrong.any():
-        worst, when = np.extract(wrong, left)[0], time[wrong].isot.flat[0]
+    remaining = area[epoch] / area[rows.first_epoch_row] * (1 + days * (p1 + days * (p2 + days * p3)))
+    invalid = ~(remaining > 0)
+    if invalid.any():
+        value, date = np.extract(invalid, remaining)[0], time[invalid].isot.flat[0]
         raise TableError(
-            f"the degradation of {rows['WAVE_STR'][0]} is {worst:g} on {when[:16]} "
-            f"by version {rows['VER_NUM'][0]:g} of {rows.name}, which was not made for that time. "
-            "Give another table or version"
+            f"the degradation of {rows['WAVE_STR'][0]} is {value:g} on {date[:16]} by version {rows['VER_NUM'][0]:g} "
+            f"of {rows.name}: this version is not valid at that time. Give another table or version"
         )
-    return left, epoch
+    return remaining, epoch

@@ -1,4 +1,4 @@
-"""What a recipe can say of the step."""
+"""The settings of the step ``correct_degradation``."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ class DegradationSettings(StepSettings):
 
     table: Annotated[Any, table_source("jsoc")] = Field(
         default="jsoc",
-        description="The table of effective areas: jsoc (its series aia.response), or the path or URL of a response "
-        "table of SSW; from Python also a Table.",
+        description="Table of effective areas: jsoc (its series aia.response), or the path or URL of a response table "
+        "of SSW; from Python also a Table.",
     )
     version: int | None = Field(
         default=None,
         ge=1,
-        description="Version of the calibration (VER_NUM); by default the newest that the table has for the channel. "
-        "For 4500 the last is 3, which later ones stand for.",
+        description="Version of the calibration (VER_NUM); by default the newest in the table for the channel. For "
+        "4500 angstrom, version 3 is used in place of later ones.",
     )
     server: ServerURL = None
     timeout: Timeout = 60.0
