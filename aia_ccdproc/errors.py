@@ -118,7 +118,13 @@ class RecipeError(PrepError):
 
     @property
     def faults(self) -> tuple[RecipeProblem, ...]:
-        """The problems under their deprecated name."""
+        """The problems under their deprecated name.
+
+        Returns
+        -------
+        tuple of `RecipeProblem`
+            `problems`.
+        """
         warnings.warn(
             "RecipeError.faults was renamed to RecipeError.problems and will be removed in version 0.4.",
             PrepDeprecationWarning,

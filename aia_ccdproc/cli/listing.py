@@ -85,8 +85,13 @@ def plugins(as_json: AsJson = False) -> None:
         manager = get_plugin_manager()
     loaded = [_describe_plugin(plugin, manager) for plugin in manager.plugins.values()]
     broken = [
-        {"plugin": b.name, "distribution": b.distribution, "version": b.version, "reason": b.reason}
-        for b in manager.broken
+        {
+            "plugin": each.plugin.name,
+            "distribution": each.plugin.distribution,
+            "version": each.plugin.version,
+            "reason": each.reason,
+        }
+        for each in manager.broken
     ]
     if as_json:
         print(json.dumps({"plugins": loaded, "broken": broken}, indent=2))

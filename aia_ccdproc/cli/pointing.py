@@ -1,4 +1,4 @@
-"""``aia-prep pointing``: tables for work without a network, and the local cache."""
+"""``aia-prep pointing``: fetch a pointing table for work without a network, or manage the local cache."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ __all__ = ["pointing"]
 
 
 class CacheAction(StrEnum):
-    """What to do with the local cache."""
+    """Actions on the local cache."""
 
     SHOW = "show"
     FILL = "fill"
@@ -23,46 +23,45 @@ class CacheAction(StrEnum):
 
 
 def pointing(
-    start: Annotated[str | None, typer.Argument(help="From when, UTC.", show_default=False)] = None,
-    end: Annotated[str | None, typer.Argument(help="To when, UTC.", show_default=False)] = None,
+    start: Annotated[str | None, typer.Argument(help="Start of the interval, UTC.", show_default=False)] = None,
+    end: Annotated[str | None, typer.Argument(help="End of the interval, UTC.", show_default=False)] = None,
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="The table to write: .ecsv or .csv.", show_default=False)
+        Path | None, typer.Option("--output", "-o", help="Table to write: .ecsv or .csv.", show_default=False)
     ] = None,
     cache: Annotated[
         CacheAction | None,
         typer.Option(
-            "--cache", help="Show the local cache, fill it for START to END, or clear it.", show_default=False
+            "--cache", help="Show the local cache, fill it from START to END, or clear it.", show_default=False
         ),
     ] = None,
     server: Annotated[
         str | None, typer.Option("--server", help="Base URL of another DRMS server.", show_default="JSOC")
     ] = None,
-    timeout: Annotated[float, typer.Option("--timeout", min=0.1, help="Seconds after which to give up.")] = 60.0,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a table that is there already.")] = False,
+    timeout: Annotated[float, typer.Option("--timeout", min=0.1, help="Time limit of each query in seconds.")] = 60.0,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing table.")] = False,
 ) -> None:
-    """Fetch a pointing table for work without a network, or see to the local cache."""
-    from aia_ccdproc.pointing import commands as pointing_store
+    """Fetch a pointing table for work without a network, or manage the local cache."""
+    from aia_ccdproc.pointing import commands
     from aia_ccdproc.pointing.settings import PointingSettings
 
     out = console()
     if cache in (CacheAction.SHOW, CacheAction.CLEAR):
         if start is not None or output is not None:
             raise typer.BadParameter(f"--cache {cache} takes neither START and END nor --output")
-        clearing = cache is CacheAction.CLEAR
-        lines = pointing_store.clear_cache(server) if clearing else pointing_store.describe_cache(server)
-        for line in lines:
+        action = commands.clear_cache if cache is CacheAction.CLEAR else commands.describe_cache
+        for line in action(server):
             out.print(line, markup=False)
         return
     if start is None or end is None or (output is None) == (cache is None):
         raise typer.BadParameter("give START and END, and either --output TABLE or --cache fill")
     PointingSettings.of(server=server, timeout=timeout)
-    span = pointing_store.time_span(start, end)
+    interval = commands.parse_interval(start, end)
     try:
         if output is not None:
-            said = pointing_store.write_table(*span, output, server=server, timeout=timeout, overwrite=overwrite)
+            message = commands.write_table(*interval, output, server=server, timeout=timeout, overwrite=overwrite)
         else:
-            said = pointing_store.fill_cache(*span, server=server, timeout=timeout)
+            message = commands.fill_cache(*interval, server=server, timeout=timeout)
     except PointingError as error:
         show_error(error)
         raise typer.Exit(SOME_FAILED) from None
-    out.print(said, markup=False)
+    out.print(message, markup=False)

@@ -15,7 +15,7 @@ from rich.live import Live
 from rich.markup import escape
 from rich.table import Table
 
-from aia_ccdproc.batch.run import Observer
+from aia_ccdproc.batch.run import Progress
 from aia_ccdproc.cli.console import console, discard_stdout, escape_text
 from aia_ccdproc.report.results import FileResult
 
@@ -35,7 +35,7 @@ def show_progress(verbosity: int) -> Iterator[LineProgress]:
     ----------
     verbosity : int
         Negative: show only files that failed. 0: show also files that were done, and warnings. Positive: show also
-        unchanged and skipped files, the time of each part of the work, and the tracebacks of plugins' failures.
+        unchanged and skipped files, the time of each part of the work, and the tracebacks of unexpected errors.
 
     Yields
     ------
@@ -51,7 +51,7 @@ def show_progress(verbosity: int) -> Iterator[LineProgress]:
         yield display
 
 
-class LineProgress(Observer):
+class LineProgress(Progress):
     """Prints a line for each file.
 
     Parameters

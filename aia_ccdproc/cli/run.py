@@ -57,7 +57,7 @@ def run(
     verbose: Annotated[
         bool,
         typer.Option(
-            "--verbose", "-v", help="Also list unchanged and skipped files, times, and tracebacks of plugins."
+            "--verbose", "-v", help="Also list unchanged and skipped files, times, and tracebacks of unexpected errors."
         ),
     ] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="List only files that fail.")] = False,
@@ -91,7 +91,7 @@ def run(
                 compression=compression.value if compression else None,
                 report=report or (),
                 quicklook=quicklook,
-                observer=display,
+                progress=display,
             )
         except PrepError as error:
             show_error(error, verbose=verbose)

@@ -82,7 +82,8 @@ def channel_colormap(channel: int | None) -> np.ndarray:
         other wavelengths.
     """
     ramps = _RAMPS.get(channel, _GRAY) if channel is not None else _GRAY
-    return np.floor(np.clip(np.stack(ramps, axis=1), 0, 1) * 255 + 1e-9).astype(np.uint8)
+    colors: np.ndarray = np.floor(np.clip(np.stack(ramps, axis=1), 0, 1) * 255 + 1e-9).astype(np.uint8)
+    return colors
 
 
 def stretch(values: np.ndarray, header: fits.Header) -> np.ndarray:

@@ -121,4 +121,6 @@ def block_means(ccd: CCDData, size: int) -> np.ndarray:
         starts = np.arange(blocks) * values.shape[axis] // blocks
         values = np.add.reduceat(values, starts, axis=axis)
         weights = np.add.reduceat(weights, starts, axis=axis, dtype=np.float32)
-    return np.divide(values, weights, out=np.full_like(values, np.nan), where=weights > 0)
+    means: np.ndarray = np.full_like(values, np.nan)
+    np.divide(values, weights, out=means, where=weights > 0)
+    return means

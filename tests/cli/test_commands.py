@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import time
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -19,7 +20,10 @@ from processes import restore_sigint
 from scenes import small_exposure, small_sun
 
 from aia_ccdproc import __version__, read
+from aia_ccdproc.cli.console import show_error
 from aia_ccdproc.cli.main import main
+from aia_ccdproc.errors import PluginError
+from aia_ccdproc.plugin import get_plugin_manager
 
 EXPOSURE = small_exposure(shape=(40, 50), corner=(2040, 1980))
 
@@ -80,7 +84,7 @@ def test_run_replaces_an_output_of_another_recipe_only_with_overwrite(
     assert main(command) == 0
     assert "0 done, 1 unchanged, 0 failed" in capsys.readouterr().out
     assert main([*command, "--compression", "lossless"]) == 1
-    assert "is there already, made from another recipe" in capsys.readouterr().out
+    assert "already exists and was made with a different recipe" in capsys.readouterr().out
     assert main([*command, "--compression", "lossless", "--overwrite"]) == 0
 
 
@@ -302,6 +306,13 @@ def test_check_finds_no_problems_in_a_built_in_recipe(name: str, capsys) -> None
     assert "no problems" in capsys.readouterr().out
 
 
+def test_schema_prints_a_json_schema_with_every_step(capsys) -> None:
+    assert main(["schema"]) == 0
+    output = capsys.readouterr().out
+    assert {"step", "select", "output"} <= set(json.loads(output)["properties"])
+    assert all(f'"{name}"' in output for name in get_plugin_manager().steps())
+
+
 def test_the_recipe_that_init_prints_passes_check(tmp_path: Path, capsys) -> None:
     assert main(["init"]) == 0
     (tmp_path / "mine.toml").write_text(capsys.readouterr().out)
@@ -317,9 +328,13 @@ def test_steps_are_listed_with_their_settings_and_plugins(capsys) -> None:
     assert by_name["update_pointing"]["before"] == ["register"]
     assert by_name["register"]["settings"]["method"]["default"] == "bicubic"
     assert f"aia-ccdproc {__version__}" in by_name["register"]["plugins"]
+    assert by_name["ccdproc.cosmicray_lacosmic"]["plugins"] == [f"ccdproc {version('ccdproc')}"]
     assert "bicubic" in listed["resampling_methods"]
     assert main(["steps"]) == 0
-    assert "normalize_exposure" in capsys.readouterr().out
+    output = capsys.readouterr().out
+    for name, step in by_name.items():
+        assert f"{name}  {step['summary']}  {', '.join(step['plugins'])}\n" in output
+    assert '    method = "bicubic"  ' in output
 
 
 def test_plugins_are_listed_with_what_they_implement(capsys) -> None:
@@ -329,9 +344,69 @@ def test_plugins_are_listed_with_what_they_implement(capsys) -> None:
     assert listed["aia"]["instruments"] == ["AIA"]
     assert listed["exposure"]["steps"] == ["normalize_exposure"]
     assert "bicubic" in listed["resampling"]["resampling_methods"]
-    assert {"prep_update_pointing", "prep_before_batch"} <= set(listed["pointing"]["hooks"])
+    assert {"prep_update_pointing", "prep_prefetch_update_pointing"} <= set(listed["pointing"]["hooks"])
+    assert not any(plugin["refused_steps"] for plugin in listed.values())
     assert main(["plugins"]) == 0
     assert "normalize_exposure" in capsys.readouterr().out
+
+
+# -- plugins that fail or refuse -----------------------------------------------------------------
+
+FAILING = """
+    from aia_ccdproc.plugin import Instrument, hookimpl
+
+    @hookimpl
+    def prep_instruments():
+        return [Instrument("TOY", 1.0, None, refused_steps={"normalize_exposure": "[its] pixels are rates"})]
+
+    @hookimpl
+    def prep_register(ccd, instrument, settings):
+        return 1 / 0
+"""
+
+
+@pytest.fixture
+def failing(tmp_path: Path) -> dict[str, str]:
+    """Return an environment with a plugin that refuses one step and fails in another."""
+    write_distribution(tmp_path, "aia-failing", FAILING)
+    return {**os.environ, "PYTHONPATH": str(tmp_path), "AIA_CCDPROC_PLUGINS": "aia-failing", "COLUMNS": "200"}
+
+
+def test_verbose_prints_the_traceback_of_a_failure_inside_a_plugin(
+    tmp_path: Path, level1: Path, recipe: Path, failing: dict[str, str]
+) -> None:
+    command = ["run", level1, "-r", recipe, "-o", tmp_path / "out", "--report", tmp_path / "r.json"]
+    done = aia_prep(*command, env=failing)
+    assert done.returncode == 1
+    assert re.search(
+        r"register of aia-failing 1\.2 failed: ZeroDivisionError: .*\(aia_failing\.py, line \d+\)", done.stdout
+    )
+    assert "Traceback" not in done.stdout + done.stderr
+    done = aia_prep(*command, "-v", env=failing)
+    assert done.returncode == 1
+    assert "Traceback (most recent call last):" in done.stdout
+    assert "return 1 / 0" in done.stdout
+    [result] = json.loads((tmp_path / "r.json").read_text())["files"]
+    assert result["traceback"].endswith("ZeroDivisionError: division by zero\n")
+
+
+def test_an_error_before_the_batch_has_the_traceback_of_a_plugin_if_verbose(capsys) -> None:
+    cause = ZeroDivisionError("division by zero")
+    error = PluginError("register of aia-failing 1.2 failed")
+    error.__cause__ = cause
+    show_error(error)
+    assert capsys.readouterr().err == "PluginError: register of aia-failing 1.2 failed\n"
+    show_error(error, verbose=True)
+    assert capsys.readouterr().err.endswith("failed\nZeroDivisionError: division by zero\n")
+
+
+def test_plugins_lists_refused_steps_with_their_reason(failing: dict[str, str]) -> None:
+    done = aia_prep("plugins", "--json", env=failing)
+    [listed] = [each for each in json.loads(done.stdout)["plugins"] if each["distribution"] == "aia-failing"]
+    assert listed["steps"] == ["register"]
+    assert listed["refused_steps"] == {"TOY": {"normalize_exposure": "[its] pixels are rates"}}
+    done = aia_prep("plugins", env=failing)
+    assert "    refuses normalize_exposure for TOY: [its] pixels are rates\n" in done.stdout
 
 
 # -- a plugin that cannot be loaded --------------------------------------------------------------
@@ -378,7 +453,7 @@ def test_the_error_about_an_unknown_instrument_names_the_broken_plugins(tmp_path
 def test_a_plugin_named_in_the_environment_but_not_installed_returns_2(tmp_path: Path) -> None:
     done = aia_prep("steps", env={**os.environ, "AIA_CCDPROC_PLUGINS": "aia-nowhere"})
     assert done.returncode == 2
-    assert "PluginError: no plugin 'aia-nowhere' is installed" in done.stderr
+    assert "PluginError: plugin 'aia-nowhere' is not installed" in done.stderr
     assert "Traceback" not in done.stderr
 
 

@@ -44,10 +44,10 @@ def test_the_demo_writes_a_level1_file_like_those_of_jsoc(demo):
 @pytest.mark.slow
 def test_the_demo_centers_the_sun_and_draws_a_picture(demo):
     from matplotlib.image import imread
-    from scenes import limb_centre
+    from scenes import limb_center
 
     level15 = aia_ccdproc.read(demo[0] / "aia_94_lev1p5.fits")
-    np.testing.assert_allclose(limb_centre(level15, RSUN_OBS / 0.6), 2047.5, atol=0.1)
+    np.testing.assert_allclose(limb_center(level15, RSUN_OBS / 0.6), 2047.5, atol=0.1)
     picture = imread(demo[0] / "aia_94_before_after.png")
     assert picture.shape[0] > 400
     assert picture.shape[1] > 900
