@@ -15,7 +15,9 @@ from typing import TypeVar
 try:
     import fcntl
 except ImportError:  # Windows, which does not allow an open file to be removed
-    fcntl = None  # type: ignore[assignment]
+    _HAS_LOCKS = False
+else:
+    _HAS_LOCKS = True
 
 __all__ = ["atomic_write", "cache_until_modified", "remove_abandoned"]
 
@@ -44,14 +46,14 @@ def atomic_write(path: Path) -> Iterator[Path]:
     """
     temporary, lock = _create_locked(path)
     try:
-        if fcntl is None:
+        if not _HAS_LOCKS:
             os.close(lock)
         yield temporary
         temporary.replace(path)
     finally:
         with suppress(OSError):  # must not hide the exception of the block
             temporary.unlink(missing_ok=True)
-        if fcntl is not None:
+        if _HAS_LOCKS:
             os.close(lock)
 
 
@@ -68,7 +70,7 @@ def _create_locked(path: Path) -> tuple[Path, int]:
 
 def _lock(descriptor: int) -> bool | None:
     """Lock an open file. Return False if another process has locked it, None if its file system has no locks."""
-    if fcntl is None:
+    if not _HAS_LOCKS:
         return True
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

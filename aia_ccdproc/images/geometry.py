@@ -105,10 +105,11 @@ def _matrix(header: fits.Header) -> np.ndarray:
         return _elements(header, "CD", (0.0, 0.0, 0.0, 0.0))
     scales = np.array([finite_number(header, f"CDELT{i}") for i in (1, 2)])
     if any(f"PC{element}" in header for element in _ELEMENTS):
-        return scales[:, np.newaxis] * _elements(header, "PC", (1.0, 0.0, 0.0, 1.0))
+        return np.asarray(scales[:, np.newaxis] * _elements(header, "PC", (1.0, 0.0, 0.0, 1.0)))
     roll = math.radians(finite_number(header, "CROTA2")) if "CROTA2" in header else 0.0
     # CROTA2 rotates the scaled axes (paper II, section 6.1).
-    return np.array([[math.cos(roll), -math.sin(roll)], [math.sin(roll), math.cos(roll)]]) * scales
+    rotation = np.array([[math.cos(roll), -math.sin(roll)], [math.sin(roll), math.cos(roll)]])
+    return np.asarray(rotation * scales)
 
 
 def _elements(header: fits.Header, name: str, defaults: tuple[float, ...]) -> np.ndarray:

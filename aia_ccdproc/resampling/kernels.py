@@ -1,7 +1,7 @@
-"""Kernels: the weights that a method gives to the input pixels about a position.
+"""Kernels: the weights that a method gives to the input pixels near a position.
 
-reproject does not tell its weights. They are read off the response of each method to an impulse, so that they are
-right for every method.
+reproject does not return its weights. They are measured as the response of a method to an impulse, so that they are
+correct for every method.
 """
 
 from __future__ import annotations
@@ -10,37 +10,38 @@ import functools
 import itertools
 import math
 from collections.abc import Callable, Iterator
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, TypeAlias
 
 import numpy as np
 from astropy.wcs import WCS
 from scipy import ndimage
 
-__all__ = ["AreaKernel", "Kernel", "SplineKernel", "Tap"]
+__all__ = ["AreaKernel", "Kernel", "ReprojectFunction", "SplineKernel", "Tap"]
 
-#: Pixels on each side of a position, by the degree of the spline: beyond them a weight is below 0.003.
+#: Input pixels on each side of a position, by degree of the spline. Weights beyond are below 0.003.
 _SPLINE_REACH = {0: 1, 1: 1, 2: 3, 3: 4}
-#: Steps of the spline's table within a pixel: odd, for half a pixel is where the nearest pixel changes.
+#: Steps per pixel of a spline's table. Odd, because the nearest pixel changes at half a pixel.
 _SPLINE_STEPS = 1023
-#: Pixels of the line on which a spline is measured; at its middle nothing is left of its ends.
-_LINE = 32
-#: Steps of the table of an area's weights within an output pixel: measured, and those interpolated to by a spline.
-#: The standard deviation of a result is then right within 2 % if that of its input jumps thirtyfold between pixels.
-_MEASURED, _AREA_STEPS = 8, 64
+#: Length in pixels of the line on which a spline is measured. Its ends have no effect at its middle.
+_LINE_PIXELS = 32
+#: Steps per output pixel of an area's table: as measured, and after interpolation by a spline. With these values the
+#: standard deviation of a result is correct within 2 %, even if that of the input changes thirtyfold from pixel to
+#: pixel.
+_MEASURED_STEPS, _AREA_STEPS = 8, 64
 
-#: Resamples ``(plane, input_wcs)`` onto ``output_wcs``, as reproject's functions do.
-Reproject = Callable[..., np.ndarray]
+#: A function that resamples ``(plane, input_wcs)`` onto ``output_wcs``, with the signature of reproject's functions.
+ReprojectFunction: TypeAlias = Callable[..., np.ndarray]
 
 
 class Tap(NamedTuple):
-    """An input pixel's share in output pixels."""
+    """The weights of one input pixel of a kernel."""
 
-    down: int
-    """Rows from the pixel left of and below the position."""
-    along: int
-    """Columns from it."""
+    row: int
+    """Row relative to the pixel whose center is just below and to the left of the position."""
+    column: int
+    """Column relative to that pixel."""
     weight: np.ndarray
-    """Weights in all output pixels."""
+    """Weight in each output pixel."""
 
 
 class Kernel(Protocol):
@@ -50,16 +51,16 @@ class Kernel(Protocol):
     shape: tuple[int, int]
     #: Input pixels on each side of a position that have a weight.
     reach: int
-    #: How far beyond the middle of the outermost pixels a position may lie; what lies farther is taken to lie there.
+    #: How far a position may be outside the centers of the outermost pixels. Positions beyond are moved to this limit.
     overhang: float
 
     def taps(self, x: np.ndarray, y: np.ndarray) -> Iterator[Tap]:
-        """Give the weights of every input pixel about the positions; 0 for those outside the image.
+        """Yield the weights of every input pixel near the positions; 0 for pixels outside the image.
 
         Parameters
         ----------
         x, y : `~numpy.ndarray`
-            Positions in the image, pixels from 0.
+            Positions in the input, pixels from 0.
 
         Yields
         ------
@@ -69,45 +70,46 @@ class Kernel(Protocol):
 
 
 class SplineKernel(Kernel):
-    """The kernel of an interpolating spline: a product of one along x and one along y.
+    """The kernel of an interpolating spline: the product of a kernel along x and one along y.
 
     Parameters
     ----------
     degree : int
         Degree of the spline, 0 to 3.
     shape : tuple of int
-        Rows and columns of the input. At its edges the spline is that of the mirrored image.
+        Rows and columns of the input. At the edges the spline is that of the mirrored image.
     """
 
-    overhang = 0.0  # reproject takes the outer half of the outermost pixels to lie at their middle
+    overhang = 0.0  # reproject treats the outer half of the outermost pixels like their center
 
     def __init__(self, degree: int, shape: tuple[int, int]) -> None:
         self.shape, self.reach = shape, _SPLINE_REACH[degree]
-        self.tables = [_spline_table(degree, min(size, _LINE)) for size in shape]
+        self.tables = [_spline_table(degree, min(size, _LINE_PIXELS)) for size in shape]
 
     def taps(self, x: np.ndarray, y: np.ndarray) -> Iterator[Tap]:
-        columns = list(self._along(1, x))
-        for down, row in self._along(0, y):
-            for along, column in columns:
-                yield Tap(down, along, row * column)
+        in_columns = list(self._weights(1, x))
+        for row, row_weight in self._weights(0, y):
+            for column, column_weight in in_columns:
+                yield Tap(row, column, row_weight * column_weight)
 
-    def _along(self, axis: int, position: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:
-        base = np.floor(position)
-        step = np.rint((position - base) * _SPLINE_STEPS)
-        # The same pixel of the line: as far from the nearer end, or in the middle.
-        base -= np.clip(base - _LINE // 2, 0, max(self.shape[axis] - _LINE, 0))
-        entry = (base * (_SPLINE_STEPS + 1) + step).astype(np.intp)
-        for number, weights in enumerate(self.tables[axis]):
-            yield number + 1 - self.reach, weights.take(entry)
+    def _weights(self, axis: int, position: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:
+        """Yield the weights along one axis."""
+        pixel = np.floor(position)
+        step = np.rint((position - pixel) * _SPLINE_STEPS)
+        # The corresponding pixel of the line: as far from the nearer end, or in the middle.
+        pixel -= np.clip(pixel - _LINE_PIXELS // 2, 0, max(self.shape[axis] - _LINE_PIXELS, 0))
+        entry = (pixel * (_SPLINE_STEPS + 1) + step).astype(np.intp)
+        for index, weights in enumerate(self.tables[axis]):
+            yield index + 1 - self.reach, weights.take(entry)
 
 
 @functools.cache
 def _spline_table(degree: int, size: int) -> np.ndarray:
-    """Tabulate weights along a line, shape (taps, pixels of the line times steps within a pixel)."""
+    """Tabulate the weights along a line, shape (taps, pixels of the line times steps in a pixel)."""
     reach = _SPLINE_REACH[degree]
     phases = np.linspace(0, 1, _SPLINE_STEPS + 1)
     positions = np.minimum(np.arange(size)[:, None] + phases, size - 1).ravel()
-    # At whole pixels a spline is what it interpolates, so that each column of the identity is an impulse by itself.
+    # A spline equals its input at whole pixels, so every column of the identity matrix is a separate impulse.
     grid = np.meshgrid(positions, np.arange(size, dtype=float), indexing="ij")
     weights = ndimage.map_coordinates(np.eye(size), grid, order=degree).reshape(size, phases.size, size)
     weights = np.pad(weights, [(0, 0), (0, 0), (reach - 1, reach)])
@@ -116,59 +118,63 @@ def _spline_table(degree: int, size: int) -> np.ndarray:
 
 
 class AreaKernel(Kernel):
-    """The kernel of a method that weights the input pixels within an area.
+    """The kernel of a method that averages the input pixels in an area.
 
     Parameters
     ----------
     reproject : callable
         The method.
-    width : int
+    half_width : int
         Half-width of its kernel, in output pixels or input pixels, whichever are larger.
     matrix : `~numpy.ndarray`
-        Input position derived by output position, shape ``(2, 2)``.
+        Derivative of the input position with respect to the output position, shape ``(2, 2)``.
     shape : tuple of int
-        Rows and columns of the input. At its edges the weights of those within make 1.
+        Rows and columns of the input. At the edges the weights of the pixels inside are scaled to a sum of 1.
     """
 
     overhang = 0.5
 
-    def __init__(self, reproject: Reproject, width: int, matrix: np.ndarray, shape: tuple[int, int]) -> None:
+    def __init__(
+        self, reproject: ReprojectFunction, half_width: int, matrix: np.ndarray, shape: tuple[int, int]
+    ) -> None:
         extent = np.abs(matrix).sum(axis=1).max()
-        self.reach = max(1, math.ceil(width * max(1, extent) - 0.01))
+        self.reach = max(1, math.ceil(half_width * max(1, extent) - 0.01))
         self.shape, self.inverse = shape, np.linalg.inv(matrix)
         shrink = np.abs(self.inverse).sum(axis=1).max()
-        self.table = _area_table(reproject, math.ceil(width * max(1, shrink)), tuple(np.round(matrix, 3).ravel()))
+        table_width = math.ceil(half_width * max(1, shrink))
+        self.table = _area_table(reproject, table_width, tuple(np.round(matrix, 3).ravel()))
 
     def taps(self, x: np.ndarray, y: np.ndarray) -> Iterator[Tap]:
         left, bottom = np.floor(x), np.floor(y)
         steps = range(1 - self.reach, self.reach + 1)
         taps = []
-        for down, along in itertools.product(steps, steps):
-            inside = (left >= -along) & (left < self.shape[1] - along)
-            inside &= (bottom >= -down) & (bottom < self.shape[0] - down)
-            weight = self._weights(x - left - along, y - bottom - down)
-            taps.append(Tap(down, along, np.where(inside, weight, np.float32(0))))
+        for row, column in itertools.product(steps, steps):
+            inside = (left >= -column) & (left < self.shape[1] - column)
+            inside &= (bottom >= -row) & (bottom < self.shape[0] - row)
+            weight = self._weights(x - left - column, y - bottom - row)
+            taps.append(Tap(row, column, np.where(inside, weight, np.float32(0))))
         total = np.sum([tap.weight for tap in taps], axis=0)
         for tap in taps:
             yield tap._replace(weight=tap.weight / total)
 
     def _weights(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
-        """Look up the weights of pixels from which the positions are so far."""
+        """Look up the weight of the pixels at these distances from the positions."""
         (xx, xy), (yx, yy) = self.inverse
         middle = len(self.table) // 2
         column = (x * xx + y * xy) * _AREA_STEPS + middle
         row = (x * yx + y * yy) * _AREA_STEPS + middle
-        return ndimage.map_coordinates(self.table, [row, column], order=1)
+        return np.asarray(ndimage.map_coordinates(self.table, [row, column], order=1))
 
 
 @functools.lru_cache(maxsize=32)
-def _area_table(reproject: Reproject, width: int, matrix: tuple[float, ...]) -> np.ndarray:
-    """Tabulate the weight of an input pixel over the place of an output pixel, in output pixels from it.
+def _area_table(reproject: ReprojectFunction, width: int, matrix: tuple[float, ...]) -> np.ndarray:
+    """Tabulate the weight of an input pixel as a function of its distance from an output pixel, in output pixels.
 
-    Each call gives the response on a lattice of output pixels; together they make a finer one.
+    Each call of reproject gives the response on a grid of output pixels. Together they give the response on a finer
+    grid.
     """
     size = 2 * (width + 2) + 1
-    # The input is larger, for a method may normalize by what there is of it.
+    # The input is larger, because a method may normalize by the part of its kernel that is inside the input.
     side = 2 * math.ceil((width + 3) * np.abs(np.reshape(matrix, (2, 2))).sum(axis=1).max()) + 1
     impulse = np.zeros((side, side))
     impulse[side // 2, side // 2] = 1
@@ -178,12 +184,13 @@ def _area_table(reproject: Reproject, width: int, matrix: tuple[float, ...]) -> 
         wcs.wcs.cdelt = [1e-4, 1e-4]
     source.wcs.crpix = [side // 2 + 1] * 2
     target.wcs.pc = np.reshape(matrix, (2, 2))
-    table = np.zeros((size, _MEASURED, size, _MEASURED))
-    for row, column in itertools.product(range(_MEASURED), repeat=2):
-        target.wcs.crpix = [size // 2 + 1 - column / _MEASURED, size // 2 + 1 - row / _MEASURED]
+    table = np.zeros((size, _MEASURED_STEPS, size, _MEASURED_STEPS))
+    for row, column in itertools.product(range(_MEASURED_STEPS), repeat=2):
+        target.wcs.crpix = [size // 2 + 1 - column / _MEASURED_STEPS, size // 2 + 1 - row / _MEASURED_STEPS]
         response = reproject((impulse, source), target, shape_out=(size, size), return_footprint=False)
         table[:, row, :, column] = np.nan_to_num(response)
-    # From the middle of one pixel to that of the other end: a whole number of pixels, the impulse in the middle.
-    lattice = table.reshape(size * _MEASURED, -1)[: 1 - _MEASURED, : 1 - _MEASURED]
-    finer = (len(lattice) - 1) * (_AREA_STEPS // _MEASURED) + 1
-    return np.asarray(ndimage.zoom(lattice, finer / len(lattice), order=3), dtype=np.float32)
+    # From the center of the first pixel to the center of the last: a whole number of pixels, with the impulse in the
+    # middle.
+    measured = table.reshape(size * _MEASURED_STEPS, -1)[: 1 - _MEASURED_STEPS, : 1 - _MEASURED_STEPS]
+    fine_size = (len(measured) - 1) * (_AREA_STEPS // _MEASURED_STEPS) + 1
+    return np.asarray(ndimage.zoom(measured, fine_size / len(measured), order=3), dtype=np.float32)

@@ -1,9 +1,9 @@
-"""The map from the pixels of one grid to those of another, block by block, and in the form that reproject takes."""
+"""The map from the pixels of one grid to those of another, block by block, and in the form that reproject needs."""
 
 from __future__ import annotations
 
 from types import MappingProxyType
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, TypeAlias
 
 import numpy as np
 from astropy import units
@@ -13,8 +13,8 @@ from astropy.wcs.wcsapi import BaseLowLevelWCS
 
 __all__ = ["AffineMap", "Block", "CelestialMap", "PixelMap", "Positions"]
 
-#: A coordinate along each axis.
-Positions = tuple[np.ndarray, np.ndarray]
+#: Two coordinates of every pixel.
+Positions: TypeAlias = tuple[np.ndarray, np.ndarray]
 
 
 class Block(NamedTuple):
@@ -25,38 +25,39 @@ class Block(NamedTuple):
 
     @property
     def shape(self) -> tuple[int, int]:
-        """Count rows and columns.
+        """The number of rows and columns.
 
         Returns
         -------
         tuple of int
-            Rows, columns.
+            Rows and columns.
         """
         return self.rows.stop - self.rows.start, self.columns.stop - self.columns.start
 
 
 class PixelMap(Protocol):
-    """The places of the output pixels in the input."""
+    """The positions of the output pixels in the input."""
 
-    #: Input position derived by output position, x before y, shape ``(2, 2)``; of a curved map, at the reference point.
+    #: Derivative of the input position with respect to the output position, x before y, shape ``(2, 2)``. For a map
+    #: that is not affine, the derivative at the reference point.
     matrix: np.ndarray
 
     def positions(self, rows: np.ndarray, columns: np.ndarray) -> Positions:
-        """Map output pixels to the input.
+        """Compute the positions of output pixels in the input.
 
         Parameters
         ----------
         rows, columns : `~numpy.ndarray`
-            Output pixels from 0, of shapes that broadcast.
+            Output pixels from 0, with shapes that broadcast.
 
         Returns
         -------
         tuple of `~numpy.ndarray`
-            Of the input, x and y, pixels from 0; NaN where there is no such place.
+            The positions x and y in the input, pixels from 0; NaN if the pixel has no position there.
         """
 
     def wcs_pair(self, window: Block, block: Block) -> tuple[Any, Any]:
-        """Describe a window of the input, and a block of the output, to reproject.
+        """Return a WCS for a window of the input and one for a block of the output, for reproject.
 
         Parameters
         ----------
@@ -70,8 +71,8 @@ class PixelMap(Protocol):
         """
 
 
-class _PixelWCS(BaseLowLevelWCS):
-    """Pixels that are a world of their own, in astropy's shared interface for WCSs (APE 14)."""
+class _PixelWCS(BaseLowLevelWCS):  # type: ignore[misc]
+    """A WCS whose world coordinates are its pixel coordinates, in astropy's common interface for WCSs (APE 14)."""
 
     pixel_n_dim = world_n_dim = 2
     world_axis_physical_types = (None, None)
@@ -89,9 +90,9 @@ class _PixelWCS(BaseLowLevelWCS):
 
 
 class _AffineWCS(_PixelWCS):
-    """Pixels whose place among other pixels is matrix @ (x, y) + offset.
+    """A WCS whose world coordinates are matrix @ (x, y) + offset.
 
-    A multiplication and an addition: `~astropy.wcs.WCS` takes several times as long for it, and is not thread-safe.
+    `~astropy.wcs.WCS` takes several times as long for the same computation, and is not thread-safe.
     """
 
     def __init__(self, matrix: np.ndarray, offset: np.ndarray) -> None:
@@ -113,7 +114,7 @@ class AffineMap(PixelMap):
     Parameters
     ----------
     input_wcs, output_wcs : `~astropy.wcs.WCS`
-        Linear WCSs in one world.
+        Linear WCSs with the same world coordinates.
     """
 
     def __init__(self, input_wcs: WCS, output_wcs: WCS) -> None:

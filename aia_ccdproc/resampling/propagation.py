@@ -1,4 +1,4 @@
-"""What a kernel reaches about the output pixels of a block: their variance, and whether a bad pixel touches them."""
+"""Propagation of variance and of flags through a resampling kernel."""
 
 from __future__ import annotations
 
@@ -7,26 +7,26 @@ from collections.abc import Iterator
 import numpy as np
 from scipy import ndimage
 
-from aia_ccdproc.plugin.resampling import TOUCHING_WEIGHT
+from aia_ccdproc.plugin.resampling import BAD_WEIGHT_THRESHOLD
 from aia_ccdproc.resampling.kernels import Kernel
 
-__all__ = ["Surroundings"]
+__all__ = ["KernelFootprint"]
 
-#: Weights that are looked up in one go: few enough for a processor's cache.
-_CACHE = 2**20
+#: Weights that are computed at a time; few enough for the cache of a processor.
+_CHUNK_WEIGHTS = 2**20
 
 
-class Surroundings:
-    """Output pixels whose places in a window of the input are known, and what their kernel reaches there.
+class KernelFootprint:
+    """The input pixels that a kernel reaches from the output pixels of a block.
 
     Parameters
     ----------
-    kernel : `Kernel`
+    kernel : `~aia_ccdproc.resampling.kernels.Kernel`
         The weights.
     window : tuple of slice
-        Rows and columns of the input: all that the kernel reaches within the image.
+        Rows and columns of the input that contain all pixels which the kernel reaches in the image.
     x, y : `~numpy.ndarray`
-        Positions in the input, pixels from 0; of no matter where they are NaN.
+        Positions of the output pixels in the input, pixels from 0. The result is arbitrary where they are NaN.
     """
 
     def __init__(self, kernel: Kernel, window: tuple[slice, slice], x: np.ndarray, y: np.ndarray) -> None:
@@ -37,7 +37,7 @@ class Surroundings:
         )
         self.width = window[1].stop - window[1].start + 2 * kernel.reach
         row, column = (np.floor(v) - w.start + 1 for v, w in ((self.y, window[0]), (self.x, window[1])))
-        #: Where, in the padded window, the first pixel is that the kernel reaches.
+        #: Index, in the padded window, of the first pixel that the kernel reaches.
         self.first = (row * self.width + column).astype(np.intp)
 
     def variance(self, plane: np.ndarray) -> np.ndarray:
@@ -51,49 +51,50 @@ class Surroundings:
         Returns
         -------
         `~numpy.ndarray`
-            Variance of the output, float32.
+            Variance of the output pixels, float32.
         """
         padded = self._padded(plane)
-        pieces = [
-            sum((weight * weight * value for weight, value in self._reached(padded, piece)), start=np.float32(0))
-            for piece in self._pieces(np.arange(self.first.size))
+        chunks = [
+            sum((weight * weight * value for weight, value in self._weighted(padded, chunk)), start=np.float32(0))
+            for chunk in self._chunks(np.arange(self.first.size))
         ]
-        return np.concatenate(pieces).reshape(self.shape)
+        return np.concatenate(chunks).reshape(self.shape)
 
     def flags(self, plane: np.ndarray) -> np.ndarray:
-        """Find the worst flag of which the pixels, or those that are worse, have more than `TOUCHING_WEIGHT` of weight.
+        """Propagate the flags of the input pixels.
 
         Parameters
         ----------
         plane : `~numpy.ndarray`
-            Flags of the input.
+            Flags of the input: 0 good, 1 masked, 2 invalid.
 
         Returns
         -------
         `~numpy.ndarray`
-            Flags of the output, uint8.
+            Flags of the output pixels, uint8: the highest flag of which the input pixels with this or a higher flag
+            have together more than `~aia_ccdproc.plugin.BAD_WEIGHT_THRESHOLD`.
         """
         padded = self._padded(plane)
         worst = np.zeros(self.first.size, dtype=np.uint8)
         size = 2 * self.kernel.reach
         nearby = ndimage.maximum_filter(padded.reshape(-1, self.width), size, origin=-(size // 2))
-        for piece in self._pieces(np.flatnonzero(nearby.ravel().take(self.first))):
-            masked, invalid = np.zeros((2, piece.size), dtype=np.float32)
-            for weight, value in self._reached(padded, piece):
+        for chunk in self._chunks(np.flatnonzero(nearby.ravel().take(self.first))):
+            masked, invalid = np.zeros((2, chunk.size), dtype=np.float32)
+            for weight, value in self._weighted(padded, chunk):
                 masked += np.abs(weight) * (value > 0)
                 invalid += np.abs(weight) * (value > 1)
-            worst[piece] = (masked > TOUCHING_WEIGHT).astype(np.uint8) + (invalid > TOUCHING_WEIGHT)
+            worst[chunk] = (masked > BAD_WEIGHT_THRESHOLD).astype(np.uint8) + (invalid > BAD_WEIGHT_THRESHOLD)
         return worst.reshape(self.shape)
 
     def _padded(self, plane: np.ndarray) -> np.ndarray:
         return np.pad(plane[self.window], self.kernel.reach).ravel()
 
-    def _pieces(self, pixels: np.ndarray) -> list[np.ndarray]:
-        """Split pixels so that their weights fit into a processor's cache."""
-        return np.array_split(pixels, pixels.size * (2 * self.kernel.reach) ** 2 // _CACHE + 1)
+    def _chunks(self, pixels: np.ndarray) -> list[np.ndarray]:
+        """Split output pixels so that their weights fit into the cache of a processor."""
+        return np.array_split(pixels, pixels.size * (2 * self.kernel.reach) ** 2 // _CHUNK_WEIGHTS + 1)
 
-    def _reached(self, padded: np.ndarray, piece: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        """Give weight and value of every pixel that the kernel reaches."""
-        first, reach = self.first[piece], self.kernel.reach
-        for down, along, weight in self.kernel.taps(self.x[piece], self.y[piece]):
-            yield weight, padded[(down + reach - 1) * self.width + along + reach - 1 :].take(first)
+    def _weighted(self, padded: np.ndarray, chunk: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Yield weight and value of every input pixel that the kernel reaches."""
+        first, reach = self.first[chunk], self.kernel.reach
+        for row, column, weight in self.kernel.taps(self.x[chunk], self.y[chunk]):
+            yield weight, padded[(row + reach - 1) * self.width + column + reach - 1 :].take(first)

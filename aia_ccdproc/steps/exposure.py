@@ -1,4 +1,4 @@
-"""Exposure normalisation: DN to DN per second."""
+"""Normalization to the exposure time: DN to DN per second."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from aia_ccdproc.steps.settings import ExposureSettings
 
 __all__ = ["normalize_exposure"]
 
-#: What an exposure counts.
-_COUNTS = {u.DN, u.ct, u.adu, u.electron, u.photon}
+#: Units of counts.
+_COUNT_UNITS = {u.DN, u.ct, u.adu, u.electron, u.photon}
 
 
 def normalize_exposure(ccd: CCDData, *, add_keyword: AddKeyword = True) -> CCDData:
@@ -30,37 +30,38 @@ def normalize_exposure(ccd: CCDData, *, add_keyword: AddKeyword = True) -> CCDDa
     ccd : `~astropy.nddata.CCDData`
         Image in DN, shape ``(ny, nx)``, with ``EXPTIME`` in seconds in its header.
     add_keyword : bool, str, `~ccdproc.Keyword` or dict, optional
-        As in ccdproc: what to record in the header of the result. By default a HISTORY line with the
-        settings; False or None for nothing.
+        As in ccdproc: what to record in the header of the result. By default a HISTORY line with the settings; False or
+        None for nothing.
 
     Returns
     -------
     `~astropy.nddata.CCDData`
-        New image in DN / s. Data and uncertainty are divided; mask, WCS and header are carried over,
-        EXPTIME too.
+        New image in DN / s. Data and uncertainty are divided; mask, WCS and header, EXPTIME included, are carried over.
 
     Raises
     ------
     HeaderError
         If ``EXPTIME`` is missing, not finite or not positive.
     StateError
-        If the image is already per second, or in a unit that is no count.
+        If the image is already per second, or its unit is not a count.
 
     Notes
     -----
-    SSW's ``aia_prep`` does the same with ``/normalize`` (there EXPTIME becomes 1; here it stays what it was).
+    SSW's ``aia_prep`` does the same with ``/normalize``, but sets EXPTIME to 1. Here EXPTIME is not changed.
     """
     header = fits_header(ccd)
     parts = list(zip(ccd.unit.bases, ccd.unit.powers, strict=True))
     if any((u.s**-1).is_equivalent(base**power) for base, power in parts):
-        raise StateError(f"the image is in {ccd.unit}: it is divided by the exposure time already")
-    counts = [base for base, power in parts if power == 1 and any(base.is_equivalent(count) for count in _COUNTS)]
+        raise StateError(f"the image is in {ccd.unit}: it was already divided by the exposure time")
+    counts = [base for base, power in parts if power == 1 and any(base.is_equivalent(count) for count in _COUNT_UNITS)]
     if ccd.unit != u.dimensionless_unscaled and not counts:
-        raise StateError(f"the image is in {ccd.unit}, which is no count of an exposure")
+        raise StateError(
+            f"cannot normalize an image in {ccd.unit}: the unit is not a count (DN, ct, adu, electron, photon)"
+        )
     exposure = finite_number(header, "EXPTIME")
     if exposure <= 0:
-        raise HeaderError(f"EXPTIME is {exposure:g} s; an exposure time is positive")
-    # A gain of the image's own precision keeps float32 what it is.
+        raise HeaderError(f"EXPTIME is {exposure:g} s; an exposure time must be positive")
+    # A gain of the same precision as the image keeps float32 data float32.
     gain = u.Quantity(1 / exposure, 1 / u.s, dtype=np.result_type(ccd.data.dtype, np.float32))
     result = ccdproc.gain_correct(ccd, gain, add_keyword=None)
     result.header = without_statistics(header)
@@ -71,5 +72,5 @@ def normalize_exposure(ccd: CCDData, *, add_keyword: AddKeyword = True) -> CCDDa
 
 @hookimpl(trylast=True)
 def prep_normalize_exposure(ccd: CCDData, instrument: Instrument, settings: ExposureSettings) -> CCDData:
-    """Divide any image that says how long it was exposed."""
+    """Divide the image of any instrument by its EXPTIME."""
     return normalize_exposure(ccd, add_keyword=None)

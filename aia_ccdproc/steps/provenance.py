@@ -1,4 +1,4 @@
-"""What a step's function leaves in the header of its result when nobody tells it otherwise."""
+"""What the function of a step records in the header of its result."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from aia_ccdproc.plugin.settings import StepSettings
 
 __all__ = ["AddKeyword", "record"]
 
-#: What ccdproc's ``add_keyword`` takes.
+#: Type of ccdproc's argument ``add_keyword``.
 AddKeyword: TypeAlias = bool | str | ccdproc.Keyword | Mapping[str, object] | None
 
 
 def record(result: CCDData, step: str, settings: StepSettings, add_keyword: AddKeyword) -> None:
-    """Log a step in the header of its result, with ccdproc's meaning of ``add_keyword``.
+    """Record a step in the header of its result; ``add_keyword`` has the same meaning as in ccdproc.
 
-    ccdproc would write a HIERARCH card of all arguments, which FITS cannot hold once it is longer than a
-    card, and which a second run overwrites. A HISTORY line has neither fault.
+    The default is a HISTORY line. ccdproc would write a HIERARCH card with all arguments, which is not valid FITS if it
+    is longer than a card, and which a second run of the step overwrites.
 
     Parameters
     ----------
@@ -30,10 +30,10 @@ def record(result: CCDData, step: str, settings: StepSettings, add_keyword: AddK
         The step's result; its header is changed in place.
     step : str
         Name of the step.
-    settings : `~aia_ccdproc.plugin.settings.StepSettings`
+    settings : `~aia_ccdproc.plugin.StepSettings`
         Its settings.
     add_keyword : bool, str, `~ccdproc.Keyword`, dict or None
-        What the user asked to have recorded.
+        What the user wants to have recorded.
     """
     if add_keyword is True:
         if ccdproc.conf.auto_logging:

@@ -1,4 +1,4 @@
-"""The settings of the core's steps, and of outputs: schema of a recipe's tables, defaults and documentation in one."""
+"""Settings of ``register`` and ``normalize_exposure``: schema of their tables in a recipe, defaults, documentation."""
 
 from __future__ import annotations
 
@@ -7,14 +7,16 @@ from typing import Any, Literal
 import numpy as np
 from pydantic import Field, ValidationInfo, field_validator
 
-from aia_ccdproc.errors import suggestion
-from aia_ccdproc.plugin.fields import NO_FILE, RecipeFile
-from aia_ccdproc.plugin.resampling import parameter_of
+from aia_ccdproc.errors import PluginError
+from aia_ccdproc.plugin.fields import NOT_A_PATH, RecipeFile
+from aia_ccdproc.plugin.manager import PrepPluginManager
+from aia_ccdproc.plugin.plugin import Plugin
+from aia_ccdproc.plugin.resampling import resolve_parameter
 from aia_ccdproc.plugin.settings import StepSettings
 
 __all__ = ["ExposureSettings", "RegistrationSettings"]
 
-_LARGEST_FLOAT32 = float(np.finfo(np.float32).max)
+_MAX_FLOAT32 = float(np.finfo(np.float32).max)
 
 
 class RegistrationSettings(StepSettings):
@@ -22,69 +24,73 @@ class RegistrationSettings(StepSettings):
 
     method: str = Field(
         default="bicubic",
-        description="How pixels are resampled: nearest-neighbor, bilinear, biquadratic, bicubic, "
-        "adaptive-hann, adaptive-gaussian, exact, or a method of a plugin.",
+        description="Resampling method: nearest-neighbor, bilinear, biquadratic, bicubic, adaptive-hann, "
+        "adaptive-gaussian, exact, or a method of a plugin.",
     )
     parameter: float | None = Field(
         default=None,
         allow_inf_nan=False,
-        description="Parameter of a plugin's method that has one, in place of its default.",
+        description="Parameter of the method, if it is a plugin's method with a parameter. Each has a default.",
     )
     conserve: Literal["brightness", "counts"] = Field(
         default="brightness",
-        description="What a pixel keeps: its brightness, as aia_prep does, or the counts, "
-        "by the ratio of the pixel areas.",
+        description="What is conserved: the brightness of a pixel, as in aia_prep, or the total counts, by "
+        "multiplication with the ratio of the pixel areas.",
     )
     fill: float = Field(
         default=float("nan"),
-        description="Value of the pixels that no valid input pixel covers; they are masked all the same.",
+        description="Value of the pixels that no valid input pixel covers. They are also masked.",
     )
     saturation: float | None = Field(
         default=None,
         allow_inf_nan=False,
-        description="Pixels of this value or more count as masked, in the unit of the image; AIA's cameras count "
-        "to 16383.",
+        description="Pixels of this value or more are treated as masked, in the unit of the image. AIA's cameras "
+        "saturate at 16383 DN.",
     )
     target: RecipeFile = Field(
         default=None,
-        description="Grid to register onto in place of the level-1.5 one: the path of a FITS image, "
-        "or from Python a WCS with a shape, a header or an image.",
+        description="Grid to register onto instead of the level-1.5 grid: the path of a FITS image; from Python also a "
+        "WCS with a shape, a header or an image.",
     )
-    force: bool = Field(default=False, description="Register an image that is at level 1.5 already.")
+    force: bool = Field(default=False, description="Register an image that is already at level 1.5.")
 
     @field_validator("fill")
     @classmethod
-    def _fits_float32(cls, value: float) -> float:
-        if abs(value) > _LARGEST_FLOAT32:
-            raise ValueError(f"{value:g} is more than a float32 pixel holds")
+    def _representable(cls, value: float) -> float:
+        if abs(value) > _MAX_FLOAT32:
+            raise ValueError(f"{value:g} is larger than a float32 pixel can be")
         return value
 
     @field_validator("method")
     @classmethod
     def _known_method(cls, value: str, info: ValidationInfo) -> str:
-        context = info.context or {}
-        known = context.get("methods")
-        if known is not None and value not in known:
-            raise ValueError(f"unknown method {value!r}; {suggestion(value, known)}{context.get('left_out', '')}")
-        if known is not None and (said := context["contested"](value)):
-            raise ValueError(said)
+        manager: PrepPluginManager | None = (info.context or {}).get("manager")
+        if manager is not None:
+            try:
+                manager.check_method(value)
+            except PluginError as error:
+                raise ValueError(str(error)) from None
         return value
 
     @field_validator("parameter")
     @classmethod
-    def _of_the_method(cls, value: float | None, info: ValidationInfo) -> float | None:
-        known, method = (info.context or {}).get("methods"), info.data.get("method", "")
-        if known is not None and method in known:
-            parameter_of(method, value, known)
+    def _valid_parameter(cls, value: float | None, info: ValidationInfo) -> float | None:
+        manager: PrepPluginManager | None = (info.context or {}).get("manager")
+        if manager is not None and "method" in info.data:
+            resolve_parameter(info.data["method"], value, manager.resampling_methods())
         return value
 
     @field_validator("target")
     @classmethod
-    def _a_grid(cls, value: Any) -> Any:
-        if isinstance(value, NO_FILE):
+    def _valid_target(cls, value: Any) -> Any:
+        if isinstance(value, NOT_A_PATH):
             raise ValueError(f"should be the path of a FITS image, not {value!r}")
         return value
 
+    def used_plugins(self, manager: PrepPluginManager) -> list[Plugin]:  # numpydoc ignore=GL08
+        engines = manager.implementers("prep_resample")
+        return [engine for engine in engines if self.method in manager.resampling_methods(engine)]
+
 
 class ExposureSettings(StepSettings):
-    """Settings of ``normalize_exposure``: there are none."""
+    """Settings of ``normalize_exposure``, which has none."""

@@ -209,4 +209,4 @@ def _area_ratio(source: WCS, target: WCS, y: np.ndarray, x: np.ndarray) -> np.nd
         )
         for dx, dy in ((1, 0), (0, 1))
     )
-    return np.abs(right[0] * up[1] - right[1] * up[0])
+    return np.asarray(np.abs(right[0] * up[1] - right[1] * up[0]))

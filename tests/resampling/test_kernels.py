@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 from astropy.wcs import WCS
 
-from aia_ccdproc.plugin.resampling import TOUCHING_WEIGHT
-from aia_ccdproc.resampling.engine import METHODS, resample
+from aia_ccdproc.plugin.resampling import BAD_WEIGHT_THRESHOLD
+from aia_ccdproc.resampling.engine import resample
+from aia_ccdproc.resampling.methods import METHODS
 
 SPLINES = [name for name, method in METHODS.items() if method.degree >= 0]
 SIDE = 20
@@ -76,8 +77,8 @@ def test_a_bad_pixel_touches_the_pixels_in_which_it_has_weight(method, place):
     weight = np.nan_to_num(np.abs(weights(method, place)[row * SIDE + column]))
     # To the last pixel; but for a weight that is the threshold itself, as tables have it.
     blur = 1e-3 if method in SPLINES else 0.05
-    assert touched[weight > TOUCHING_WEIGHT * (1 + blur)].all()
-    assert not touched[weight < TOUCHING_WEIGHT * (1 - blur)].any()
+    assert touched[weight > BAD_WEIGHT_THRESHOLD * (1 + blur)].all()
+    assert not touched[weight < BAD_WEIGHT_THRESHOLD * (1 - blur)].any()
 
 
 @pytest.mark.parametrize("method", METHODS)
