@@ -1,9 +1,10 @@
 """
-A cutout, before and after
-==========================
+A cutout before and after preparation
+=====================================
 
-A synthetic level-1 exposure whose truth is known: three bright points, rolled by a degree, and a header whose pointing
-is off. Prepped, and drawn with the place where each point has to be.
+A synthetic level-1 exposure whose true brightness is known: three bright points, a roll of one degree, and a header with
+a wrong pointing. The image is corrected and registered. Crosses mark the positions that the header gives for the three
+points.
 """
 
 import matplotlib.pyplot as plt
@@ -12,9 +13,9 @@ import aia_ccdproc
 from aia_ccdproc.synthetic import Exposure, Source, Sun, builtin_pointing_path
 
 # %%
-# The exposure
-# ------------
-# A cutout about disk centre; SAT_ROT of a degree makes the roll visible.
+# Make an exposure
+# ----------------
+# The exposure is a cutout around disk center. SAT_ROT is one degree, so that the roll is visible.
 
 sources = (Source(-50, -30, 500, 2), Source(0, 0, 500, 2), Source(55, 40, 500, 2))
 sun = Sun(disk=100, corona=0, sources=sources)
@@ -22,17 +23,16 @@ exposure = Exposure(corner=(1960, 1910), shape=(200, 220), pointing_error=(-6.4,
 level1 = exposure.image(sun, noise=1)
 
 # %%
-# The chain
-# ---------
-# The pointing table comes with the package, so no network is needed.
+# Run the steps
+# -------------
+# The pointing table is part of the package, so no network is needed.
 
 pointed = aia_ccdproc.update_pointing(level1, source=builtin_pointing_path())
 level15 = aia_ccdproc.register(pointed)
 
 # %%
-# Before and after
-# ----------------
-# Crosses stand where the header has the points.
+# Compare the images
+# ------------------
 
 stages = {"level 1": level1, "pointing updated": pointed, "level 1.5": level15}
 figure, axes = plt.subplots(1, 3, figsize=(12, 4.4), layout="constrained")
@@ -44,6 +44,6 @@ for ax, (title, ccd) in zip(axes, stages.items(), strict=True):
 plt.show()
 
 # %%
-# The steps are in the header:
+# HISTORY contains the steps:
 
 print("\n".join(level15.header["HISTORY"]))
