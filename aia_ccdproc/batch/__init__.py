@@ -1,1 +1,1 @@
-"""Prep many files: plan the work, hand it to workers, resume after an interruption."""
+"""Prep many files: plan the work, give it to workers, and resume after an interruption."""

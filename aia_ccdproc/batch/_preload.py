@@ -1,8 +1,8 @@
-"""Imported by the server that worker processes are forked from, and by nobody else.
+"""Module that the forkserver imports before it forks worker processes; nothing else imports it.
 
-What all of them need is imported here once, plugins as well. The server leaves the group of the process that started
-it, and so do the workers: Ctrl-C, and a SIGTERM to the group, are for the batch to see to, which lets its workers
-finish what they have in hand.
+It imports once what all workers need, plugins included. The server leaves the process group of the process that started
+it, and its workers leave with it. Ctrl-C, and a SIGTERM to the group, then reach the batch only, which lets its workers
+finish their files.
 """
 
 import contextlib
@@ -14,8 +14,8 @@ with contextlib.suppress(OSError):
 
 import aia_ccdproc.batch.worker  # noqa: F401
 from aia_ccdproc.errors import PluginError
-from aia_ccdproc.plugin.manager import installed_plugins
+from aia_ccdproc.plugin.loading import load_chosen_plugins
 
-with warnings.catch_warnings(), contextlib.suppress(PluginError):  # said where the batch was started
+with warnings.catch_warnings(), contextlib.suppress(PluginError):  # reported by the process that runs the batch
     warnings.simplefilter("ignore")
-    installed_plugins()  # for its imports; each worker, whose environment may be another, makes its own
+    load_chosen_plugins()  # for its imports. A worker may have another environment, so it loads its plugins again.

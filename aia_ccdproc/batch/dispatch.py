@@ -1,197 +1,144 @@
-"""The loop that keeps a crew at work, and survives those of it who die."""
+"""Give jobs to a pool of workers, and retry the files whose worker died."""
 
 from __future__ import annotations
 
-import logging
-import signal
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, CancelledError, Future, wait
-from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
-from types import FrameType
-from typing import Any
 
-from aia_ccdproc.batch.executors import Crew
+from aia_ccdproc.batch.executors import WorkerPool
 from aia_ccdproc.batch.plan import Job
 from aia_ccdproc.errors import PrepError
-from aia_ccdproc.report.results import FileResult
+from aia_ccdproc.report.results import FileResult, failed_result
 
-__all__ = ["stop_on_signals", "work_off"]
+__all__ = ["dispatch"]
 
-_log = logging.getLogger("aia_ccdproc")
+#: Interval at which the connection to the workers is checked while no result arrives.
+_POLL_SECONDS = 2.0
 
-#: Seconds after which it is looked whether those from whom nothing is heard are still there.
-_LOOK_UP = 2.0
-
-
-@contextmanager
-def stop_on_signals() -> Iterator[threading.Event]:
-    """Take Ctrl-C and SIGTERM for a wish to stop after the files in hand; a second one stops at once.
-
-    Yields
-    ------
-    `threading.Event`
-        Set when somebody wishes to stop. Whoever has handlers of their own keeps them.
-    """
-    stop, over = threading.Event(), threading.Event()
-
-    def wish(number: int, frame: FrameType | None) -> None:
-        if stop.is_set():
-            raise KeyboardInterrupt
-        stop.set()
-
-    def announce() -> None:
-        # Not by the handler, which may stand in the middle of an import or of a line that is being written.
-        stop.wait()
-        if not over.is_set():
-            _log.warning("stopping after the files in hand; once more stops at once")
-
-    defaults: dict[signal.Signals, Any] = {signal.SIGINT: signal.default_int_handler, signal.SIGTERM: signal.SIG_DFL}
-    mine = [
-        number
-        for number, default in defaults.items()
-        if threading.current_thread() is threading.main_thread() and signal.getsignal(number) is default
-    ]
-    for number in mine:
-        signal.signal(number, wish)
-    announcer = threading.Thread(target=announce, daemon=True)
-    announcer.start()
-    try:
-        yield stop
-    finally:
-        for number in mine:
-            signal.signal(number, defaults[number])
-        over.set()
-        stop.set()
-        announcer.join()
+_DIED_TWICE = (
+    "the worker process died at this file, and again when the file was retried alone: "
+    "it was killed, or ran out of memory"
+)
 
 
-def work_off(
-    jobs: Sequence[Job], crew: Crew, stop: threading.Event, on_start: Callable[[Path], object]
-) -> Iterator[FileResult]:
-    """Have a crew do jobs.
+def dispatch(
+    jobs: Sequence[Job], pool: WorkerPool, stop: threading.Event, on_start: Callable[[Path], object]
+) -> Generator[FileResult]:
+    """Process jobs with a pool of workers.
+
+    When a worker dies, it is not known which file killed it. Each file that was being processed is retried once, alone.
+    If a worker dies again, the file has failed.
 
     Parameters
     ----------
     jobs : sequence of `~aia_ccdproc.batch.plan.Job`
         The jobs.
-    crew : `~aia_ccdproc.batch.executors.Crew`
-        Who does them.
+    pool : `~aia_ccdproc.batch.executors.WorkerPool`
+        The workers.
     stop : `threading.Event`
-        Once it is set, no more jobs are handed out.
+        When it is set, jobs that have been submitted are finished, and no others are started.
     on_start : callable
-        Called with every file that is handed out.
+        Called with the path of each file before it is submitted.
 
     Yields
     ------
     `~aia_ccdproc.FileResult`
-        As they come. When a process dies, nobody tells which file it was at: the files in hand are then tried once
-        more, one at a time, and one at which a process dies again has failed. If a crew is lost that was at work, what
-        it had not done has failed.
+        The results, in the order in which they arrive. If all workers are lost after the first result, the files that
+        are left have failed.
 
     Raises
     ------
     PrepError
-        If a crew is lost before it has done anything.
+        If all workers are lost before the first result.
     """
-    work = _Work(jobs, crew, stop, on_start)
+    unfinished = dict.fromkeys(job.path for job in jobs)
     try:
-        for result in work.results():
+        for result in _results(jobs, pool, stop, on_start):
+            del unfinished[result.path]
             yield result
-            work.has_begun = True
     except PrepError as error:
-        if not work.has_begun:
+        if len(unfinished) == len(jobs):
             raise
-        for job in work.undone():
-            yield FileResult(job.path, "failed", error=f"not done: {error}")
+        for path in unfinished:
+            yield FileResult(path, "failed", error=f"not done: {error}")
 
 
-class _Work:
-    """Jobs that wait, that are in hand, and that are to be tried again."""
+def _results(
+    jobs: Sequence[Job], pool: WorkerPool, stop: threading.Event, on_start: Callable[[Path], object]
+) -> Iterator[FileResult]:
+    waiting = deque(jobs)
+    while waiting and not stop.is_set():
+        retries = yield from _process_together(waiting, pool, stop, on_start)
+        for job in retries:
+            if not stop.is_set():
+                yield _process_alone(job, pool)
 
-    def __init__(
-        self, jobs: Sequence[Job], crew: Crew, stop: threading.Event, on_start: Callable[[Path], object]
-    ) -> None:
-        self._crew, self._stop, self._on_start = crew, stop, on_start
-        self._waiting, self._suspects = deque(jobs), deque[Job]()
-        self._in_hand: dict[Future[FileResult], Job] = {}
-        self._on_trial: Job | None = None
-        self.has_begun = False
 
-    def undone(self) -> list[Job]:
-        """List what nobody will do any more."""
-        return [*self._in_hand.values(), *self._suspects, *self._waiting]
-
-    def results(self) -> Iterator[FileResult]:
-        """Hand out jobs, and take what comes back, until nothing is in hand."""
+def _process_together(
+    waiting: deque[Job], pool: WorkerPool, stop: threading.Event, on_start: Callable[[Path], object]
+) -> Generator[FileResult, None, list[Job]]:
+    """Process waiting jobs side by side until none is left or a worker dies. Return the jobs whose worker died."""
+    submitted: dict[Future[FileResult], Job] = {}
+    worker_died: list[Job] = []
+    try:
         while True:
-            if not self._stop.is_set():
-                self._hand_out()
-            if not self._in_hand:
-                return
-            finished, _ = wait(self._in_hand, timeout=_LOOK_UP, return_when=FIRST_COMPLETED)
-            if not finished:
-                if self._crew.is_gone():
-                    raise PrepError("those who were at work have gone")
-                continue
-            if any(map(_is_broken, finished)):
-                finished, _ = wait(self._in_hand)
-            taken = {future: self._in_hand.pop(future) for future in finished}
-            yield from (future.result() for future in finished if _failure(future) is None)
-            for future, job in taken.items():
-                error = _failure(future)
-                if _is_death(error) and job is not self._on_trial:
-                    self._suspects.append(job)
-                elif error is not None:
-                    yield FileResult(job.path, "failed", error=_cause_of_death(error))
-            self._on_trial = None
-            if any(map(_is_broken, finished)) and not self._stop.is_set():
-                self._crew.renew()
-
-    def _hand_out(self) -> None:
-        if self._suspects:
-            if not self._in_hand:
-                self._on_trial = self._suspects.popleft()
-                self._submit(self._on_trial)
-            return
-        while self._waiting and self._on_trial is None and len(self._in_hand) < self._crew.size:
-            job = self._waiting.popleft()
-            self._submit(job)
-            self._on_start(job.path)
-
-    def _submit(self, job: Job) -> None:
-        try:
-            future = self._crew.submit(job)
-        except (BrokenExecutor, OSError, EOFError):  # somebody died who had nothing in hand
-            try:
-                self._crew.renew()
-                future = self._crew.submit(job)
-            except (PrepError, BrokenExecutor, OSError, EOFError) as error:
-                self._waiting.appendleft(job)
-                raise (
-                    error if isinstance(error, PrepError) else PrepError("workers die as soon as they start")
-                ) from error
-        self._in_hand[future] = job
+            while waiting and not worker_died and not stop.is_set() and len(submitted) < pool.size:
+                job = waiting.popleft()
+                on_start(job.path)
+                submitted[_submit(job, pool)] = job
+            if not submitted:
+                return worker_died
+            for future in _wait_for_any(submitted, pool):
+                job = submitted.pop(future)
+                if isinstance(_error(future), pool.death_errors):
+                    worker_died.append(job)
+                else:
+                    yield _result(job, future)
+    finally:
+        pool.cancel(submitted)
 
 
-def _failure(future: Future[FileResult]) -> BaseException | None:
+def _process_alone(job: Job, pool: WorkerPool) -> FileResult:
+    future = _submit(job, pool)
+    _wait_for_any([future], pool)
+    if isinstance(_error(future), pool.death_errors):
+        return FileResult(job.path, "failed", error=_DIED_TWICE)
+    return _result(job, future)
+
+
+def _submit(job: Job, pool: WorkerPool) -> Future[FileResult]:
+    try:
+        return pool.submit(job)
+    except BrokenExecutor:  # a worker has died since the last job was submitted
+        pool.restart()
+    try:
+        return pool.submit(job)
+    except BrokenExecutor as error:
+        raise PrepError("workers die as soon as they start") from error
+
+
+def _wait_for_any(futures: Iterable[Future[FileResult]], pool: WorkerPool) -> set[Future[FileResult]]:
+    """Return the futures that are finished, at least one. Raise PrepError if no result can arrive any more."""
+    while True:
+        finished, _ = wait(futures, timeout=_POLL_SECONDS, return_when=FIRST_COMPLETED)
+        if finished:
+            return finished
+        pool.check()
+
+
+def _error(future: Future[FileResult]) -> BaseException | None:
     return CancelledError() if future.cancelled() else future.exception()
 
 
-def _is_death(error: BaseException | None) -> bool:
-    # KilledWorker is of distributed, which need not be installed: it blames all that the worker had in hand.
-    return isinstance(error, BrokenExecutor) or type(error).__name__ == "KilledWorker"
-
-
-def _is_broken(future: Future[FileResult]) -> bool:
-    return isinstance(_failure(future), BrokenExecutor)
-
-
-def _cause_of_death(error: BaseException) -> str:
-    if _is_death(error):
-        return "the worker process died at this file, more than once: killed, or out of memory"
+def _result(job: Job, future: Future[FileResult]) -> FileResult:
+    error = _error(future)
+    if error is None:
+        return future.result()
     if isinstance(error, CancelledError):
-        return "not done: the cluster has gone"
-    return f"the worker could not do this file ({type(error).__name__}: {error})"
+        return FileResult(job.path, "failed", error="not done: the executor has canceled this file")
+    result = failed_result(job.path, error)
+    return replace(result, error=f"the worker could not process this file ({result.error})")

@@ -1,221 +1,358 @@
-"""Who takes jobs: worker processes of this machine, or a dask.distributed cluster. Both are asked in the same words."""
+"""Executors that process the files of a batch: this process, worker processes, a dask cluster, or one from the user."""
 
 from __future__ import annotations
 
+import functools
 import multiprocessing
 import os
 import pickle
 import re
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import BrokenExecutor, Executor, Future, ProcessPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from multiprocessing import connection
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, TypeAlias
 
 from aia_ccdproc.batch.plan import Job
-from aia_ccdproc.batch.worker import Orders, prep_job
+from aia_ccdproc.batch.worker import BatchOptions, Worker, prep_job
 from aia_ccdproc.errors import PrepError, SettingsError
-from aia_ccdproc.parallel import cores, keep_freed_memory, worker_context
+from aia_ccdproc.parallel import available_cpus, retain_freed_memory, worker_context
 from aia_ccdproc.report.results import FileResult
-from aia_ccdproc.tables.cache import FetchedOnce
+from aia_ccdproc.tables.cache import FetchCache
 
-__all__ = ["Crew", "cluster", "worker_processes"]
+__all__ = ["WorkerPool", "dask_cluster", "existing_executor", "this_process", "worker_processes"]
 
-_ADDRESS = re.compile(r"([a-z]+://)?[^\s:/]+:\d+|inproc://\S+")
-#: Seconds that a cluster is given to have its first worker.
-_PATIENCE = 30
+#: Function that processes one file.
+_PrepFunction: TypeAlias = Callable[[Job], FileResult]
 
 
-class Crew(Protocol):
-    """Those who take jobs."""
+class WorkerPool:
+    """An executor, and what a batch has to know about it.
+
+    Parameters
+    ----------
+    executor : `~concurrent.futures.Executor`
+        The executor.
+    size : int
+        Number of jobs that it is given at the same time.
+    prep : callable
+        Function that processes one job; called by the workers.
+    """
+
+    #: Exceptions with which a future ends if the worker died while it processed the file.
+    death_errors: tuple[type[BaseException], ...] = (BrokenExecutor,)
+
+    def __init__(self, executor: Executor, size: int, prep: _PrepFunction) -> None:
+        self._executor = executor
+        self._size = size
+        self._prep = prep
 
     @property
     def size(self) -> int:
-        """How many jobs they shall have in hand."""
+        """Number of jobs that the pool is given at the same time.
 
-    def submit(self, job: Job) -> Future[FileResult]:  # numpydoc ignore=PR01
-        """Hand a job to whoever has time; `~concurrent.futures.BrokenExecutor` if somebody died."""
+        Returns
+        -------
+        int
+            At least 1.
+        """
+        return self._size
 
-    def renew(self) -> None:
-        """Replace those who died; `~aia_ccdproc.PrepError` if there is nobody left."""
+    def submit(self, job: Job) -> Future[FileResult]:
+        """Give a job to a worker.
 
-    def is_gone(self) -> bool:
-        """Tell whether nothing will be heard any more of the jobs in hand."""
+        Parameters
+        ----------
+        job : `~aia_ccdproc.batch.plan.Job`
+            The job.
+
+        Returns
+        -------
+        `~concurrent.futures.Future`
+            Its result.
+
+        Raises
+        ------
+        BrokenExecutor
+            If the executor takes no more jobs until it is restarted.
+        """
+        try:
+            return self._executor.submit(self._prep, job)
+        except (RuntimeError, OSError, EOFError) as error:  # broken, shut down, or unable to start a worker
+            raise BrokenExecutor(f"{type(error).__name__}: {error}") from error
+
+    def restart(self) -> None:
+        """Restart the executor after a worker has died.
+
+        Raises
+        ------
+        PrepError
+            If it cannot be restarted.
+        """
+        raise PrepError(
+            "the executor takes no more files: a worker died, or it was shut down. "
+            "Call run again with a new executor; finished files are not processed again"
+        )
+
+    def check(self) -> None:
+        """Check that results can still arrive.
+
+        Raises
+        ------
+        PrepError
+            If the connection to the workers is lost.
+        """
+
+    def cancel(self, futures: Iterable[Future[FileResult]]) -> None:
+        """Cancel jobs that no worker has started.
+
+        Parameters
+        ----------
+        futures : iterable of `~concurrent.futures.Future`
+            The jobs.
+        """
+        for future in futures:
+            future.cancel()
 
 
-# -- processes -----------------------------------------------------------------------------------
+# -- this process --------------------------------------------------------------------------------
 
 
 @contextmanager
-def worker_processes(count: int, orders: Orders) -> Iterator[Crew]:
-    """Have processes of this machine take jobs.
+def this_process(worker: Worker) -> Iterator[WorkerPool]:
+    """Process files in this process, one after another.
+
+    Parameters
+    ----------
+    worker : `~aia_ccdproc.batch.worker.Worker`
+        The worker.
+
+    Yields
+    ------
+    `WorkerPool`
+        A pool whose jobs are finished when `WorkerPool.submit` returns.
+    """
+    yield WorkerPool(_SerialExecutor(), 1, worker.prep)
+
+
+class _SerialExecutor(Executor):
+    """Executor that calls each function at once, in the calling thread."""
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        future: Future[Any] = Future()
+        try:
+            future.set_result(fn(*args, **kwargs))
+        except Exception as error:
+            future.set_exception(error)
+        return future
+
+
+# -- an executor from the user -------------------------------------------------------------------
+
+
+@contextmanager
+def existing_executor(executor: Executor, count: int, options: BatchOptions) -> Iterator[WorkerPool]:
+    """Process files with an executor that the user has made.
+
+    Parameters
+    ----------
+    executor : `~concurrent.futures.Executor`
+        The executor. It is neither restarted nor shut down.
+    count : int
+        Number of its workers.
+    options : `~aia_ccdproc.batch.worker.BatchOptions`
+        Options of the batch.
+
+    Yields
+    ------
+    `WorkerPool`
+        The pool.
+    """
+    yield WorkerPool(executor, count, _prep_function(options, max(1, available_cpus() // count)))
+
+
+# -- worker processes ----------------------------------------------------------------------------
+
+
+@contextmanager
+def worker_processes(count: int, options: BatchOptions) -> Iterator[WorkerPool]:
+    """Process files in processes of this machine.
 
     Parameters
     ----------
     count : int
-        How many. They share the cores there are.
-    orders : `~aia_ccdproc.batch.worker.Orders`
-        What holds for all files.
+        Number of processes. They share the available CPUs.
+    options : `~aia_ccdproc.batch.worker.BatchOptions`
+        Options of the batch.
 
     Yields
     ------
-    `Crew`
-        The processes. They end with the block, and if this process is killed.
+    `WorkerPool`
+        The pool. Its processes end with the block, and if this process is killed. If the block raises an exception,
+        they are killed.
 
     Raises
     ------
     PrepError
-        If the recipe cannot be sent to another process, or none can be started.
+        If no process can be started.
     """
-    others = multiprocessing.active_children()
-    crew = _Processes(count, _for_others(orders, max(1, cores() // count)))
+    other_children = multiprocessing.active_children()
+    pool = _ProcessPool(count, _prep_function(options, max(1, available_cpus() // count)))
     try:
-        yield crew
-    except BaseException:  # nobody waits for the files in hand any more
+        yield pool
+    except BaseException:  # the files that are being processed are given up
         for child in multiprocessing.active_children():
-            if child not in others:
+            if child not in other_children:
                 child.kill()
         raise
     finally:
-        crew.close()
+        pool.shut_down()
 
 
-class _Processes:
-    def __init__(self, count: int, orders: bytes) -> None:
-        self.size = count
-        self._orders = orders
-        self._context = worker_context()
-        self._executor = self._start()
+class _ProcessPool(WorkerPool):
+    def __init__(self, count: int, prep: _PrepFunction) -> None:
+        super().__init__(_start_processes(count), count, prep)
 
-    def _start(self) -> Executor:
-        return ProcessPoolExecutor(
-            self.size, mp_context=self._context, initializer=_enter_service, initargs=(dict(os.environ),)
-        )
-
-    def submit(self, job: Job) -> Future[FileResult]:
-        return self._executor.submit(prep_job, job, self._orders)
-
-    def renew(self) -> None:
-        self.close()
-        self._executor = self._start()
+    def restart(self) -> None:
+        self.shut_down()
+        self._executor = _start_processes(self.size)
         try:
             self._executor.submit(os.getpid).result()
         except (BrokenExecutor, OSError, EOFError) as error:
             raise PrepError(
-                "worker processes do not start, or are killed at once. A script that calls run(jobs=...) needs "
-                'if __name__ == "__main__": around the call; jobs=1 works without'
+                "worker processes cannot be started, or are killed as soon as they start. A script that calls "
+                'run(jobs=...) needs if __name__ == "__main__": around the call; jobs=1 starts no processes'
             ) from error
 
-    def is_gone(self) -> bool:
-        return False  # the pool itself tells of deaths
-
-    def close(self) -> None:
+    def shut_down(self) -> None:
         self._executor.shutdown(cancel_futures=True)
 
 
-def _enter_service(environment: dict[str, str]) -> None:
-    """Begin a worker process: whoever started it sees to interrupts, and it ends when that one does."""
+def _start_processes(count: int) -> Executor:
+    environment = dict(os.environ)
+    return ProcessPoolExecutor(
+        count, mp_context=worker_context(), initializer=_initialize_process, initargs=(environment,)
+    )
+
+
+def _initialize_process(environment: dict[str, str]) -> None:
+    """Prepare a worker process: leave signals to the process that started it, and end when that process ends."""
+    # The forkserver has the environment of the moment when it was started, not the present one.
     os.environ.clear()
-    os.environ.update(environment)  # as it is now, not as it was when the server was started
-    keep_freed_memory()
+    os.environ.update(environment)
+    retain_freed_memory()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     parent = multiprocessing.parent_process()
     assert parent is not None
-    threading.Thread(target=_end_with, args=(parent.sentinel,), daemon=True).start()
+    threading.Thread(target=_exit_after, args=(parent.sentinel,), daemon=True).start()
 
 
-def _end_with(sentinel: int) -> None:
+def _exit_after(sentinel: int) -> None:
     connection.wait([sentinel])
     os._exit(1)
 
 
-# -- a cluster -----------------------------------------------------------------------------------
+# -- a dask cluster ------------------------------------------------------------------------------
+
+_ADDRESS = re.compile(r"([a-z]+://)?[^\s:/]+:\d+|inproc://\S+")
+#: Time within which a cluster must have its first worker.
+_FIRST_WORKER_SECONDS = 30
 
 
 @contextmanager
-def cluster(address: str, orders: Orders) -> Iterator[Crew]:
-    """Have the workers of a dask.distributed cluster take jobs.
+def dask_cluster(address: str, options: BatchOptions) -> Iterator[WorkerPool]:
+    """Process files with the workers of a dask.distributed cluster.
 
     Parameters
     ----------
     address : str
-        Address of its scheduler, ``tcp://host:8786``. The workers need this package, and the files under
-        the same paths.
-    orders : `~aia_ccdproc.batch.worker.Orders`
-        What holds for all files.
+        Address of its scheduler, ``tcp://host:8786``. This package must be installed for the workers, and they must see
+        the files under the same paths.
+    options : `~aia_ccdproc.batch.worker.BatchOptions`
+        Options of the batch.
 
     Yields
     ------
-    `Crew`
-        The workers. They stay when the block ends.
+    `WorkerPool`
+        The pool. The cluster continues to run after the block.
 
     Raises
     ------
+    SettingsError
+        If the address is not valid.
     PrepError
-        If dask.distributed is not installed, no scheduler answers, or the recipe cannot be sent.
+        If dask.distributed is not installed, or the scheduler does not answer or has no workers.
     """
     try:
         import distributed
     except ImportError as error:
         raise PrepError(
-            'a scheduler needs dask.distributed, which is not installed: pip install "aia-ccdproc[distributed]"'
+            "a scheduler needs dask.distributed, which is not installed. "
+            'Install it with: pip install "aia-ccdproc[distributed]"'
         ) from error
-    if not _ADDRESS.fullmatch(address):  # which distributed would try for a minute
-        raise SettingsError(f"scheduler {address!r}: should be an address like tcp://host:8786")
+    if not _ADDRESS.fullmatch(address):  # distributed would try it for a minute
+        raise SettingsError(f"scheduler {address!r} is not an address like tcp://host:8786")
+    make_client: Any = distributed.Client  # which has no annotations
     try:
-        client = distributed.Client(address, set_as_default=False)
+        client = make_client(address, set_as_default=False)
     except (OSError, ValueError, TypeError) as error:
         raise PrepError(f"no dask scheduler answers at {address!r} ({error})") from error
     try:
-        client.wait_for_workers(1, timeout=_PATIENCE)
+        client.wait_for_workers(1, timeout=_FIRST_WORKER_SECONDS)
     except TimeoutError as error:
         client.close(timeout=1)
-        raise PrepError(f"the dask scheduler at {address} has had no workers for {_PATIENCE} s") from error
+        raise PrepError(
+            f"the dask scheduler at {address} had no workers within {_FIRST_WORKER_SECONDS} s. Start workers for it"
+        ) from error
     try:
-        yield _Cluster(client, orders)
+        yield _DaskPool(client, options, (BrokenExecutor, distributed.KilledWorker))
     finally:
-        with suppress(Exception):  # it may be gone
+        with suppress(Exception):  # the scheduler may no longer answer
             client.close(timeout=5)
 
 
-class _Cluster:
-    def __init__(self, client: Any, orders: Orders) -> None:
+class _DaskPool(WorkerPool):
+    def __init__(self, client: Any, options: BatchOptions, death_errors: tuple[type[BaseException], ...]) -> None:
+        # A worker processes one file at a time, so the file may use all of its threads.
+        threads = min(client.nthreads().values(), default=1)
+        super().__init__(client.get_executor(pure=False), 2, _prep_function(options, threads))
         self._client = client
-        # A process does one file at a time, so all threads of its worker are for that file.
-        self._orders = _for_others(orders, min(client.nthreads().values(), default=1))
-        self._executor = client.get_executor(pure=False)
-        self._workers = 1
+        self.death_errors = death_errors
 
     @property
     def size(self) -> int:
-        with suppress(Exception):  # if the scheduler has gone, submit will say so
-            self._workers = len(self._client.nthreads())
-        return 2 * max(1, self._workers)  # so that none has to wait for its next file
+        with suppress(Exception):  # if the scheduler no longer answers, submit reports it
+            self._size = 2 * max(1, len(self._client.nthreads()))  # so that no worker waits for its next file
+        return self._size
 
     def submit(self, job: Job) -> Future[FileResult]:
         try:
-            return self._executor.submit(prep_job, job, self._orders)
-        except Exception as error:  # of which there are many when a scheduler has gone
+            return super().submit(job)
+        except Exception as error:  # distributed raises many types when the scheduler no longer answers
             raise BrokenExecutor(f"{type(error).__name__}: {error}") from error
 
-    def renew(self) -> None:
-        """Leave workers to the scheduler, which tries their jobs elsewhere; itself it cannot be replaced."""
-        raise PrepError("the dask scheduler has gone")
+    def restart(self) -> None:
+        # The scheduler replaces its workers itself.
+        raise PrepError("the dask scheduler no longer answers")
 
-    def is_gone(self) -> bool:
-        return self._client.status in ("closing", "closed")
+    def check(self) -> None:
+        if self._client.status in ("closing", "closed"):
+            raise PrepError("lost the connection to the dask scheduler")
+
+    def cancel(self, futures: Iterable[Future[FileResult]]) -> None:
+        """Leave the jobs alone: the scheduler forgets them when the client is closed."""
 
 
-def _for_others(orders: Orders, threads: int) -> bytes:
-    """Write orders for who is in another folder, and knows nothing yet."""
-    try:
-        return pickle.dumps(replace(orders, threads=threads, known=FetchedOnce.known(), folder=Path.cwd()))
-    except Exception as error:  # whatever an object in the settings raises
-        raise PrepError(
-            f"the recipe holds something that cannot be sent to another process ({error}); without workers: jobs=1"
-        ) from error
+# -- options -------------------------------------------------------------------------------------
+
+
+def _prep_function(options: BatchOptions, threads: int) -> _PrepFunction:
+    """Make a function that can be sent to other processes, which may run in another folder."""
+    # The recipe can be pickled: its digest has pickled every object in its settings.
+    options = replace(options, threads=threads, fetched=FetchCache.snapshot_all(), folder=Path.cwd())
+    return functools.partial(prep_job, pickled_options=pickle.dumps(options))

@@ -1,4 +1,4 @@
-"""Which files a user means: by name, by folder, by pattern, or by a collection."""
+"""Find the input files of a batch: by name, by folder, by pattern, or from a collection."""
 
 from __future__ import annotations
 
@@ -23,63 +23,65 @@ class Input(NamedTuple):
     """A file to prep."""
 
     path: Path
-    #: Whether somebody named this very file; if not, it was found in a folder or by a pattern.
+    #: Whether the user named this file; False if it was found in a folder or with a pattern.
     named: bool
 
 
 def find_inputs(files: Files) -> list[Input]:
-    """Find the files that a user means.
+    """Find the input files of a batch.
 
     Parameters
     ----------
     files : path-like, iterable of path-like, or `~ccdproc.ImageFileCollection`
-        Files; folders, for the FITS files that lie in them; or patterns (``*``, ``?``, ``[...]``, and ``**`` for
-        folders at any depth), for the FITS files that match.
+        Files; folders, for the FITS files in them; or patterns (``*``, ``?``, ``[...]``, and ``**`` for folders at any
+        depth), for the FITS files that match.
 
     Returns
     -------
     list of `Input`
-        Each file once, in the order in which it was first named; those of a folder or a pattern by name.
+        Each file once, in the order in which it was first given. The files of a folder or a pattern are sorted by name.
 
     Raises
     ------
     ReadError
-        If a name is empty, a folder holds no FITS file or cannot be read, or a pattern matches none.
+        If a name is empty, a folder contains no FITS files or cannot be read, or a pattern matches none.
     """
     if isinstance(files, ImageFileCollection):
         files = list(files.files_filtered(include_path=True))
     if isinstance(files, str | os.PathLike):
         files = [files]
-    found: dict[str, Input] = {}
-    for one in files:
-        if not os.fspath(one):
-            raise ReadError("the name of a file is empty")
-        for each in _expand(Path(one)):
-            place = os.path.abspath(each.path)  # noqa: PTH100 (a link is a file of its own)
-            if each.named and not found.get(place, each).named:
-                found[place] = each
-            found.setdefault(place, each)
-    return list(found.values())
+    inputs: dict[str, Input] = {}
+    for name in files:
+        if not os.fspath(name):
+            raise ReadError("the name of an input file is empty. Give a file, a folder or a pattern")
+        for found in _expand(Path(name)):
+            key = os.path.abspath(found.path)  # noqa: PTH100 (resolve() would take a link for its target)
+            if key not in inputs or (found.named and not inputs[key].named):
+                inputs[key] = found
+    return list(inputs.values())
 
 
 def _expand(path: Path) -> Iterator[Input]:
-    found: Iterator[Path]
+    candidates: Iterator[Path]
     if path.is_dir():
-        found, where = iter(path.iterdir()), "holds no FITS files"
+        candidates, problem = path.iterdir(), "the folder contains no FITS files"
     elif glob.has_magic(str(path)) and not path.exists():
-        # Not Path.glob, which takes relative patterns only.
-        found, where = map(Path, glob.iglob(str(path), recursive=True)), "matches no FITS files"  # noqa: PTH207
+        # Path.glob accepts relative patterns only.
+        candidates, problem = map(Path, glob.iglob(str(path), recursive=True)), "no FITS files match"  # noqa: PTH207
     else:
         yield Input(path, named=True)
         return
     try:
-        # Hidden files are nobody's input; our own temporary ones are hidden.
-        files = sorted(
-            p for p in found if is_fits_name(p) and not p.name.startswith(".") and (p.is_file() or not p.exists())
-        )
+        files = sorted(filter(_is_candidate, candidates))
     except OSError as error:
         raise ReadError(f"{path}: the folder cannot be read ({error.strerror})") from error
     if not files:
-        raise ReadError(f"{path}: {where}")
+        raise ReadError(f"{path}: {problem}")
     for file in files:
         yield Input(file, named=False)
+
+
+def _is_candidate(path: Path) -> bool:
+    """Whether a file in a folder is an input. Hidden files, such as our own temporary files, are not."""
+    is_visible_fits = is_fits_name(path) and not path.name.startswith(".")
+    return is_visible_fits and (path.is_file() or not path.exists())  # a broken link fails later, with its name

@@ -1,4 +1,4 @@
-"""What is to be done in a batch, found out before any of it is done."""
+"""Plan a batch: decide what to do with each file before any file is processed."""
 
 from __future__ import annotations
 
@@ -11,73 +11,75 @@ from astropy.io import fits
 from aia_ccdproc.batch.inputs import Input
 from aia_ccdproc.errors import PrepError, WriteError
 from aia_ccdproc.images.names import NamePattern
+from aia_ccdproc.io import read_header
 from aia_ccdproc.recipe.recipe import Recipe
-from aia_ccdproc.report.results import FileResult
+from aia_ccdproc.report.results import FileResult, failed_result
 
 __all__ = ["Job", "make_plan"]
 
 
 class Job(NamedTuple):
-    """A file to prep, and the output to make of it."""
+    """A file to prep, and the output to make from it."""
 
     path: Path
     output: Path
 
 
 def make_plan(inputs: Sequence[Input], recipe: Recipe, folder: Path) -> list[Job | FileResult]:
-    """Say what is to be done with each file.
+    """Decide what to do with each file.
 
     Parameters
     ----------
     inputs : sequence of `~aia_ccdproc.batch.inputs.Input`
         The files.
     recipe : `~aia_ccdproc.Recipe`
-        The recipe; its ``[select]`` and ``[output]`` tables count here.
+        The recipe; its ``[select]`` and ``[output]`` tables are used.
     folder : `~pathlib.Path`
         Folder of the outputs.
 
     Returns
     -------
     list of `Job` or `FileResult`
-        For each file, in their order, a job, or a result if there is nothing to be done: not selected, or no header to
-        tell by. Headers are read only if the recipe asks for something in them. Files that were found, and not named,
-        and are the output of another are left out: they stem from an earlier run in the same folder.
+        For each file, in the order of the inputs, a job; or a result, if the file is not selected or its header cannot
+        be used. Headers are read only if the recipe needs a keyword. Files that were found, not named, and are the
+        output of another input are omitted: they come from an earlier run in the same folder.
 
     Raises
     ------
     WriteError
-        If two files would have one output, one would replace an input, or one would leave the folder.
+        If two files would have the same output, or an output would replace an input or be outside the folder.
     """
     pattern = NamePattern(recipe.output.name)
-    planned = [_place(found.path, recipe, pattern, folder) for found in inputs]
-    targets = {each.output.resolve(): each for each in planned if isinstance(each, Job)}
+    planned = [_plan_file(found.path, recipe, pattern, folder) for found in inputs]
+    job_by_output = {entry.output.resolve(): entry for entry in planned if isinstance(entry, Job)}
     plan: list[Job | FileResult] = []
-    taken: dict[Path, Path] = {}
-    for found, each in zip(inputs, planned, strict=True):
-        maker = targets.get(found.path.resolve())
-        if maker is not None and (found.named or maker.path == found.path):
-            raise WriteError(f"{maker.output} is an input; choose another output folder")
-        if maker is not None:
+    input_by_output: dict[Path, Path] = {}
+    for found, entry in zip(inputs, planned, strict=True):
+        job = job_by_output.get(found.path.resolve())
+        if job is not None:
+            if found.named or job.path == found.path:
+                raise WriteError(f"the output {job.output} would replace an input. Choose another output folder")
             continue
-        if isinstance(each, Job):
-            other = taken.setdefault(each.output.resolve(), each.path)
-            if other is not each.path:
+        if isinstance(entry, Job):
+            other = input_by_output.setdefault(entry.output.resolve(), entry.path)
+            if other is not entry.path:
                 raise WriteError(
-                    f"{other} and {each.path} would both be written to {each.output}; run them apart, or have "
-                    'keywords in the name: [output] name = "{stem}_{T_OBS}.fits"'
+                    f"{other} and {entry.path} would both be written to {entry.output}. Process them in separate runs, "
+                    'or use keywords in the names of the outputs: [output] name = "{stem}_{T_OBS}.fits"'
                 )
-        plan.append(each)
+        plan.append(entry)
     return plan
 
 
-def _place(path: Path, recipe: Recipe, pattern: NamePattern, folder: Path) -> Job | FileResult:
+def _plan_file(path: Path, recipe: Recipe, pattern: NamePattern, folder: Path) -> Job | FileResult:
+    needs_header = bool(recipe.select or pattern.keywords)
     try:
-        header = recipe.read_header(path) if recipe.select or pattern.keywords else fits.Header()
-        reason = recipe.why_not(header)
-        if reason:
-            return FileResult(path, "skipped", reason=reason)
+        header = read_header(path, hdu=recipe.hdu) if needs_header else fits.Header()
+        mismatch = recipe.mismatch(header)
+        if mismatch is not None:
+            return FileResult(path, "skipped", reason=mismatch)
         return Job(path, folder / pattern.fill(path, header))
     except WriteError as error:
         raise WriteError(f"{path}: {error}") from None
     except PrepError as error:
-        return FileResult(path, "failed", error=f"{type(error).__name__}: {error}")
+        return failed_result(path, error)

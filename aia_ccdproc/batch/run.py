@@ -1,14 +1,15 @@
-"""A batch, from the files that a user names to the results, the report and the pictures."""
+"""Run a batch: from the files that a user names to the results, the reports and the pictures."""
 
 from __future__ import annotations
 
-import contextlib
 import functools
+import logging
 import os
 import platform
-import threading
 import time
-from collections.abc import Generator, Iterable, Sequence
+from collections.abc import Iterable, Sequence
+from concurrent.futures import Executor
+from contextlib import AbstractContextManager, closing, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -17,39 +18,49 @@ from typing import Any, Literal
 
 from astropy.io import fits
 
-from aia_ccdproc.batch.dispatch import stop_on_signals, work_off
-from aia_ccdproc.batch.executors import cluster, worker_processes
+from aia_ccdproc.batch.dispatch import dispatch
+from aia_ccdproc.batch.executors import (
+    WorkerPool,
+    dask_cluster,
+    existing_executor,
+    this_process,
+    worker_processes,
+)
 from aia_ccdproc.batch.inputs import Files, find_inputs
 from aia_ccdproc.batch.plan import Job, make_plan
-from aia_ccdproc.batch.worker import Orders, Worker
+from aia_ccdproc.batch.signals import stop_on_signals
+from aia_ccdproc.batch.worker import BatchOptions, Worker
 from aia_ccdproc.errors import PrepError, SettingsError, WriteError
 from aia_ccdproc.images.files import remove_abandoned
-from aia_ccdproc.parallel import start_server
+from aia_ccdproc.io import read_header
+from aia_ccdproc.parallel import available_cpus, start_forkserver
 from aia_ccdproc.pipeline import Pipeline
-from aia_ccdproc.plugin.manager import get_plugin_manager
+from aia_ccdproc.plugin.loading import get_plugin_manager
 from aia_ccdproc.recipe.output import OutputSettings
 from aia_ccdproc.recipe.recipe import Recipe, load_recipe
 from aia_ccdproc.report.quicklook import check_quicklook
 from aia_ccdproc.report.results import BatchInfo, FileResult
 from aia_ccdproc.report.write import check_report_path, write_report
 
-__all__ = ["Observer", "run"]
+__all__ = ["Progress", "run"]
 
-#: Distributions that the pixels of an output depend on, beside the package and the plugins.
+_log = logging.getLogger("aia_ccdproc")
+
+#: Distributions that affect the pixels of an output, besides this package and its plugins.
 _DEPENDENCIES = ("astropy", "ccdproc", "numpy", "reproject", "scipy")
 
 
-class Observer:
-    """Is told how a batch goes on; does nothing with it."""
+class Progress:
+    """Base class for objects that follow the progress of a batch. Its methods do nothing."""
 
     def planned(self, files: int) -> None:  # numpydoc ignore=PR01
-        """Be told how many files there are, before the first is begun."""
+        """Receive the number of files, before the first one is started."""
 
     def started(self, path: Path) -> None:  # numpydoc ignore=PR01
-        """Be told that a file was handed to a worker."""
+        """Receive the path of a file when it is given to a worker."""
 
     def finished(self, result: FileResult) -> None:  # numpydoc ignore=PR01
-        """Be told what became of a file."""
+        """Receive the result of a file."""
 
 
 def run(
@@ -57,102 +68,105 @@ def run(
     recipe: str | os.PathLike[str] | Recipe = "level1.5",
     output_dir: str | os.PathLike[str] = ".",
     *,
-    jobs: int = 1,
+    jobs: int | None = None,
     scheduler: str | None = None,
+    executor: Executor | None = None,
     overwrite: bool | None = None,
     compression: Literal["none", "rice", "lossless"] | None = None,
     report: str | os.PathLike[str] | Iterable[str | os.PathLike[str]] = (),
     quicklook: bool = False,
-    observer: Observer | None = None,
+    progress: Progress | None = None,
 ) -> list[FileResult]:
-    """Prep files by a recipe, and write an output for each.
+    """Prep files with a recipe, and write one output for each.
 
-    An output that is there already, made from the same input by the same recipe, is left alone: a batch that was
-    stopped, however it was, goes on where it was.
+    An output that already exists and was made from the same input with the same recipe is not made again. A batch that
+    was interrupted in any way can therefore be resumed by running it again.
 
     Parameters
     ----------
     files : path-like, iterable of path-like, or `~ccdproc.ImageFileCollection`
-        Level-1 FITS files, folders of such, or patterns (``"2020/**/*171*.fits"``); only read.
+        Level-1 FITS files, folders of such files, or patterns (``"2020/**/*171*.fits"``). They are not changed.
     recipe : str, path-like or `~aia_ccdproc.Recipe`
-        A built-in recipe's name, the path of a TOML file, or a recipe.
+        Name of a built-in recipe, path of a TOML file, or a recipe.
     output_dir : path-like
-        Folder of the outputs, which are named as the recipe's ``[output]`` says, by default
-        ``<stem>_lev1p5.fits``; made if it is not there.
-    jobs : int
-        Processes that work side by side; with 1, the work is done in this one.
+        Folder of the outputs; created if it does not exist. The recipe's ``[output]`` table sets their names, by
+        default ``<stem>_lev1p5.fits``.
+    jobs : int, optional
+        Number of files that are processed at the same time, each in a process of its own. By default 1: in this
+        process, one after another. With an executor, the number of its workers, by default the number of CPUs.
     scheduler : str, optional
-        Address of a dask.distributed scheduler, whose workers then do the work.
+        Address of a dask.distributed scheduler, ``tcp://host:8786``. Its workers then process the files.
+    executor : `~concurrent.futures.Executor`, optional
+        An executor whose workers process the files, for example ``loky.get_reusable_executor()`` or
+        ``mpi4py.futures.MPIPoolExecutor()``. It is not shut down. This package must be installed for its workers, and
+        they must see the files under the same paths. Threads of one process take turns. If a worker dies, a file is not
+        retried, and the files that are left fail.
     overwrite : bool, optional
-        Whether outputs of another recipe or input may be replaced. By default as the recipe says.
+        Whether an output that was made with another recipe or from another input may be replaced. By default, the
+        recipe decides.
     compression : {"none", "rice", "lossless"}, optional
-        As in `~aia_ccdproc.write`. By default as the recipe says.
+        Tile compression of the outputs, as in `~aia_ccdproc.write`. By default, the recipe decides.
     report : path-like, or iterable of path-like
         Reports to write: ``.json`` or ``.html``.
     quicklook : bool
-        Whether to draw a PNG beside each output; needs matplotlib.
-    observer : `~aia_ccdproc.batch.run.Observer`, optional
-        Is told how it goes on.
+        Whether to draw a PNG beside each output. This needs matplotlib.
+    progress : `~aia_ccdproc.batch.run.Progress`, optional
+        Object whose methods are called while the batch runs.
 
     Returns
     -------
     list of `~aia_ccdproc.FileResult`
-        One for each file, in their order. A file that fails leaves no output behind and does not stop the others.
+        One for each file, in the order of the files. A file that fails leaves no output behind and does not stop the
+        others.
 
     Raises
     ------
     RecipeError
         If the recipe has problems.
     ReadError
-        If a folder or a pattern holds no FITS files.
+        If a folder or a pattern contains no FITS files.
     WriteError
-        If two files would have one output, one would leave the folder, or the folder cannot be made.
+        If two files would have the same output, an output would be outside the folder, or the folder cannot be created.
     SettingsError
-        If jobs is less than 1, or a report cannot be written where it shall be.
+        If ``jobs`` is less than 1, both a scheduler and an executor are given, or a report has an unknown ending.
     PrepError
-        If no scheduler answers, or no worker can be started.
+        If the scheduler does not answer, or no worker can be started.
     KeyboardInterrupt
-        On Ctrl-C and SIGTERM, after the files in hand; the report is written then too.
+        After Ctrl-C or SIGTERM, when the files that are being processed are finished. The reports are written first.
 
     Notes
     -----
-    Errors are raised before any work is done, but for the last: nothing has been written then.
+    All errors except the last are raised before any output is written.
     """
-    if not isinstance(jobs, int) or jobs < 1:
-        raise SettingsError(f"jobs = {jobs!r}: should be a whole number, at least 1")
     started, clock = datetime.now(UTC), time.perf_counter()
-    watch = observer or Observer()
-    reports = [Path(report)] if isinstance(report, str | os.PathLike) else [Path(one) for one in report]
+    jobs = _check_workers(jobs, scheduler, executor)
+    reports = [Path(report)] if isinstance(report, str | os.PathLike) else [Path(path) for path in report]
+    progress = progress or Progress()
     if quicklook:
         check_quicklook()
-    loaded, folder = _with_output(load_recipe(recipe), overwrite, compression), Path(output_dir)
-    pictures = any(path.suffix.lower() != ".json" for path in reports)
-    orders = Orders(loaded, pictures=pictures, output_hashes=bool(reports), quicklook=quicklook)
+    loaded, folder = _override_output(load_recipe(recipe), overwrite, compression), Path(output_dir)
     pipeline = Pipeline(loaded)
     plan = make_plan(find_inputs(files), loaded, folder)
-    todo = [each for each in plan if isinstance(each, Job)]
-    _prepare_folders(folder, todo)
-    for path in reports:
-        check_report_path(path)
-        remove_abandoned(path.parent)
-    watch.planned(len(plan))
-    results = {each.path: each for each in plan if isinstance(each, FileResult)}
-    for result in results.values():
-        watch.finished(result)
+    todo = [entry for entry in plan if isinstance(entry, Job)]
+    _prepare_folders(folder, todo, reports)
+    thumbnails = any(path.suffix.lower() != ".json" for path in reports)
+    options = BatchOptions(loaded, thumbnails=thumbnails, output_hashes=bool(reports), quicklook=quicklook)
+    workers = max(1, min(jobs, len(todo)))
+    results = _Results(plan, progress)
     interrupted = True
     try:
         with stop_on_signals() as stop:
-            if scheduler is None and min(jobs, len(todo)) > 1:
-                start_server()
-            missing = [job.path for job in todo if loaded.output.overwrite or not job.output.exists()]
-            pipeline.before_batch(_Headers(missing, loaded))
-            with contextlib.closing(_results(todo, orders, pipeline, jobs, scheduler, stop, watch)) as coming:
-                for result in coming:
-                    results[result.path] = result
-                    watch.finished(result)
-        interrupted = len(results) < len(plan)
-    finally:  # whatever happened, what was done is told
-        ordered = [results[each.path] for each in plan if each.path in results]
+            if scheduler is None and executor is None and workers > 1:
+                start_forkserver()
+            pipeline.prefetch(_headers_to_prefetch(todo, loaded))
+            with (
+                _open_pool(options, pipeline, workers, scheduler, executor) as pool,
+                closing(dispatch(todo, pool, stop, progress.started)) as arriving,
+            ):
+                for result in arriving:
+                    results.add(result)
+        interrupted = not results.is_complete
+    finally:  # the reports are written even if the batch is interrupted
         info = BatchInfo(
             recipe=loaded.name,
             digest=loaded.digest,
@@ -165,14 +179,109 @@ def run(
             output_dir=folder,
             interrupted=interrupted,
         )
-        _write_reports(reports, info, ordered)
+        _write_reports(reports, info, results.in_order())
     if interrupted:
         raise KeyboardInterrupt
-    return ordered
+    return results.in_order()
+
+
+class _Results:
+    """The results of a batch that have arrived."""
+
+    def __init__(self, plan: Sequence[Job | FileResult], progress: Progress) -> None:
+        self._paths = [entry.path for entry in plan]
+        self._by_path: dict[Path, FileResult] = {}
+        self._progress = progress
+        progress.planned(len(plan))
+        for entry in plan:
+            if isinstance(entry, FileResult):
+                self.add(entry)
+
+    def add(self, result: FileResult) -> None:
+        self._by_path[result.path] = result
+        if result.traceback:
+            _log.debug("%s: %s\n%s", result.path, result.error, result.traceback)
+        self._progress.finished(result)
+
+    @property
+    def is_complete(self) -> bool:
+        return len(self._by_path) == len(self._paths)
+
+    def in_order(self) -> list[FileResult]:
+        return [self._by_path[path] for path in self._paths if path in self._by_path]
+
+
+def _check_workers(jobs: int | None, scheduler: str | None, executor: Executor | None) -> int:
+    """Return the number of jobs, after a check of the options for workers."""
+    if scheduler is not None and executor is not None:
+        raise SettingsError(f"scheduler = {scheduler!r} and an executor are both given. Give one of them")
+    if jobs is None:
+        return 1 if executor is None else available_cpus()
+    if not isinstance(jobs, int) or jobs < 1:
+        raise SettingsError(f"jobs = {jobs!r} is not a whole number of at least 1")
+    return jobs
+
+
+def _override_output(recipe: Recipe, overwrite: bool | None, compression: str | None) -> Recipe:
+    """Replace output settings of a recipe by those of this run, so that its digest describes what is done."""
+    given = {"overwrite": overwrite, "compression": compression}
+    settings = recipe.output.model_dump() | {name: value for name, value in given.items() if value is not None}
+    return replace(recipe, output=OutputSettings.of(**settings))
+
+
+def _prepare_folders(folder: Path, todo: Sequence[Job], reports: Sequence[Path]) -> None:
+    """Create the output folder, check the reports, and remove temporary files of batches that were killed."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise WriteError(f"the output folder {folder} cannot be created ({error.strerror})") from error
+    for path in reports:
+        check_report_path(path)
+    for used in {folder, *(job.output.parent for job in todo), *(path.parent for path in reports)}:
+        remove_abandoned(used)
+
+
+def _open_pool(
+    options: BatchOptions, pipeline: Pipeline, workers: int, scheduler: str | None, executor: Executor | None
+) -> AbstractContextManager[WorkerPool]:
+    if executor is not None:
+        return existing_executor(executor, workers, options)
+    if scheduler is not None:
+        return dask_cluster(scheduler, options)
+    if workers > 1:
+        return worker_processes(workers, options)
+    return this_process(Worker(options, pipeline))
+
+
+def _headers_to_prefetch(todo: Sequence[Job], recipe: Recipe) -> Sequence[fits.Header]:
+    """Return the headers of files for which an output must be made."""
+    paths = [job.path for job in todo if recipe.output.overwrite or not job.output.exists()]
+    return _LazyHeaders(paths, recipe.hdu)
+
+
+class _LazyHeaders(Sequence[fits.Header]):
+    """Headers of files, read when the first one is used. Files that cannot be read are omitted; they fail later."""
+
+    def __init__(self, paths: Sequence[Path], hdu: int | str | None) -> None:
+        self._paths, self._hdu = paths, hdu
+
+    @functools.cached_property
+    def _headers(self) -> list[fits.Header]:
+        headers = []
+        for path in self._paths:
+            with suppress(PrepError):
+                headers.append(read_header(path, hdu=self._hdu))
+        return headers
+
+    def __getitem__(self, index: Any) -> Any:
+        return self._headers[index]
+
+    def __len__(self) -> int:
+        return len(self._headers)
 
 
 def _write_reports(paths: Sequence[Path], info: BatchInfo, results: Sequence[FileResult]) -> None:
-    """Write all reports that can be written; raise the first error after the last report."""
+    """Write all reports that can be written. Raise the first error after the last report."""
     errors = []
     for path in paths:
         try:
@@ -183,45 +292,6 @@ def _write_reports(paths: Sequence[Path], info: BatchInfo, results: Sequence[Fil
         raise errors[0]
 
 
-def _with_output(recipe: Recipe, overwrite: bool | None, compression: str | None) -> Recipe:
-    """Put what this run asks for in the place of what the recipe says: its digest is of what is done."""
-    asked = {"overwrite": overwrite, "compression": compression}
-    settings = recipe.output.model_dump() | {name: value for name, value in asked.items() if value is not None}
-    return replace(recipe, output=OutputSettings.of(**settings))
-
-
-def _results(
-    todo: Sequence[Job],
-    orders: Orders,
-    pipeline: Pipeline,
-    jobs: int,
-    scheduler: str | None,
-    stop: threading.Event,
-    watch: Observer,
-) -> Generator[FileResult]:
-    if scheduler is None and min(jobs, len(todo)) <= 1:
-        worker = Worker(orders, pipeline)
-        for job in todo:
-            if stop.is_set():
-                return
-            watch.started(job.path)
-            yield worker.prep(job)
-        return
-    crew = worker_processes(min(jobs, len(todo)), orders) if scheduler is None else cluster(scheduler, orders)
-    with crew as those:
-        yield from work_off(todo, those, stop, watch.started)
-
-
-def _prepare_folders(folder: Path, todo: Sequence[Job]) -> None:
-    """Make the folder of the outputs, and clear away what a killed batch left in it."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise WriteError(f"{folder}: the output folder cannot be made ({error.strerror})") from error
-    for used in {folder, *(job.output.parent for job in todo)}:
-        remove_abandoned(used)
-
-
 def _versions() -> dict[str, str]:
     plugins = get_plugin_manager().plugins.values()
     return {
@@ -229,24 +299,3 @@ def _versions() -> dict[str, str]:
         **{plugin.distribution: plugin.version for plugin in plugins},
         **{name: version(name) for name in _DEPENDENCIES},
     }
-
-
-class _Headers(Sequence[fits.Header]):
-    """The headers of files, read when a step asks for them; files that cannot be read fail later, by themselves."""
-
-    def __init__(self, paths: list[Path], recipe: Recipe) -> None:
-        self._paths, self._recipe = paths, recipe
-
-    @functools.cached_property
-    def _read(self) -> list[fits.Header]:
-        headers = []
-        for path in self._paths:
-            with contextlib.suppress(PrepError):
-                headers.append(self._recipe.read_header(path))
-        return headers
-
-    def __getitem__(self, index: Any) -> Any:
-        return self._read[index]
-
-    def __len__(self) -> int:
-        return len(self._read)

@@ -1,4 +1,4 @@
-"""What is done with one file, by whoever does it: this process, a worker process, or a worker of a cluster."""
+"""Process one file of a batch: in this process, in a worker process, or in a worker of a cluster."""
 
 from __future__ import annotations
 
@@ -13,104 +13,104 @@ import threading
 import time
 import warnings
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from astropy.io import fits
 from astropy.nddata import CCDData
 
 from aia_ccdproc.batch.plan import Job
 from aia_ccdproc.errors import PluginWarning, PrepError, PrepWarning, WriteError
-from aia_ccdproc.images.fits_file import read_header
 from aia_ccdproc.images.names import stem
-from aia_ccdproc.io import read, write
+from aia_ccdproc.io import read, read_header, write
 from aia_ccdproc.parallel import limit_threads
 from aia_ccdproc.pipeline import Pipeline
 from aia_ccdproc.recipe.recipe import Recipe
-from aia_ccdproc.report.quicklook import quicklook, thumbnail
-from aia_ccdproc.report.results import FileResult, Status
-from aia_ccdproc.tables.cache import FetchedOnce, Known
+from aia_ccdproc.report.quicklook import quicklook
+from aia_ccdproc.report.results import FileResult, Status, failed_result
+from aia_ccdproc.report.thumbnail import thumbnail
+from aia_ccdproc.tables.cache import CacheSnapshot, FetchCache
 
-__all__ = ["Orders", "Worker", "prep_job"]
+__all__ = ["BatchOptions", "Worker", "prep_job"]
 
-#: Keyword of the SHA-256 of the file that an output was made of.
+#: Keyword for the SHA-256 of the file from which an output was made.
 INPUT_HASH = "INPUTID"
 
 
 @dataclass(frozen=True)
-class Orders:
-    """What holds for every file of a batch."""
+class BatchOptions:
+    """Options that are the same for every file of a batch."""
 
     recipe: Recipe
-    #: Small pictures of each file, before and after.
-    pictures: bool = False
-    #: The hash of each output.
+    #: Whether to make thumbnails of each input and output, for the HTML report.
+    thumbnails: bool = False
+    #: Whether to compute the hash of each output, for the reports.
     output_hashes: bool = False
-    #: A picture beside each output.
+    #: Whether to draw a quick-look picture beside each output.
     quicklook: bool = False
-    #: Threads that the work on one file may take; None for as many as there are cores.
+    #: Largest number of threads for one file; None for the number of available CPUs.
     threads: int | None = None
-    #: What has been fetched already, so that no worker need ask for it again.
-    known: dict[str, Known] | None = None
-    #: Folder that relative paths start from.
+    #: Tables that have been fetched already, so that the workers do not fetch them again.
+    fetched: dict[str, CacheSnapshot] | None = None
+    #: Folder to which relative paths refer.
     folder: Path = Path()
 
 
-# Warnings are caught, and threads limited, for the whole of a process: one file at a time, whatever a cluster's
-# worker has of threads.
-_one_at_a_time = threading.Lock()
+# Warnings and the limit of threads belong to the whole process. A worker of a cluster may have several threads, which
+# therefore take turns.
+_process_lock = threading.Lock()
 
 
-def prep_job(job: Job, orders: bytes) -> FileResult:
-    """Do a job in a process that knows nothing yet.
+def prep_job(job: Job, pickled_options: bytes) -> FileResult:
+    """Process one file in a worker.
 
     Parameters
     ----------
     job : `~aia_ccdproc.batch.plan.Job`
-        The job.
-    orders : bytes
-        Pickled `Orders`. The pipeline that they make is kept for the next job.
+        The file and its output.
+    pickled_options : bytes
+        Pickled `BatchOptions`. The pipeline made from them is reused for the next job.
 
     Returns
     -------
     `~aia_ccdproc.FileResult`
-        What became of the file.
+        The result.
     """
-    with _one_at_a_time:
-        return _worker(orders).prep(job)
+    with _process_lock:
+        return _load_worker(pickled_options).prep(job)
 
 
 @functools.lru_cache(maxsize=1)
-def _worker(orders: bytes) -> Worker:
+def _load_worker(pickled_options: bytes) -> Worker:
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", PluginWarning)  # said where the batch was started
-        loaded: Orders = pickle.loads(orders)
-        if loaded.known is not None:
-            FetchedOnce.learn(loaded.known)
-        return Worker(loaded)
+        warnings.simplefilter("ignore", PluginWarning)  # reported by the process that runs the batch
+        options: BatchOptions = pickle.loads(pickled_options)
+        if options.fetched is not None:
+            FetchCache.restore_all(options.fetched)
+        return Worker(options)
 
 
 class Worker:
-    """Preps one file after another.
+    """Processor of files, one after another.
 
     Parameters
     ----------
-    orders : `Orders`
-        What holds for all files.
+    options : `BatchOptions`
+        Options of the batch.
     pipeline : `~aia_ccdproc.Pipeline`, optional
-        The recipe's, if it is there already.
+        Pipeline of the recipe, if one was made already.
     """
 
-    def __init__(self, orders: Orders, pipeline: Pipeline | None = None) -> None:
-        self._orders = orders
-        self._pipeline = pipeline or Pipeline(orders.recipe)
-        self._digest = orders.recipe.digest
+    def __init__(self, options: BatchOptions, pipeline: Pipeline | None = None) -> None:
+        self._options = options
+        self._recipe = options.recipe
+        self._pipeline = pipeline or Pipeline(options.recipe)
+        self._digest = options.recipe.digest
 
     def prep(self, job: Job) -> FileResult:
-        """Prep a file.
+        """Process one file.
 
         Parameters
         ----------
@@ -120,132 +120,144 @@ class Worker:
         Returns
         -------
         `~aia_ccdproc.FileResult`
-            What became of it. Nothing is raised but what stops the whole process.
+            The result. Exceptions are caught and described in it, except those that end the process.
         """
-        said: dict[str, Any] = {}
-        limit_threads(self._orders.threads)
-        with warnings.catch_warnings(record=True) as caught, _logged() as logged:
+        seconds: dict[str, float] = {}
+        limit_threads(self._options.threads)
+        with (
+            warnings.catch_warnings(record=True) as caught,
+            _collect_log_messages() as logged,
+            ThreadPoolExecutor(
+                1
+            ) as background,  # hashing releases the interpreter lock, and runs while the file is read
+        ):
             warnings.simplefilter("always", PrepWarning)
+            input_hash = background.submit(_file_hash, self._options.folder / job.path)
             try:
-                said["status"] = self._prep(job, said)
-            except Exception as error:  # a fault in a plugin, or no memory, costs this file and not the batch
-                said = {**said, "status": "failed", "output": None, "error": _explain(error)}
+                result = self._prep(job, input_hash, seconds)
+            except Exception as error:  # an error in a plugin, or too little memory, must not end the batch
+                result = failed_result(job.path, error)
             finally:
                 limit_threads(None)
-        texts = (*(str(warning.message) for warning in caught), *logged)
-        return FileResult(
-            job.path, warnings=texts, worker=f"{platform.node()}:{os.getpid()}", peak_memory=_peak_memory(), **said
+        return replace(
+            result,
+            warnings=(*(str(warning.message) for warning in caught), *logged),
+            seconds=seconds,
+            input_hash=input_hash.result(),
+            worker=f"{platform.node()}:{os.getpid()}",
+            peak_memory=_peak_memory(),
         )
 
-    def _prep(self, job: Job, said: dict[str, Any]) -> Status:
-        """Do the work, and tell of it in ``said`` as it goes, so that a failure leaves what is known."""
-        path, output = self._orders.folder / job.path, self._orders.folder / job.output
-        seconds: dict[str, float] = said.setdefault("seconds", {})
-        with ThreadPoolExecutor(1) as aside:  # hashing takes no lock of Python's and hides behind reading
-            input_hash = aside.submit(_file_hash, path)
-            if output.exists():
-                said["input_hash"] = input_hash.result()
-                if not said["input_hash"]:
-                    self._orders.recipe.read_header(path)  # says why not
-                header = self._header_of_done(output, said["input_hash"])
-                if header is not None:
-                    self._tell_of_unchanged(job, path, output, header, said)
-                    return "unchanged"
-            with _timed(seconds, "read"):
-                level1 = self._orders.recipe.read(path)
-            result = self._pipeline(level1, seconds=seconds)
-            said["input_hash"] = input_hash.result()
-        result.header[INPUT_HASH] = said["input_hash"]
-        header = self._header_of_done(output, said["input_hash"]) if output.exists() else None
-        if header is not None:  # another batch was quicker
-            self._tell_of_unchanged(job, path, output, header, said)
-            return "unchanged"
+    def _prep(self, job: Job, input_hash: Future[str], seconds: dict[str, float]) -> FileResult:
+        path, output = self._options.folder / job.path, self._options.folder / job.output
+        if output.exists():
+            if not input_hash.result():
+                read_header(path, hdu=self._recipe.hdu)  # explains why the input cannot be read
+            if header := self._matching_header(output, input_hash.result()):
+                return self._unchanged(job, header, seconds)
+        with _timed(seconds, "read"):
+            level1 = self._read_input(path)
+        image = self._pipeline(level1, seconds=seconds)
+        image.header[INPUT_HASH] = input_hash.result()
+        if output.exists() and (header := self._matching_header(output, input_hash.result())):
+            return self._unchanged(job, header, seconds)  # another batch has written it in the meantime
         with _timed(seconds, "write"):
-            how = self._orders.recipe.output
+            settings = self._recipe.output
             output.parent.mkdir(parents=True, exist_ok=True)
-            compression = None if how.compression == "none" else how.compression
-            write(result, output, overwrite=how.overwrite, compression=compression)
-        self._tell_of_output(job, result.header, output, said)
-        self._draw(job, output, result, said)
-        self._draw_small(level1, result, said)
-        return "done"
+            compression = None if settings.compression == "none" else settings.compression
+            write(image, output, overwrite=settings.overwrite, compression=compression)
+        result = self._describe_output(job, "done", image.header)
+        if self._options.quicklook:
+            result = replace(result, quicklook=self._draw_quicklook(job, image, seconds))
+        if self._options.thumbnails:
+            result = _with_thumbnails(result, level1, image, seconds)
+        return result
 
-    def _header_of_done(self, output: Path, input_hash: str) -> fits.Header | None:
-        """Give the header of an output that is done; None if it is to be made anew; raise if it is in the way."""
+    def _read_input(self, path: Path) -> CCDData:
+        return read(path, hdu=self._recipe.hdu, instrument=self._recipe.instrument)
+
+    def _matching_header(self, output: Path, input_hash: str) -> fits.Header | None:
+        """Return the header of an existing output that was made from this input with this recipe.
+
+        Return None if the output may be replaced. Raise WriteError if it may not.
+        """
         try:
             header = read_header(output)
             if (header.get(INPUT_HASH), header.get("RECIPEID")) == (input_hash, self._digest):
                 return header
-            other = "another recipe" if header.get(INPUT_HASH) == input_hash else "another file"
-            reason = f"is there already, made from {other}"
+            difference = "recipe" if header.get(INPUT_HASH) == input_hash else "input file"
+            reason = f"was made with a different {difference}"
         except PrepError as error:
-            reason = f"is there already, and is no whole output ({error})"
-        if self._orders.recipe.output.overwrite:
+            reason = f"is not a complete output ({error})"
+        if self._recipe.output.overwrite:
             return None
-        raise WriteError(f"{output}: {reason}; overwrite = True (--overwrite) replaces it")
+        raise WriteError(
+            f"{output} already exists and {reason}. Use --overwrite (in Python, overwrite=True) to replace it"
+        )
 
-    def _tell_of_unchanged(self, job: Job, path: Path, output: Path, header: fits.Header, said: dict[str, Any]) -> None:
-        self._tell_of_output(job, header, output, said)
-        picture = _picture_of(output)
+    def _unchanged(self, job: Job, header: fits.Header, seconds: dict[str, float]) -> FileResult:
+        """Describe an output that exists already, and draw those of its pictures that are missing."""
+        output = self._options.folder / job.output
+        result = self._describe_output(job, "unchanged", header)
+        picture = _quicklook_path(output)
         is_drawn = picture.exists() and picture.stat().st_mtime_ns >= output.stat().st_mtime_ns
-        if is_drawn and self._orders.quicklook:
-            said["quicklook"] = _picture_of(job.output)
-        if not (self._orders.pictures or (self._orders.quicklook and not is_drawn)):
-            return
-        result = read(output, instrument=self._orders.recipe.instrument)
-        if not is_drawn:
-            self._draw(job, output, result, said)
-        if self._orders.pictures:
-            self._draw_small(self._orders.recipe.read(path), result, said)
+        if self._options.quicklook and is_drawn:
+            result = replace(result, quicklook=_quicklook_path(job.output))
+        must_draw = self._options.quicklook and not is_drawn
+        if must_draw or self._options.thumbnails:
+            image = read(output, instrument=self._recipe.instrument)
+            if must_draw:
+                result = replace(result, quicklook=self._draw_quicklook(job, image, seconds))
+            if self._options.thumbnails:
+                level1 = self._read_input(self._options.folder / job.path)
+                result = _with_thumbnails(result, level1, image, seconds)
+        return result
 
-    def _tell_of_output(self, job: Job, header: fits.Header, output: Path, said: dict[str, Any]) -> None:
-        said["output"], said["pointing"] = job.output, _pointing(header)
-        if self._orders.output_hashes:
-            said["output_hash"] = _file_hash(output)
+    def _describe_output(self, job: Job, status: Status, header: fits.Header) -> FileResult:
+        output_hash = _file_hash(self._options.folder / job.output) if self._options.output_hashes else ""
+        return FileResult(job.path, status, job.output, pointing=_pointing_record(header), output_hash=output_hash)
 
-    def _draw(self, job: Job, output: Path, result: CCDData, said: dict[str, Any]) -> None:
-        """Draw the picture beside an output, which stands whether or not that can be done."""
-        if not self._orders.quicklook:
-            return
-        with _timed(said["seconds"], "quicklook"), _only_warning("no quick-look picture"):
-            quicklook(result, _picture_of(output))
-            said["quicklook"] = _picture_of(job.output)
-
-    def _draw_small(self, level1: CCDData, result: CCDData, said: dict[str, Any]) -> None:
-        if self._orders.pictures:
-            with _timed(said["seconds"], "pictures"), _only_warning("no small pictures"):
-                said["before"], said["after"] = thumbnail(level1), thumbnail(result)
+    def _draw_quicklook(self, job: Job, image: CCDData, seconds: dict[str, float]) -> Path | None:
+        """Draw the picture beside an output, and return its path; None, with a warning, if that fails."""
+        try:
+            with _timed(seconds, "quicklook"):
+                quicklook(image, _quicklook_path(self._options.folder / job.output))
+        except Exception as error:
+            _warn_not_drawn("quick-look picture", error)
+            return None
+        return _quicklook_path(job.output)
 
 
-def _picture_of(output: Path) -> Path:
+def _with_thumbnails(result: FileResult, level1: CCDData, image: CCDData, seconds: dict[str, float]) -> FileResult:
+    try:
+        with _timed(seconds, "pictures"):
+            return replace(result, before=thumbnail(level1), after=thumbnail(image))
+    except Exception as error:
+        _warn_not_drawn("thumbnails", error)
+        return result
+
+
+def _quicklook_path(output: Path) -> Path:
     return output.with_name(f"{stem(output)}.png")
 
 
-def _explain(error: Exception) -> str:
-    text = str(error) or "no memory left" if isinstance(error, MemoryError) else str(error)
-    return f"{type(error).__name__}: {text}"
-
-
-@contextmanager
-def _only_warning(what: str) -> Iterator[None]:
-    try:
-        yield
-    except Exception as error:  # of the drawing library, or no room on the disk
-        warnings.warn(f"{what}: {_explain(error)}", PrepWarning, stacklevel=3)
+def _warn_not_drawn(pictures: str, error: Exception) -> None:
+    """Report as a warning that pictures are missing. The output is complete without them."""
+    warnings.warn(f"no {pictures} could be drawn: {type(error).__name__}: {error}", PrepWarning, stacklevel=2)
 
 
 def _file_hash(path: Path) -> str:
-    """Give the SHA-256 of a file; nothing if it cannot be read, which reading it tells better."""
+    """Return the SHA-256 of a file; empty if it cannot be read."""
     try:
         if not path.is_file():
-            return ""  # and no pipe, that nobody may ever write to
+            return ""  # a pipe, for example, might block forever
         with path.open("rb") as stream:
             return hashlib.file_digest(stream, "sha256").hexdigest()
     except OSError:
         return ""
 
 
-def _pointing(header: fits.Header) -> dict[str, str]:
+def _pointing_record(header: fits.Header) -> dict[str, str]:
     keywords = {"record": "MPO_REC", "source": "MPO_SRC", "start": "MPO_TBEG", "hash": "MPO_HASH"}
     return {name: str(header[keyword]) for name, keyword in keywords.items() if keyword in header}
 
@@ -259,23 +271,31 @@ def _timed(seconds: dict[str, float], part: str) -> Iterator[None]:
         seconds[part] = seconds.get(part, 0.0) + time.perf_counter() - start
 
 
+class _MessageCollector(logging.Handler):
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self.messages: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.messages.append(record.getMessage())
+
+
 @contextmanager
-def _logged() -> Iterator[list[str]]:
-    """Collect what the package logs in a process where nobody else listens."""
-    logger, texts = logging.getLogger("aia_ccdproc"), list[str]()
+def _collect_log_messages() -> Iterator[list[str]]:
+    """Collect the package's log messages in a process where no handler shows them."""
+    logger, collector = logging.getLogger("aia_ccdproc"), _MessageCollector()
     if logger.handlers:
-        yield texts
+        yield collector.messages
         return
-    handler = logging.Handler(logging.WARNING)
-    handler.emit = lambda record: texts.append(record.getMessage())  # type: ignore[method-assign]
-    logger.addHandler(handler)
+    logger.addHandler(collector)
     try:
-        yield texts
+        yield collector.messages
     finally:
-        logger.removeHandler(handler)
+        logger.removeHandler(collector)
 
 
 def _peak_memory() -> int:
+    """Return the largest amount of memory that this process has used, in bytes; 0 if the system does not tell."""
     try:
         import resource
     except ImportError:  # Windows

@@ -1,4 +1,4 @@
-"""Which files a user means."""
+"""Tests of finding the input files of a batch."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from aia_ccdproc.batch.inputs import find_inputs
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """Files of many names."""
+    """A folder with files of many names."""
     for name in ("b.fits", "a.fts", "c.fits.gz", "notes.txt", ".hidden.fits", ".0123abcd.tmp.fits", "sub/d.fits"):
         path = tmp_path / name
         path.parent.mkdir(exist_ok=True)
@@ -29,16 +29,16 @@ def names(files, folder: Path) -> list[str]:
     return [str(found.path.relative_to(folder)) for found in find_inputs(files)]
 
 
-def test_a_folder_means_the_fits_files_in_it(folder: Path) -> None:
+def test_a_folder_stands_for_the_fits_files_in_it(folder: Path) -> None:
     assert names(folder, folder) == ["a.fts", "b.fits", "c.fits.gz"]
 
 
-def test_a_pattern_means_the_fits_files_that_match(folder: Path) -> None:
+def test_a_pattern_stands_for_the_fits_files_that_match(folder: Path) -> None:
     assert names(str(folder / "*.fits*"), folder) == ["b.fits", "c.fits.gz"]
     assert names(str(folder / "**" / "?.fits"), folder) == ["b.fits", "sub/d.fits"]
 
 
-def test_a_file_is_taken_once_however_often_it_is_named(folder: Path) -> None:
+def test_a_file_is_used_once_even_if_it_is_given_several_times(folder: Path) -> None:
     found = find_inputs([folder / "b.fits", folder, str(folder / "*"), folder / "b.fits"])
     assert [each.path.name for each in found] == ["b.fits", "a.fts", "c.fits.gz"]
     assert [each.named for each in found] == [True, False, False]
@@ -48,25 +48,27 @@ def test_a_file_that_is_found_and_then_named_counts_as_named(folder: Path) -> No
     assert [each.named for each in find_inputs([folder, folder / "b.fits"])] == [False, True, False]
 
 
-def test_a_file_that_is_named_need_not_be_there(tmp_path: Path) -> None:
+def test_a_file_that_is_named_need_not_exist(tmp_path: Path) -> None:
     gone = tmp_path / "gone.fits"
     assert [tuple(each) for each in find_inputs([gone])] == [(gone, True)]
 
 
-def test_a_file_with_brackets_in_its_name_is_itself(tmp_path: Path) -> None:
+def test_the_name_of_an_existing_file_with_brackets_is_not_a_pattern(tmp_path: Path) -> None:
     odd = tmp_path / "a[1].fits"
     odd.write_text("")
     assert [tuple(each) for each in find_inputs(str(odd))] == [(odd, True)]
 
 
-@pytest.mark.parametrize("what", ["", "*.fits"])
-def test_a_folder_or_a_pattern_without_fits_files_is_an_error(tmp_path: Path, what: str) -> None:
+@pytest.mark.parametrize("name", ["", "*.fits"])
+def test_a_folder_or_a_pattern_without_fits_files_is_an_error(tmp_path: Path, name: str) -> None:
     (tmp_path / "notes.txt").write_text("")
-    with pytest.raises(ReadError, match=re.escape(str(tmp_path / what)) + ": (holds|matches) no FITS files"):
-        find_inputs([tmp_path / what])
+    with pytest.raises(
+        ReadError, match=re.escape(str(tmp_path / name)) + ": (the folder contains no FITS files|no FITS files match)"
+    ):
+        find_inputs([tmp_path / name])
 
 
-def test_a_collection_of_ccdproc_means_its_files(tmp_path: Path) -> None:
+def test_a_collection_of_ccdproc_stands_for_its_files(tmp_path: Path) -> None:
     exposure = small_exposure(shape=(20, 20))
     paths = [exposure.write_level1(exposure.image(small_sun()), tmp_path / f"{i}.fits") for i in range(2)]
     with warnings.catch_warnings():

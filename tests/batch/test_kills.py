@@ -1,4 +1,4 @@
-"""Killed at any moment, a batch loses nothing and goes on where it was."""
+"""Tests that a batch that is killed loses nothing and is resumed by running it again."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
@@ -17,54 +19,123 @@ from scenes import small_exposure, small_sun
 
 from aia_ccdproc import read, run
 
-pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="no SIGKILL")
+pytestmark = [
+    pytest.mark.process,
+    pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGKILL"),
+]
 
-KILLS = 30
+
+class Kill(NamedTuple):
+    """How a batch is killed."""
+
+    signal: signal.Signals
+    #: `os.kill` for the process alone, `os.killpg` for its group.
+    send: Callable[[int, int], None]
+    #: Whether to wait until the batch has written an output.
+    at_work: bool
+    #: Seconds to wait before the signal is sent.
+    delay: float
+
+
+CHOSEN_KILLS = [
+    Kill(signal.SIGKILL, os.kill, at_work=False, delay=0.7),  # while workers are started
+    Kill(signal.SIGKILL, os.killpg, at_work=True, delay=0),
+    Kill(signal.SIGTERM, os.kill, at_work=True, delay=0),
+]
+
+
+def random_kills(count: int) -> list[Kill]:
+    chance = random.Random(0)
+    return [
+        Kill(
+            chance.choice([signal.SIGKILL, signal.SIGKILL, signal.SIGTERM, signal.SIGINT]),
+            chance.choice([os.kill, os.killpg]),
+            at_work=chance.random() < 0.7,
+            delay=chance.uniform(0, 0.5),
+        )
+        for _ in range(count)
+    ]
+
+
+class Batch:
+    """A batch in a process of its own, which is killed and started again."""
+
+    def __init__(self, folder: Path, toml: str, count: int, size: int) -> None:
+        corner = round(2048 - size / 2)
+        exposure = small_exposure(shape=(size, size), corner=(corner, corner))
+        self.recipe, self.out, inputs = folder / "recipe.toml", folder / "out", folder / "in"
+        self.recipe.write_text(toml)
+        inputs.mkdir()
+        image, self.files = exposure.image(small_sun(), noise=1), list[Path]()
+        for i in range(count):  # each with different pixels, so that outputs cannot be confused
+            image.data[100:110, 100:110] = i
+            self.files.append(exposure.write_level1(image, inputs / f"{i:02}.fits"))
+        self._contents = {path: path.read_bytes() for path in self.files}
+        self._command: list[Any] = [sys.executable, "-m", "aia_ccdproc", "run", inputs, "-r", self.recipe]
+        self._command += ["-o", self.out, "--jobs", "2"]
+        self._known: dict[str, int] = {}
+
+    def outputs(self) -> dict[str, int]:
+        """Return the time of modification of each output."""
+        return {path.name: path.stat().st_mtime_ns for path in self.out.glob("*_lev1p5.fits")}
+
+    def kill(self, kill: Kill) -> bool:
+        """Start the batch, kill it, and check that no output is lost or changed. Return whether there are new ones."""
+        process = subprocess.Popen(
+            self._command,
+            start_new_session=True,
+            preexec_fn=restore_sigint,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        deadline = time.monotonic() + 60
+        while kill.at_work and len(self.outputs()) <= len(self._known) and time.monotonic() < deadline:
+            time.sleep(0.01)
+        time.sleep(kill.delay)
+        kill.send(process.pid, kill.signal)
+        code = process.wait(timeout=60)
+        assert code in (-kill.signal, 130, 0), code
+        time.sleep(0.1)  # until the workers have ended, too
+        outputs = self.outputs()
+        assert self._known.items() <= outputs.items()
+        is_larger = len(outputs) > len(self._known)
+        self._known = outputs
+        return is_larger
+
+    def remove_half_if_complete(self) -> None:
+        if len(self._known) == len(self.files):
+            for name in list(self._known)[::2]:
+                (self.out / name).unlink()
+            self._known = self.outputs()
+
+    def finish(self, tmp_path: Path) -> None:
+        """Run the batch to its end, and compare the outputs with those of a batch that was not killed."""
+        done = subprocess.run(self._command, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert f"{len(self.files) - len(self._known)} done, " in done.stdout
+        expected = [f"{i:02}_lev1p5.fits" for i in range(len(self.files))]
+        assert sorted(path.name for path in self.out.iterdir()) == expected
+        for result in run(self.files, self.recipe, tmp_path / "serial"):
+            assert np.array_equal(read(result.output).data, read(self.out / result.output.name).data, equal_nan=True)
+        assert {path: path.read_bytes() for path in self.files} == self._contents
 
 
 @pytest.mark.slow
-def test_thirty_kills_lose_nothing(tmp_path: Path, toml: str) -> None:
-    exposure = small_exposure(shape=(900, 900), corner=(1600, 1600))
-    (tmp_path / "in").mkdir()
-    image, files = exposure.image(small_sun(), noise=1), []
-    for i in range(64):  # no two alike, so that no output passes for another's
-        image.data[100:110, 100:110] = i
-        files.append(exposure.write_level1(image, tmp_path / "in" / f"{i:02}.fits"))
-    inputs = {path: path.read_bytes() for path in files}
-    (tmp_path / "recipe.toml").write_text(toml)
-    out = tmp_path / "out"
-    command = [sys.executable, "-m", "aia_ccdproc", "run", tmp_path / "in", "-r", tmp_path / "recipe.toml", "-o", out]
-    command += ["--jobs", "2"]
-    chance = random.Random(0)
-    killed, grew, known = 0, 0, dict[str, int]()
-    while killed < KILLS:
-        quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-        process = subprocess.Popen(command, start_new_session=True, preexec_fn=restore_sigint, **quiet)
-        patience = time.monotonic() + 60
-        if chance.random() < 0.7:  # at work; else while it starts
-            while len(list(out.glob("*_lev1p5.fits"))) <= len(known) and time.monotonic() < patience:
-                time.sleep(0.01)
-        time.sleep(chance.uniform(0, 0.5))
-        how = chance.choice([signal.SIGKILL, signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
-        tell = chance.choice([os.kill, os.killpg])  # the process, or all of its group
-        tell(process.pid, how)
-        code = process.wait(timeout=60)
-        killed += 1
-        time.sleep(0.1)  # for the workers to see it
-        there = {path.name: path.stat().st_mtime_ns for path in out.glob("*_lev1p5.fits")}
-        assert known.items() <= there.items()  # what was done is left as it was
-        grew += len(there) > len(known)
-        known = there
-        if len(known) == len(files):
-            for path in list(out.glob("*_lev1p5.fits"))[::2]:
-                path.unlink()
-            known = {path.name: path.stat().st_mtime_ns for path in out.glob("*_lev1p5.fits")}
-        assert code in (-how, 130, 0), code
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert f"{len(files) - len(known)} done, " in done.stdout
-    assert sorted(path.name for path in out.iterdir()) == [f"{i:02}_lev1p5.fits" for i in range(64)]
-    for result in run(files, tmp_path / "recipe.toml", tmp_path / "alone"):
-        assert np.array_equal(read(result.output).data, read(out / result.output.name).data, equal_nan=True)
-    assert {path: path.read_bytes() for path in files} == inputs
-    assert grew > KILLS / 2  # it was killed at work and not before
+def test_kills_at_three_chosen_points_lose_nothing(tmp_path: Path, toml: str) -> None:
+    batch = Batch(tmp_path, toml, count=24, size=600)
+    for kill in CHOSEN_KILLS:
+        has_new_outputs = batch.kill(kill)
+        assert has_new_outputs or not kill.at_work
+    assert len(batch.outputs()) < len(batch.files)  # it was killed at work, not afterwards
+    batch.finish(tmp_path)
+
+
+@pytest.mark.stress
+def test_kills_at_thirty_random_moments_lose_nothing(tmp_path: Path, toml: str) -> None:
+    batch = Batch(tmp_path, toml, count=64, size=900)
+    new_outputs = 0
+    for kill in random_kills(30):
+        new_outputs += batch.kill(kill)
+        batch.remove_half_if_complete()
+    batch.finish(tmp_path)
+    assert new_outputs > 30 / 2  # it was killed at work, not before

@@ -1,4 +1,4 @@
-"""What is to be done is known, and refused, before any of it is done."""
+"""Tests of the plan of a batch, which is made, and refused, before any file is processed."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ def test_images_that_are_not_selected_are_skipped_with_the_reason(tmp_path: Path
     assert len(list((tmp_path / "out").iterdir())) == 5
 
 
-def test_images_are_selected_by_their_instrument_alone(tmp_path: Path, files, toml: str) -> None:
+def test_images_can_be_selected_by_their_instrument(tmp_path: Path, files, toml: str) -> None:
     set_cards(files[1], INSTRUME="SWAP")
     results = run(files[:2], Recipe.from_toml('[select]\ninstrument = "AIA"\n' + toml), tmp_path / "out")
     assert [result.status for result in results] == ["done", "skipped"]
     assert "INSTRUME='SWAP'" in results[1].reason
 
 
-def test_outputs_are_named_after_keywords_in_folders_of_their_own(tmp_path: Path, files, toml: str) -> None:
+def test_outputs_are_named_after_keywords_and_put_into_subfolders(tmp_path: Path, files, toml: str) -> None:
     recipe = Recipe.from_toml('[output]\nname = "{WAVELNTH:04d}/{stem}_{T_OBS:%H%M%S}.fits"\n' + toml)
     results = run(files[:2], recipe, tmp_path / "out")
     assert [result.status for result in results] == ["done"] * 2
@@ -47,14 +47,16 @@ def test_outputs_are_named_after_keywords_in_folders_of_their_own(tmp_path: Path
     assert [result.status for result in run(files[:2], recipe, tmp_path / "out")] == ["unchanged"] * 2
 
 
-def test_two_files_of_one_name_by_keywords_are_refused_before_any_work(tmp_path: Path, files, toml: str) -> None:
+def test_two_outputs_with_the_same_name_from_keywords_are_refused_before_any_file_is_processed(
+    tmp_path: Path, files, toml: str
+) -> None:
     recipe = Recipe.from_toml('[output]\nname = "{WAVELNTH}.fits"\n' + toml)
     with pytest.raises(WriteError, match=re.escape(f"{files[0]} and {files[1]} would both be written to")):
         run(files, recipe, tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
 
-def test_a_name_that_would_leave_the_folder_is_refused_before_any_work(tmp_path: Path, files, toml: str) -> None:
+def test_an_output_outside_the_folder_is_refused_before_any_file_is_processed(tmp_path: Path, files, toml: str) -> None:
     set_cards(files[1], CAMPAIGN="..")
     set_cards(files[0], CAMPAIGN="quiet")
     recipe = Recipe.from_toml('[output]\nname = "{CAMPAIGN}/{stem}.fits"\n' + toml)
@@ -63,31 +65,31 @@ def test_a_name_that_would_leave_the_folder_is_refused_before_any_work(tmp_path:
     assert not (tmp_path / "out").exists()
 
 
-def test_a_file_that_lacks_a_keyword_of_the_name_costs_only_itself(tmp_path: Path, files, toml: str) -> None:
+def test_a_file_without_a_keyword_of_the_name_fails_alone(tmp_path: Path, files, toml: str) -> None:
     set_cards(files[0], CAMPAIGN="quiet")
     files[2].write_text("not FITS")
     recipe = Recipe.from_toml('[output]\nname = "{CAMPAIGN}-{stem}.fits"\n' + toml)
     results = run(files[:3], recipe, tmp_path / "out")
     assert [result.status for result in results] == ["done", "failed", "failed"]
-    assert "there is no CAMPAIGN" in results[1].error
+    assert "CAMPAIGN is missing" in results[1].error
     assert "is not a FITS file" in results[2].error
 
 
-def test_found_files_that_are_outputs_of_others_are_left_out(files, recipe: Recipe) -> None:
+def test_found_files_that_are_outputs_of_other_files_are_omitted(files, recipe: Recipe) -> None:
     folder = files[0].parent
     (folder / "0_lev1p5.fits").write_bytes(files[0].read_bytes())
     plan = make_plan(find_inputs(folder), recipe, folder)
     assert [job.path for job in plan if isinstance(job, Job)] == files
 
 
-def test_nothing_is_made_where_a_folder_holds_nothing(tmp_path: Path, recipe: Recipe) -> None:
+def test_no_output_folder_is_created_for_an_empty_input_folder(tmp_path: Path, recipe: Recipe) -> None:
     (tmp_path / "empty").mkdir()
-    with pytest.raises(ReadError, match="empty: holds no FITS files"):
+    with pytest.raises(ReadError, match="empty: the folder contains no FITS files"):
         run(tmp_path / "empty", recipe, tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
 
-def test_the_recipe_says_how_outputs_are_stored_unless_the_call_does(tmp_path: Path, files, toml: str) -> None:
+def test_arguments_override_the_output_settings_of_the_recipe(tmp_path: Path, files, toml: str) -> None:
     recipe = Recipe.from_toml('[output]\ncompression = "rice"\noverwrite = true\n' + toml)
     first = run(files[:1], recipe, tmp_path / "out")[0].output
     with fits.open(first, disable_image_compression=True) as hdus:

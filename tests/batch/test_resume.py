@@ -1,4 +1,4 @@
-"""What is done already is left alone, and nothing else is."""
+"""Tests that a batch that is run again makes only what is missing."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def test_a_second_run_does_nothing(tmp_path: Path, files, recipe: Recipe, overwr
     assert [result.pointing for result in second] == [result.pointing for result in first]
 
 
-def test_just_what_is_missing_is_done(tmp_path: Path, files, recipe: Recipe) -> None:
+def test_only_missing_outputs_are_made(tmp_path: Path, files, recipe: Recipe) -> None:
     out = tmp_path / "out"
     run(files, recipe, out)
     (out / "1_lev1p5.fits").unlink()
@@ -41,7 +41,7 @@ def test_just_what_is_missing_is_done(tmp_path: Path, files, recipe: Recipe) -> 
     assert statuses(files, recipe, out) == ["unchanged", "done", "unchanged", "unchanged", "done", "unchanged"]
 
 
-def test_an_output_of_another_input_is_refused_by_name_and_replaced_if_asked(
+def test_an_output_of_a_different_input_is_refused_by_name_and_replaced_with_overwrite(
     tmp_path: Path, files, recipe: Recipe
 ) -> None:
     out = tmp_path / "out"
@@ -49,20 +49,20 @@ def test_an_output_of_another_input_is_refused_by_name_and_replaced_if_asked(
     files[2].write_bytes(files[3].read_bytes())
     results = run(files, recipe, out)
     assert [result.status for result in results] == ["unchanged"] * 2 + ["failed"] + ["unchanged"] * 3
-    assert "2_lev1p5.fits: is there already, made from another file; overwrite = True" in results[2].error
+    assert "2_lev1p5.fits already exists and was made with a different input file. Use --overwrite" in results[2].error
     assert statuses(files, recipe, out, overwrite=True) == ["unchanged"] * 2 + ["done"] + ["unchanged"] * 3
     assert statuses(files, recipe, out) == ["unchanged"] * 6
 
 
-def test_an_output_of_another_recipe_is_refused(tmp_path: Path, files, toml: str) -> None:
+def test_an_output_of_a_different_recipe_is_refused(tmp_path: Path, files, toml: str) -> None:
     out = tmp_path / "out"
     run(files[:1], Recipe.from_toml(toml), out)
     result = run(files[:1], Recipe.from_toml(toml + 'method = "bilinear"'), out)[0]
     assert result.status == "failed"
-    assert "made from another recipe" in result.error
+    assert "was made with a different recipe" in result.error
 
 
-def test_another_compression_is_another_output(tmp_path: Path, files, recipe: Recipe) -> None:
+def test_an_output_with_a_different_compression_is_refused(tmp_path: Path, files, recipe: Recipe) -> None:
     out = tmp_path / "out"
     run(files[:1], recipe, out)
     assert statuses(files[:1], recipe, out, compression="rice") == ["failed"]
@@ -70,36 +70,36 @@ def test_another_compression_is_another_output(tmp_path: Path, files, recipe: Re
     assert statuses(files[:1], recipe, out, compression="rice") == ["unchanged"]
 
 
-def test_another_name_of_the_recipe_changes_nothing(tmp_path: Path, files, toml: str) -> None:
+def test_the_name_of_the_recipe_does_not_matter(tmp_path: Path, files, toml: str) -> None:
     run(files[:1], Recipe.from_toml('name = "one"\n' + toml), tmp_path / "out")
     assert statuses(files[:1], Recipe.from_toml('name = "two"\n' + toml), tmp_path / "out") == ["unchanged"]
 
 
-def test_an_output_that_is_cut_off_is_not_taken_for_done(tmp_path: Path, files, recipe: Recipe) -> None:
+def test_a_truncated_output_is_not_taken_for_a_complete_one(tmp_path: Path, files, recipe: Recipe) -> None:
     out = tmp_path / "out"
     output = run(files[:1], recipe, out)[0].output
     assert output is not None
     output.write_bytes(output.read_bytes()[:-2880])
     result = run(files[:1], recipe, out)[0]
     assert result.status == "failed"
-    assert "is no whole output" in result.error
+    assert "is not a complete output" in result.error
     assert statuses(files[:1], recipe, out, overwrite=True) == ["done"]
 
 
-def test_an_output_says_which_file_it_was_made_of(tmp_path: Path, files, recipe: Recipe) -> None:
+def test_an_output_records_the_hash_of_its_input(tmp_path: Path, files, recipe: Recipe) -> None:
     result = run(files[:1], recipe, tmp_path / "out")[0]
     assert fits.getheader(result.output)["INPUTID"] == result.input_hash
     assert len(result.input_hash) == 64
 
 
-def test_a_folder_that_is_input_and_output_can_be_run_twice(files, recipe: Recipe) -> None:
+def test_the_output_folder_can_be_the_input_folder_and_run_twice(files, recipe: Recipe) -> None:
     folder = files[0].parent
     assert statuses(folder, recipe, folder) == ["done"] * 6
     assert statuses(folder, recipe, folder) == ["unchanged"] * 6
     assert len(list(folder.iterdir())) == 12
 
 
-def test_what_a_killed_batch_left_is_cleared_away(tmp_path: Path, files, recipe: Recipe) -> None:
+def test_temporary_files_of_a_killed_batch_are_removed(tmp_path: Path, files, recipe: Recipe) -> None:
     out = tmp_path / "out"
     out.mkdir()
     (out / ".0123abcd.tmp.fits").write_bytes(b"half")
@@ -108,7 +108,7 @@ def test_what_a_killed_batch_left_is_cleared_away(tmp_path: Path, files, recipe:
     assert read(out / "0_lev1p5.fits").header["LVL_NUM"] == 1.5
 
 
-def test_what_a_recipe_names_counts_by_its_content(tmp_path: Path, files, pointing_path: Path) -> None:
+def test_files_named_in_a_recipe_are_compared_by_content(tmp_path: Path, files, pointing_path: Path) -> None:
     out, table = tmp_path / "out", tmp_path / "pointing.ecsv"
     text = pointing_path.read_text()
     toml = '[[step]]\nuse = "update_pointing"\nsource = "{}"\n[[step]]\nuse = "register"\n'
@@ -120,10 +120,10 @@ def test_what_a_recipe_names_counts_by_its_content(tmp_path: Path, files, pointi
     table.write_text(text.replace("2069.808594", "2074.808594"))
     result = run(files[:1], Recipe.from_toml(toml.format(table.as_posix())), out)[0]
     assert result.status == "failed"
-    assert "made from another recipe" in result.error
+    assert "was made with a different recipe" in result.error
 
 
-def test_an_input_that_is_gone_is_told_of_as_gone(tmp_path: Path, files, recipe: Recipe) -> None:
+def test_an_input_that_was_removed_is_reported(tmp_path: Path, files, recipe: Recipe) -> None:
     run(files[:1], recipe, tmp_path / "out")
     files[0].unlink()
     result = run(files[:1], recipe, tmp_path / "out")[0]
@@ -131,7 +131,7 @@ def test_an_input_that_is_gone_is_told_of_as_gone(tmp_path: Path, files, recipe:
     assert "no such file" in result.error
 
 
-def test_a_picture_is_drawn_anew_with_its_output(tmp_path: Path, files, toml: str) -> None:
+def test_a_picture_is_drawn_again_with_its_output(tmp_path: Path, files, toml: str) -> None:
     out = tmp_path / "out"
     one, other = Recipe.from_toml(toml), Recipe.from_toml(toml + 'method = "nearest-neighbor"\n')
     picture = run(files[:1], one, out, quicklook=True)[0].quicklook
@@ -145,14 +145,14 @@ def test_a_picture_is_drawn_anew_with_its_output(tmp_path: Path, files, toml: st
     assert picture.read_bytes() != first
 
 
-def test_reports_tell_of_unchanged_outputs_what_they_tell_of_others(tmp_path: Path, files, recipe: Recipe) -> None:
+def test_reports_contain_the_hash_of_unchanged_outputs(tmp_path: Path, files, recipe: Recipe) -> None:
     first = run(files[:1], recipe, tmp_path / "out", report=tmp_path / "a.json")[0]
     again = run(files[:1], recipe, tmp_path / "out", report=tmp_path / "b.json")[0]
     assert again.output_hash == first.output_hash != ""
     assert sum(again.seconds.values()) == 0
 
 
-def test_an_output_that_another_batch_made_meanwhile_is_unchanged(tmp_path: Path, files, recipe: Recipe) -> None:
+def test_an_output_that_another_batch_made_in_the_meantime_is_unchanged(tmp_path: Path, files, recipe: Recipe) -> None:
     out = tmp_path / "out"
     made = run(files[:1], recipe, tmp_path / "made")[0].output
     assert made is not None
@@ -167,9 +167,9 @@ def test_an_output_that_another_batch_made_meanwhile_is_unchanged(tmp_path: Path
         assert statuses(files[:1], recipe, out) == ["unchanged"]
 
 
-def test_a_file_that_is_its_own_output_is_refused(files, toml: str) -> None:
+def test_an_output_that_would_replace_its_input_is_refused(files, toml: str) -> None:
     recipe = Recipe.from_toml('[output]\nname = "{stem}.fits"\n' + toml)
     before = files[0].read_bytes()
-    with pytest.raises(WriteError, match="is an input"):
+    with pytest.raises(WriteError, match="would replace an input"):
         run(files[0].parent, recipe, files[0].parent)
     assert files[0].read_bytes() == before

@@ -1,8 +1,9 @@
-"""Batches: a file that fails costs only itself, and nothing is written that was not asked for."""
+"""Tests of batches: a file that fails does not stop the others, and only the requested outputs are written."""
 
 from __future__ import annotations
 
 import hashlib
+import logging
 import warnings
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from astropy.io import fits
 from scenes import small_exposure, small_sun
 
 from aia_ccdproc import RecipeError, WriteError, get_plugin_manager, hookimpl, prep, read, run
-from aia_ccdproc.plugin.loading import Plugin
+from aia_ccdproc.plugin.plugin import Plugin
 from aia_ccdproc.recipe.recipe import Recipe
 from aia_ccdproc.synthetic import builtin_pointing_path
 
@@ -21,7 +22,7 @@ def digests(paths: list[Path]) -> list[str]:
     return [hashlib.sha256(path.read_bytes()).hexdigest() for path in paths]
 
 
-def test_every_file_gets_an_output_that_is_what_prep_makes(tmp_path: Path, files, recipe: Recipe) -> None:
+def test_each_output_equals_what_prep_makes(tmp_path: Path, files, recipe: Recipe) -> None:
     before = digests(files)
     results = run(files, recipe, tmp_path / "new" / "out")
     assert [result.path for result in results] == files
@@ -37,7 +38,7 @@ def test_every_file_gets_an_output_that_is_what_prep_makes(tmp_path: Path, files
 
 
 @pytest.mark.parametrize("where", [0, 1, 2])
-def test_a_bad_file_costs_only_itself(tmp_path: Path, files, recipe: Recipe, where: int) -> None:
+def test_a_bad_file_fails_alone(tmp_path: Path, files, recipe: Recipe, where: int) -> None:
     files[where].write_bytes(files[where].read_bytes()[:4000])
     results = run(files, recipe, tmp_path / "out")
     assert [result.status for result in results] == ["failed" if i == where else "done" for i in range(6)]
@@ -48,7 +49,9 @@ def test_a_bad_file_costs_only_itself(tmp_path: Path, files, recipe: Recipe, whe
     assert len(written) == 5
 
 
-def test_a_step_that_breaks_in_a_plugin_costs_only_its_file(tmp_path: Path, files, recipe: Recipe) -> None:
+def test_an_error_in_a_plugin_fails_only_its_file_and_its_traceback_is_kept(
+    tmp_path: Path, files, recipe: Recipe, caplog: pytest.LogCaptureFixture
+) -> None:
     class Breaking:
         @staticmethod
         @hookimpl
@@ -62,16 +65,22 @@ def test_a_step_that_breaks_in_a_plugin_costs_only_its_file(tmp_path: Path, file
     manager, plugin = get_plugin_manager(), Plugin("it", "breaking", "1.0")
     manager.add(Breaking(), plugin)
     try:
-        results = run(files[:3], recipe, tmp_path / "out")
+        with caplog.at_level(logging.DEBUG, "aia_ccdproc"):
+            results = run(files[:3], recipe, tmp_path / "out")
     finally:
         manager.unregister(name="breaking:it")
         del manager.plugins["breaking:it"]
     assert [result.status for result in results] == ["done", "failed", "done"]
     assert "deep in a plugin" in results[1].error
+    assert [bool(result.traceback) for result in results] == [False, True, False]
+    assert "ZeroDivisionError: deep in a plugin" in results[1].traceback
+    assert "in prep_register" in results[1].traceback
+    logged = [record for record in caplog.records if results[1].traceback in record.getMessage()]
+    assert [record.levelno for record in logged] == [logging.DEBUG]
     assert len(list((tmp_path / "out").iterdir())) == 2
 
 
-def test_running_twice_gives_the_same_bytes_but_for_dates(tmp_path: Path, files, recipe: Recipe) -> None:
+def test_two_runs_give_the_same_bytes_except_dates(tmp_path: Path, files, recipe: Recipe) -> None:
     one, other = (run(files[:1], recipe, tmp_path / name)[0].output for name in ("one", "other"))
     assert np.array_equal(fits.getdata(one), fits.getdata(other), equal_nan=True)
     headers = [fits.getheader(path) for path in (one, other)]
@@ -84,13 +93,13 @@ def test_running_twice_gives_the_same_bytes_but_for_dates(tmp_path: Path, files,
 # -- refusals ------------------------------------------------------------------------------------
 
 
-def test_an_output_that_is_there_is_kept_unless_told(tmp_path: Path, files, recipe: Recipe) -> None:
+def test_an_existing_output_is_kept_without_overwrite(tmp_path: Path, files, recipe: Recipe) -> None:
     out = tmp_path / "out"
     out.mkdir()
     (out / "1_lev1p5.fits").write_bytes(b"precious")
     results = run(files[:3], recipe, out)
     assert [result.status for result in results] == ["done", "failed", "done"]
-    assert "is there already" in results[1].error
+    assert "already exists" in results[1].error
     assert "--overwrite" in results[1].error
     assert (out / "1_lev1p5.fits").read_bytes() == b"precious"
     assert [result.status for result in run(files[:3], recipe, out, overwrite=True)] == [
@@ -101,7 +110,9 @@ def test_an_output_that_is_there_is_kept_unless_told(tmp_path: Path, files, reci
     assert read(out / "1_lev1p5.fits").header["LVL_NUM"] == 1.5
 
 
-def test_two_files_of_one_output_are_refused_before_any_work(tmp_path: Path, files, recipe: Recipe) -> None:
+def test_two_files_with_the_same_output_are_refused_before_any_file_is_processed(
+    tmp_path: Path, files, recipe: Recipe
+) -> None:
     other = tmp_path / "other" / "0.fits"
     other.parent.mkdir()
     other.write_bytes(files[0].read_bytes())
@@ -110,54 +121,55 @@ def test_two_files_of_one_output_are_refused_before_any_work(tmp_path: Path, fil
     assert not (tmp_path / "out").exists()
 
 
-def test_an_output_that_would_replace_an_input_is_refused_before_any_work(
+def test_an_output_that_would_replace_an_input_is_refused_before_any_file_is_processed(
     tmp_path: Path, files, recipe: Recipe
 ) -> None:
     twin = files[0].with_name("0_lev1p5.fits")
     twin.write_bytes(files[0].read_bytes())
     before = digests([twin])
-    with pytest.raises(WriteError, match=r"0_lev1p5\.fits is an input; choose another output folder"):
+    with pytest.raises(WriteError, match=r"0_lev1p5\.fits would replace an input\. Choose another output folder"):
         run([files[0], twin], recipe, files[0].parent, overwrite=True)
     assert digests([twin]) == before
 
 
-def test_a_folder_that_cannot_be_made_is_refused(tmp_path: Path, files, recipe: Recipe) -> None:
+def test_a_folder_that_cannot_be_created_is_refused(tmp_path: Path, files, recipe: Recipe) -> None:
     (tmp_path / "out").write_text("a file")
-    with pytest.raises(WriteError, match="out: the output folder cannot be made"):
+    with pytest.raises(WriteError, match=r"the output folder .*out cannot be created"):
         run(files, recipe, tmp_path / "out")
 
 
-def test_a_recipe_with_faults_stops_the_batch_before_a_file_is_read(tmp_path: Path) -> None:
+def test_a_recipe_with_problems_stops_the_batch_before_a_file_is_read(tmp_path: Path) -> None:
     with pytest.raises(RecipeError, match="no such file or built-in recipe"):
         run([tmp_path / "nowhere.fits"], "no-such-recipe", tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
 
-def test_warnings_are_told_with_the_file_they_are_of(tmp_path: Path, files) -> None:
+def test_warnings_are_part_of_the_result_of_their_file(tmp_path: Path, files) -> None:
     table = tmp_path / "none.csv"
     table.write_text("T_START,T_STOP,A_094_X0\n1999-01-01T00:00:00Z,1999-01-01T03:00:00Z,1\n")
     keep = Recipe.from_toml(
         '[[step]]\nuse = "update_pointing"\nsource = "none.csv"\non_missing = "keep"', folder=tmp_path
     )
     with warnings.catch_warnings():
-        warnings.simplefilter("error")  # none reaches the user past the result
+        warnings.simplefilter("error")  # they must not be issued a second time
         result = run(files[:1], keep, tmp_path / "out")[0]
     assert result.status == "done"
     assert len(result.warnings) == 1
     assert "pointing of the header kept" in result.warnings[0]
 
 
-def test_outputs_are_compressed_where_that_is_asked_for(tmp_path: Path, files, recipe: Recipe) -> None:
+def test_outputs_are_compressed_on_request(tmp_path: Path, files, recipe: Recipe) -> None:
     output = run(files[:1], recipe, tmp_path / "out", compression="rice")[0].output
     with fits.open(output, disable_image_compression=True) as hdus:
         assert hdus[1].header["ZCMPTYPE"] == "RICE_1"
 
 
-def test_no_header_is_read_ahead_where_no_step_asks_for_it(tmp_path: Path, monkeypatch) -> None:
-    def refuse(path: Path) -> None:
-        raise AssertionError(f"the header of {path} is read for nothing")
+def test_no_header_is_read_in_advance_if_no_step_needs_it(tmp_path: Path, monkeypatch) -> None:
+    def refuse(path: Path, **options: object) -> None:
+        raise AssertionError(f"the header of {path} is read without need")
 
-    monkeypatch.setattr(Recipe, "read_header", lambda recipe, path: refuse(path))
+    for module in ("plan", "run"):
+        monkeypatch.setattr(f"aia_ccdproc.batch.{module}.read_header", refuse)
     exposure = small_exposure(shape=(40, 50))
     path = exposure.write_level1(exposure.image(small_sun()), tmp_path / "a.fits")
     recipe = Recipe.from_toml(
