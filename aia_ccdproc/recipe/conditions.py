@@ -1,4 +1,4 @@
-"""Conditions: what the value of a keyword must be, as a recipe says it, and how a value fails."""
+"""Conditions on the value of a header keyword, as a recipe gives them."""
 
 from __future__ import annotations
 
@@ -17,21 +17,26 @@ from aia_ccdproc.images.values import as_number, as_text
 
 __all__ = ["INSTRUMENT", "TESTS", "Condition", "read_condition"]
 
-#: Stands among the keywords for the name of the instrument, as `prep_identify` gives it.
+#: Key that stands for the name of the instrument, which `prep_identify` finds, and not for a header keyword.
 INSTRUMENT = "instrument"
 
 Value: TypeAlias = str | int | float | bool
-#: A number, or a time in ISO form, UTC.
+#: A number, or a time in ISO format, UTC.
 Bound: TypeAlias = int | float | str
 
-#: What can stand in the table of a keyword.
-TESTS = ("min", "max", "not", "reject_bits")
+#: Keys of a condition that is a table, with what they mean.
+TESTS = {
+    "min": "Smallest value: a number or a time.",
+    "max": "Largest value: a number or a time.",
+    "not": "A value, or a list of values, that is refused.",
+    "reject_bits": "Bit mask: an image with one of these bits set is refused.",
+}
 _UINT32, _UINT64 = 2**32, 2**64
 
 
 @dataclass(frozen=True)
 class Condition:
-    """What one keyword must be."""
+    """The values that one keyword may have."""
 
     any_of: tuple[Value, ...] = ()
     none_of: tuple[Value, ...] = ()
@@ -39,50 +44,53 @@ class Condition:
     maximum: Bound | None = None
     reject_bits: int = 0
 
-    def why_not(self, value: object) -> str:
-        """Say how a value fails.
+    def mismatch(self, value: object) -> str | None:
+        """Describe why a value does not meet the condition.
 
         Parameters
         ----------
         value : object
-            What the header has.
+            Value of the keyword in a header.
 
         Returns
         -------
-        str
-            ``"is 94, not 171 or 193"``; nothing if it does not fail.
+        str or None
+            ``"is 94, not 171 or 193"``; None if the value meets the condition.
         """
         if self.any_of and not any(_equal(value, wanted) for wanted in self.any_of):
-            return f"is {_shown(value)}, not {' or '.join(map(_shown, self.any_of))}"
+            return f"is {_format(value)}, not {' or '.join(map(_format, self.any_of))}"
         if any(_equal(value, refused) for refused in self.none_of):
-            return f"is {_shown(value)}, which is ruled out"
-        for bound, sign in ((self.minimum, -1), (self.maximum, 1)):
-            reason = "" if bound is None else _beyond(value, bound, sign)
-            if reason:
-                return reason
-        return _why_bits(value, self.reject_bits) if self.reject_bits else ""
+            return f"is {_format(value)}, which is excluded"
+        reason = None
+        if self.minimum is not None:
+            reason = _bound_mismatch(value, self.minimum, is_maximum=False)
+        if reason is None and self.maximum is not None:
+            reason = _bound_mismatch(value, self.maximum, is_maximum=True)
+        if reason is None and self.reject_bits:
+            reason = _bits_mismatch(value, self.reject_bits)
+        return reason
 
     def describe(self) -> str:
-        """Write the condition in the one way there is to write it.
+        """Write the condition as text; conditions with the same meaning give the same text.
 
         Returns
         -------
         str
             ``"171, 193"``, ``"min 2020-01-01T00:00:00"``.
         """
-        said = [", ".join(sorted(map(_shown, self.any_of)))] if self.any_of else []
+        parts = [", ".join(sorted(map(_format, self.any_of)))] if self.any_of else []
         if self.none_of:
-            said.append(f"not {', '.join(sorted(map(_shown, self.none_of)))}")
+            parts.append(f"not {', '.join(sorted(map(_format, self.none_of)))}")
         if self.minimum is not None:
-            said.append(f"min {self.minimum}")
+            parts.append(f"min {self.minimum}")
         if self.maximum is not None:
-            said.append(f"max {self.maximum}")
+            parts.append(f"max {self.maximum}")
         if self.reject_bits:
-            said.append(f"reject_bits {self.reject_bits:#x}")
-        return "; ".join(said)
+            parts.append(f"reject_bits {self.reject_bits:#x}")
+        return "; ".join(parts)
 
 
-# -- comparing a header's value ------------------------------------------------------------------
+# -- comparison with a value of a header -----------------------------------------------------------
 
 
 def _equal(value: object, wanted: Value) -> bool:
@@ -93,53 +101,59 @@ def _equal(value: object, wanted: Value) -> bool:
     return as_number(value) == wanted
 
 
-def _beyond(value: object, bound: Bound, sign: int) -> str:
-    """Say how a value lies below (sign -1) or above (1) a bound."""
+def _bound_mismatch(value: object, bound: Bound, *, is_maximum: bool) -> str | None:
     if isinstance(bound, str):
-        try:
-            time = parse_time(value if isinstance(value, str) else None)
-        except HeaderError:
-            return f"is {_shown(value)}, no time"
-        with ignore_erfa_warnings():
-            too_far = sign * (time - _time(bound)).sec > 0
-        return f"is {as_text(value)}, {'after' if sign > 0 else 'before'} {bound}" if too_far else ""
+        return _time_mismatch(value, bound, is_maximum=is_maximum)
     number = as_number(value)
     if number is None:
-        return f"is {_shown(value)}, no number"
-    too_far = number > bound if sign > 0 else number < bound
-    return f"is {number}, {'more' if sign > 0 else 'less'} than {bound}" if too_far else ""
+        return f"is {_format(value)}, which is not a number"
+    if is_maximum:
+        return f"is {number}, more than {bound}" if number > bound else None
+    return f"is {number}, less than {bound}" if number < bound else None
 
 
-def _why_bits(value: object, mask: int) -> str:
+def _time_mismatch(value: object, bound: str, *, is_maximum: bool) -> str | None:
+    try:
+        time = parse_time(value if isinstance(value, str) else None)
+    except HeaderError:
+        return f"is {_format(value)}, which is not a time"
+    with ignore_erfa_warnings():
+        seconds = (time - _parse_bound(bound)).sec
+    if is_maximum:
+        return f"is {as_text(value)}, after {bound}" if seconds > 0 else None
+    return f"is {as_text(value)}, before {bound}" if seconds < 0 else None
+
+
+def _bits_mismatch(value: object, mask: int) -> str | None:
     number = as_number(value)
     if not isinstance(number, int):
-        return f"is {_shown(value)}, no whole number"
-    if number < 0:  # as JSOC writes a 32-bit mask whose highest bit is set
+        return f"is {_format(value)}, which is not an integer"
+    if number < 0:  # JSOC writes a 32-bit mask as a signed number
         number += _UINT32 if number >= -(2**31) else _UINT64
-    return f"is {number:#x}; of its bits {number & mask:#x} are refused" if number & mask else ""
+    return f"is {number:#x}, which contains the rejected bits {number & mask:#x}" if number & mask else None
 
 
 @functools.lru_cache(maxsize=256)
-def _time(text: str) -> Time:
+def _parse_bound(text: str) -> Time:
     return parse_time(text)
 
 
-def _shown(value: object) -> str:
+def _format(value: object) -> str:
     return repr(value) if isinstance(value, str) else as_text(value)
 
 
-# -- reading a condition -------------------------------------------------------------------------
+# -- reading a condition from a recipe -------------------------------------------------------------
 
 
-def read_condition(keyword: str, said: Any) -> Condition:
-    """Read the condition of a keyword from a recipe.
+def read_condition(keyword: str, content: Any) -> Condition:
+    """Read the condition on a keyword from a recipe.
 
     Parameters
     ----------
     keyword : str
-        The keyword, or ``instrument``.
-    said : object
-        A value, a list of values, or a table of `TESTS`.
+        The keyword, or ``"instrument"``.
+    content : object
+        A value, a list of values, or a table with the keys `TESTS`.
 
     Returns
     -------
@@ -149,81 +163,83 @@ def read_condition(keyword: str, said: Any) -> Condition:
     Raises
     ------
     ValueError
-        If it makes no sense.
+        If the content is invalid, or no value can meet the condition.
     """
-    if not isinstance(said, Mapping):
-        return Condition(any_of=_values(keyword, said))
-    if not said:
-        raise ValueError(f"{keyword} = {{}} says nothing; {suggestion('', TESTS)}")
-    for test in said:
+    if not isinstance(content, Mapping):
+        return Condition(any_of=_read_values(keyword, content))
+    if not content:
+        raise ValueError(f"{keyword} = {{}} is empty; {suggestion('', TESTS)}")
+    for test in content:
         if test not in TESTS:
             raise ValueError(f"{keyword}: unknown test {test!r}; {suggestion(test, TESTS)}")
-    if keyword == INSTRUMENT and set(said) != {"not"}:
-        raise ValueError(f"{INSTRUMENT} is a name: it can be given, or ruled out by not")
-    bounds = {test: _bound(f"{keyword}: {test}", said[test]) for test in ("min", "max") if test in said}
-    _check_order(keyword, **bounds)
+    if keyword == INSTRUMENT and set(content) != {"not"}:
+        raise ValueError(f"{INSTRUMENT} is a name: give a name, a list of names, or a table with not")
+    minimum, maximum = (
+        _read_bound(f"{keyword}: {test}", content[test]) if test in content else None for test in ("min", "max")
+    )
+    _check_bounds(keyword, minimum, maximum)
     return Condition(
-        none_of=_values(f"{keyword}: not", said["not"]) if "not" in said else (),
-        minimum=bounds.get("min"),
-        maximum=bounds.get("max"),
-        reject_bits=_bits(keyword, said["reject_bits"]) if "reject_bits" in said else 0,
+        none_of=_read_values(f"{keyword}: not", content["not"]) if "not" in content else (),
+        minimum=minimum,
+        maximum=maximum,
+        reject_bits=_read_bits(keyword, content["reject_bits"]) if "reject_bits" in content else 0,
     )
 
 
-def _values(place: str, said: Any) -> tuple[Value, ...]:
-    listed = said if isinstance(said, list | tuple) else [said]
-    if not listed:
-        raise ValueError(f"{place} = [] fits no value; name at least one")
-    return tuple(_value(place, value) for value in listed)
+def _read_values(label: str, content: Any) -> tuple[Value, ...]:
+    values = content if isinstance(content, list | tuple) else [content]
+    if not values:
+        raise ValueError(f"{label} = [] is empty; give at least one value")
+    return tuple(_read_value(label, value) for value in values)
 
 
-def _value(place: str, value: Any) -> Value:
+def _read_value(label: str, value: Any) -> Value:
     if isinstance(value, datetime.date | datetime.time):
-        raise ValueError(f"{place} = {value}: a time is compared by min and max")
+        raise ValueError(f"{label} = {value}: a time cannot be compared for equality; use min and max")
     if isinstance(value, bool):
         return value
     if isinstance(value, str):
         if not value.strip():
-            raise ValueError(f"{place} = {value!r}: an empty text fits no value")
+            raise ValueError(f"{label} = {value!r} is an empty string; give a value")
         return value.strip()
     number = as_number(value) if isinstance(value, int | float) else None
     if number is None:
-        raise ValueError(f"{place} = {value!r}: should be a text, a number, true, false, or a list of these")
+        raise ValueError(f"{label} = {value!r}: should be a string, a finite number, true, false, or a list of these")
     return number
 
 
-def _bound(place: str, value: Any) -> Bound:
+def _read_bound(label: str, value: Any) -> Bound:
     if isinstance(value, datetime.datetime) and value.tzinfo is not None:
         value = value.astimezone(datetime.UTC).replace(tzinfo=None)
-    if isinstance(value, datetime.date):  # a datetime is one, too
+    if isinstance(value, datetime.date):  # a datetime is a date, too
         value = value.isoformat()
     if isinstance(value, str):
-        return _canonical_time(place, value)
+        return _canonical_time(label, value)
     number = as_number(value)
     if number is None:
-        raise ValueError(f"{place} = {value!r}: should be a finite number or a time")
+        raise ValueError(f"{label} = {value!r}: should be a finite number or a time")
     return number
 
 
-def _canonical_time(place: str, text: str) -> str:
+def _canonical_time(label: str, text: str) -> str:
     try:
         time = parse_time(text)
         with ignore_erfa_warnings():
             return str(Time(time, format="isot", precision=9).value).rstrip("0").rstrip(".")
     except (HeaderError, ValueError):
-        raise ValueError(f"{place} = {text!r}: is no time; write it as 2020-01-01T00:00:00") from None
+        raise ValueError(f"{label} = {text!r}: is not a time; write it as 2020-01-01T00:00:00") from None
 
 
-def _check_order(keyword: str, min: Bound | None = None, max: Bound | None = None) -> None:
-    if min is None or max is None:
+def _check_bounds(keyword: str, minimum: Bound | None, maximum: Bound | None) -> None:
+    if minimum is None or maximum is None:
         return
-    if isinstance(min, str) != isinstance(max, str):
-        raise ValueError(f"{keyword}: min = {min} and max = {max} are a number and a time")
-    if min > max:  # type: ignore[operator]  # times in one ISO form follow each other as their texts do
-        raise ValueError(f"{keyword}: min = {min} is above max = {max}; nothing fits")
+    if isinstance(minimum, str) != isinstance(maximum, str):
+        raise ValueError(f"{keyword}: min = {minimum} and max = {maximum} should be two numbers or two times")
+    if minimum > maximum:  # type: ignore[operator]  # times in one ISO format sort like their text
+        raise ValueError(f"{keyword}: min = {minimum} is above max = {maximum}, which excludes every image")
 
 
-def _bits(keyword: str, mask: Any) -> int:
+def _read_bits(keyword: str, mask: Any) -> int:
     if isinstance(mask, bool) or not isinstance(mask, int) or not 0 < mask < _UINT64:
         raise ValueError(f"{keyword}: reject_bits = {mask!r}: should be a bit mask, an integer such as 0x800100f0")
     return mask

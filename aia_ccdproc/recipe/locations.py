@@ -1,115 +1,68 @@
-"""Where the keys of a recipe stand, which tomllib does not tell, and the problems that are found there."""
+"""Line numbers of the tables and keys of a recipe, which tomllib does not give."""
 
 from __future__ import annotations
 
 import re
-from itertools import pairwise
 from typing import TypeAlias
 
-from aia_ccdproc.errors import RecipeProblem
+__all__ = ["KeyPath", "RecipeLocations"]
 
-__all__ = ["KeyPath", "RecipeLines", "RecipeProblems"]
-
-#: Way to a value: names of tables and keys, and indexes (from 0) into arrays of tables.
+#: Path to a value: names of tables and keys, and indices (from 0) into arrays of tables.
 KeyPath: TypeAlias = tuple[str | int, ...]
 
-_HEAD = re.compile(r"\s*(\[\[?)([^\[\]]+)\]")
+_TABLE = re.compile(r"\s*(\[\[?)([^\[\]]+)\]")
 _KEY = re.compile(r"\s*([\"']?)([\w-]+)\1\s*[=.]")
 
 
-class RecipeLines:
-    """Lines of the tables and keys of a recipe.
+class RecipeLocations:
+    """Line numbers of the tables and keys of a recipe.
 
     Parameters
     ----------
     text : str
-        The recipe's TOML.
+        The recipe, in TOML.
     """
 
     def __init__(self, text: str) -> None:
         self._lines: dict[KeyPath, int] = {}
-        self._last: dict[KeyPath, int] = {}
-        place: KeyPath = ()
-        in_text = False
-        for i, line in enumerate(text.splitlines()):
-            if not in_text:
-                head, key = _HEAD.match(line), _KEY.match(line)
-                if head:
-                    place = self._enter(head[2], is_array=head[1] == "[[")
-                    self._lines.setdefault(place, i + 1)
+        self._last_index: dict[KeyPath, int] = {}
+        table: KeyPath = ()
+        in_multiline_string = False
+        for number, line in enumerate(text.splitlines(), start=1):
+            if not in_multiline_string:
+                header, key = _TABLE.match(line), _KEY.match(line)
+                if header:
+                    table = self._enter_table(header[2], is_array=header[1] == "[[")
+                    self._lines.setdefault(table, number)
                 elif key:
-                    self._lines.setdefault((*place, key[2]), i + 1)
-            in_text ^= (line.count('"""') + line.count("'''")) % 2 == 1
+                    self._lines.setdefault((*table, key[2]), number)
+            in_multiline_string ^= (line.count('"""') + line.count("'''")) % 2 == 1
 
-    def _enter(self, head: str, *, is_array: bool) -> KeyPath:
-        place: KeyPath = ()
-        names = [name.strip().strip("\"'") for name in head.split(".")]
-        for i, name in enumerate(names):
-            place += (name,)
-            if is_array and i == len(names) - 1:
-                self._last[place] = self._last.get(place, -1) + 1
-            if place in self._last:
-                place += (self._last[place],)
-        return place
+    def _enter_table(self, header: str, *, is_array: bool) -> KeyPath:
+        """Return the path of the table that a ``[header]`` or ``[[header]]`` opens."""
+        path: KeyPath = ()
+        names = [name.strip().strip("\"'") for name in header.split(".")]
+        for position, name in enumerate(names):
+            path += (name,)
+            if is_array and position == len(names) - 1:
+                self._last_index[path] = self._last_index.get(path, -1) + 1
+            if path in self._last_index:
+                path += (self._last_index[path],)
+        return path
 
-    def of(self, place: KeyPath) -> int:
-        """Find the line of a value, or of the nearest table around it.
+    def find_line(self, path: KeyPath) -> int | None:
+        """Find the line of a key; if it has none of its own, that of the nearest table around it.
 
         Parameters
         ----------
-        place : tuple of str and int
+        path : tuple of str and int
             ``("step", 0, "when", 1, "method")``.
 
         Returns
         -------
-        int
-            The line, from 1; 0 if it is not found.
+        int or None
+            The line, counted from 1; None if it is not found.
         """
-        while place and place not in self._lines:
-            place = place[:-1]
-        return self._lines.get(place, 0)
-
-
-class RecipeProblems:
-    """Collects the problems of a recipe, with their places.
-
-    Parameters
-    ----------
-    text : str
-        The recipe's TOML.
-    """
-
-    def __init__(self, text: str) -> None:
-        self._lines = RecipeLines(text)
-        self._found: list[tuple[int, RecipeProblem]] = []
-
-    def add(self, message: str, place: KeyPath, use: str = "") -> None:
-        """Note a problem.
-
-        Parameters
-        ----------
-        message : str
-            What is wrong.
-        place : tuple of str and int
-            Where, as `RecipeLines.of` takes it.
-        use : str
-            Which step it is, where it is one.
-        """
-        line = self._lines.of(place)
-        said = [f"line {line}"] if line else []
-        if place[0] in ("select", "output"):
-            said.append(str(place[0]))
-        for name, index in pairwise(place):
-            if isinstance(index, int):
-                said.append(f"{name} {index + 1}" + (f" ({use})" if use and name == "step" else ""))
-        self._found.append((line, RecipeProblem(", ".join(said) or "recipe", message)))
-
-    def in_order(self) -> list[RecipeProblem]:
-        """List what was found.
-
-        Returns
-        -------
-        list of `~aia_ccdproc.errors.RecipeProblem`
-            In the order of the file.
-        """
-        return [problem for _, problem in sorted(self._found, key=lambda found: found[0])]
+        while path and path not in self._lines:
+            path = path[:-1]
+        return self._lines.get(path)

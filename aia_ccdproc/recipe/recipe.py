@@ -1,4 +1,4 @@
-"""Recipes: which steps, in which order, with which settings. Checked whole before a pixel is read."""
+"""Recipes: which steps are run, in which order, with which settings, on which images."""
 
 from __future__ import annotations
 
@@ -6,54 +6,46 @@ import hashlib
 import importlib.resources
 import json
 import os
-import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from aia_ccdproc.errors import InstrumentError, RecipeError, RecipeProblem, suggestion
-from aia_ccdproc.images.fits_file import read_header
 from aia_ccdproc.images.history import printable
-from aia_ccdproc.io import read
 from aia_ccdproc.plugin.instrument import Instrument
-from aia_ccdproc.plugin.manager import get_plugin_manager
-from aia_ccdproc.recipe.check import RecipeCheck
+from aia_ccdproc.plugin.loading import get_plugin_manager
+from aia_ccdproc.recipe.check import check_recipe
 from aia_ccdproc.recipe.output import OutputSettings
 from aia_ccdproc.recipe.recipe_step import RecipeStep
 from aia_ccdproc.recipe.selection import Selection
 
 if TYPE_CHECKING:
     from astropy.io import fits
-    from astropy.nddata import CCDData
 
-__all__ = [
-    "Recipe",
-    "builtin_recipes",
-    "load_recipe",
-]
+__all__ = ["Recipe", "builtin_recipes", "load_recipe"]
 
 
 @dataclass(frozen=True)
 class Recipe:  # numpydoc ignore=PR02
-    """A recipe that has been checked.
+    """A recipe that has been validated.
 
     Parameters
     ----------
     name : str
         Its name.
     steps : tuple of `~aia_ccdproc.recipe.recipe_step.RecipeStep`
-        The steps, in order.
+        The steps, in the order in which they are run.
     description : str
         What it is for.
     select : `~aia_ccdproc.recipe.selection.Selection`
-        The images that it is for, by their headers; by default all.
+        The images that it is for; by default all.
     output : `~aia_ccdproc.recipe.output.OutputSettings`
-        How the files that it makes are named and written.
+        How the outputs are named and written.
     instrument : `~aia_ccdproc.Instrument`, optional
-        The instrument of its images; by default each image's header tells.
+        The instrument of the images; by default it is identified by the header of each image.
     hdu : int or str, optional
-        Number or name of the HDU that holds the image, for files that hold several.
+        Number or name of the HDU that contains the image, for files that contain more than one.
     """
 
     name: str
@@ -69,18 +61,32 @@ class Recipe:  # numpydoc ignore=PR02
 
     @property
     def digest(self) -> str:
-        """The first 16 hexadecimal digits of the SHA-256 of what the recipe does.
+        """The first 16 hexadecimal digits of the SHA-256 of what determines the pixels of an output.
 
-        The content of the files that it names counts, and not where they lie; what lies behind a URL does not count,
-        nor does the recipe's name, nor which images it is for.
+        The digest depends on the steps and their settings, on the versions of the distributions that may run them, on
+        the content of the files that the settings name, and on the compression. It does not depend on the name of the
+        recipe, the images that it is for, the folders of files, or the content of URLs.
 
         Returns
         -------
         str
             The digest.
+
+        Raises
+        ------
+        PluginError
+            If a step or a plugin that it names is unknown.
+        SettingsError
+            If a file that the settings name cannot be read.
         """
-        content: list[Any] = [step.describe() for step in self.steps]
-        if self.output.compression != "none":
+        manager = get_plugin_manager()
+        known = manager.steps()
+        content: list[Any] = []
+        for step in self.steps:
+            if step.use not in known:
+                manager.check_step(step.use)  # raises the error
+            content.append(step.fingerprint(known[step.use]))
+        if self.output.compression != OutputSettings().compression:
             content.append(["output", self.output.compression])
         if self.instrument is not None:
             content.append(["instrument", self.instrument.name, self.instrument.plate_scale])
@@ -88,48 +94,8 @@ class Recipe:  # numpydoc ignore=PR02
             content.append(["hdu", self.hdu])
         return hashlib.sha256(json.dumps(content).encode()).hexdigest()[:16]
 
-    def read(self, path: str | os.PathLike[str]) -> CCDData:
-        """Read an image that the recipe is for.
-
-        Parameters
-        ----------
-        path : str or path-like
-            The file.
-
-        Returns
-        -------
-        `~astropy.nddata.CCDData`
-            The image in the recipe's HDU, of the recipe's instrument, as `aia_ccdproc.read` gives it.
-
-        Raises
-        ------
-        PrepError
-            As `aia_ccdproc.read` does.
-        """
-        return read(path, hdu=self.hdu, instrument=self.instrument)
-
-    def read_header(self, path: str | os.PathLike[str]) -> fits.Header:
-        """Read the header of an image that the recipe is for.
-
-        Parameters
-        ----------
-        path : str or path-like
-            The file.
-
-        Returns
-        -------
-        `~astropy.io.fits.Header`
-            The complete header.
-
-        Raises
-        ------
-        ReadError
-            If the file cannot be read, or holds no such image.
-        """
-        return read_header(path, hdu=self.hdu)
-
-    def why_not(self, header: fits.Header) -> str:
-        """Say why the recipe is not for an image.
+    def mismatch(self, header: fits.Header) -> str | None:
+        """Describe why the recipe is not for an image.
 
         Parameters
         ----------
@@ -138,20 +104,20 @@ class Recipe:  # numpydoc ignore=PR02
 
         Returns
         -------
-        str
-            The condition of ``[select]`` that it does not meet; nothing if it meets all.
+        str or None
+            The condition of ``[select]`` that the image does not meet; None if it meets all.
         """
-        if not self.select.asks_instrument:
-            return self.select.why_not(header)
+        if not self.select.needs_instrument:
+            return self.select.mismatch(header)
         try:
             instrument = self.instrument or get_plugin_manager().identify(header)
-            return self.select.why_not(header, instrument.name)
         except InstrumentError as error:
             return str(error)
+        return self.select.mismatch(header, instrument.name)
 
     @property
     def cards(self) -> dict[str, tuple[str, str]]:
-        """The cards by which an output says how it was made.
+        """The header cards that record the recipe in an output.
 
         Returns
         -------
@@ -165,16 +131,16 @@ class Recipe:  # numpydoc ignore=PR02
 
     @classmethod
     def from_toml(cls, text: str, *, name: str = "recipe", folder: str | os.PathLike[str] | None = None) -> Recipe:
-        """Read a recipe from TOML, and check it.
+        """Read a recipe from TOML and validate it.
 
         Parameters
         ----------
         text : str
-            The TOML.
+            The recipe, in TOML.
         name : str
-            What to call it in messages; its own ``name`` is the recipe's.
+            Name or path of the recipe for error messages. Its stem is the name of a recipe that does not give one.
         folder : path-like, optional
-            Folder that relative paths in it start from; by default they stay as they are.
+            Folder that relative paths start from; by default they are left as they are.
 
         Returns
         -------
@@ -184,21 +150,22 @@ class Recipe:  # numpydoc ignore=PR02
         Raises
         ------
         RecipeError
-            If it has problems; all of them are listed.
+            If the recipe has problems; all of them are listed.
         """
-        try:
-            content = tomllib.loads(text)
-        except tomllib.TOMLDecodeError as error:
-            raise RecipeError(name, [RecipeProblem("TOML", str(error))]) from error
-        check = RecipeCheck(text, content, get_plugin_manager(), folder)
-        if check.problems:
-            raise RecipeError(name, check.problems)
-        called, description = content.get("name", Path(name).stem), content.get("description", "")
-        return cls(called, check.steps, description, check.select, check.output, check.instrument, content.get("hdu"))
+        content = check_recipe(text, get_plugin_manager(), name=name, folder=folder)
+        return cls(
+            name=Path(name).stem if content.name is None else content.name,
+            steps=tuple(content.step),
+            description=content.description,
+            select=content.select,
+            output=content.output,
+            instrument=None if content.plate_scale is None else Instrument.generic(content.plate_scale),
+            hdu=content.hdu,
+        )
 
 
 def builtin_recipes() -> dict[str, str]:
-    """List the recipes that come with the package.
+    """List the built-in recipes.
 
     Returns
     -------
@@ -211,7 +178,7 @@ def builtin_recipes() -> dict[str, str]:
 
 
 def load_recipe(name_or_path: str | os.PathLike[str] | Recipe) -> Recipe:
-    """Load a recipe and check it.
+    """Load and validate a recipe.
 
     Parameters
     ----------
@@ -226,7 +193,7 @@ def load_recipe(name_or_path: str | os.PathLike[str] | Recipe) -> Recipe:
     Raises
     ------
     RecipeError
-        If there is no such recipe, or it has problems; all of them are listed.
+        If the recipe does not exist, cannot be read, or has problems; all of them are listed.
     """
     if isinstance(name_or_path, Recipe):
         return name_or_path
@@ -238,9 +205,8 @@ def load_recipe(name_or_path: str | os.PathLike[str] | Recipe) -> Recipe:
     try:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
-        raise RecipeError(
-            name, [RecipeProblem("recipe", f"no such file or built-in recipe; {suggestion(name, builtin)}")]
-        ) from None
+        message = f"no such file or built-in recipe; {suggestion(name, builtin)}"
+        raise RecipeError(name, [RecipeProblem("recipe", message)]) from None
     except (OSError, UnicodeDecodeError) as error:
         raise RecipeError(name, [RecipeProblem("recipe", f"cannot be read ({error})")]) from error
     return Recipe.from_toml(text, name=name, folder=path.absolute().parent)

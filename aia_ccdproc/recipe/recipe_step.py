@@ -1,4 +1,4 @@
-"""A step of a recipe."""
+"""A step of a recipe: its settings, and the images that it is run on."""
 
 from __future__ import annotations
 
@@ -7,33 +7,36 @@ from typing import Any, NamedTuple
 from astropy.io import fits
 
 from aia_ccdproc.plugin.settings import StepSettings
+from aia_ccdproc.plugin.step import Step
 from aia_ccdproc.recipe.selection import Selection
 
 __all__ = ["RecipeStep", "Variant"]
 
 
 class Variant(NamedTuple):
-    """Other settings of a step, for some images."""
+    """Other settings of a step for some images."""
 
     where: Selection
     """The images."""
     settings: StepSettings | None
-    """All of their settings; None: the step is left out."""
+    """All settings of the step for these images; None: the step is skipped."""
 
 
 class RecipeStep(NamedTuple):
-    """A step of a recipe: which, how, by whom if that was said, and for which images."""
+    """A step of a recipe."""
 
     use: str
+    """Name of the step."""
     settings: StepSettings
     plugin: str | None = None
+    """The distribution or entry point that the recipe chooses to run the step."""
     only: Selection = Selection()
     """The images that the step is run on."""
     when: tuple[Variant, ...] = ()
-    """Where the settings are others: the first that fits counts."""
+    """Other settings for some images; the first variant that matches an image is used."""
 
     def settings_for(self, header: fits.Header, instrument: str) -> StepSettings | None:
-        """Give the settings for an image.
+        """Return the settings for an image.
 
         Parameters
         ----------
@@ -45,25 +48,38 @@ class RecipeStep(NamedTuple):
         Returns
         -------
         `~aia_ccdproc.plugin.settings.StepSettings` or None
-            The settings; None if the step is left out for this image.
+            The settings; None if the step is skipped for this image.
         """
-        if self.only.why_not(header, instrument):
+        if self.only.mismatch(header, instrument) is not None:
             return None
         for variant in self.when:
-            if not variant.where.why_not(header, instrument):
+            if variant.where.mismatch(header, instrument) is None:
                 return variant.settings
         return self.settings
 
-    def describe(self) -> list[Any]:
-        """Write what the step does, as the recipe's digest needs it.
+    def fingerprint(self, step: Step) -> list[Any]:
+        """Return what determines the result of the step, as the recipe's digest needs it.
+
+        Parameters
+        ----------
+        step : `~aia_ccdproc.plugin.step.Step`
+            The step that `use` names.
 
         Returns
         -------
         list
-            Of what JSON can hold.
+            The name, the settings and the versions of the distributions that may run the step, as values that JSON can
+            represent.
+
+        Raises
+        ------
+        SettingsError
+            If a file that the settings name cannot be read.
         """
-        said: list[Any] = [self.use, self.plugin, self.settings.fingerprint()]
+        used = [self.settings, *(variant.settings for variant in self.when if variant.settings is not None)]
+        versions = sorted({version for settings in used for version in step.versions(settings, self.plugin)})
+        content: list[Any] = [self.use, self.plugin, self.settings.fingerprint(), versions]
         if self.only or self.when:
-            other = [(where.describe(), settings and settings.fingerprint()) for where, settings in self.when]
-            said.append([self.only.describe(), other])
-        return said
+            variants = [(where.describe(), settings and settings.fingerprint()) for where, settings in self.when]
+            content.append([self.only.describe(), variants])
+        return content

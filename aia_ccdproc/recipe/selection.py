@@ -1,12 +1,12 @@
-"""Which images are meant: header keywords and the values that they must have.
+"""Selection of images by header keywords.
 
-One language for a recipe's ``[select]``, and for the ``only`` and ``when`` of a step::
+The tables ``[select]``, ``only`` and ``[[step.when]]`` of a recipe have the same conditions::
 
-    WAVELNTH = [171, 193]                      # one of these
+    WAVELNTH = [171, 193]                      # one of these values
     T_OBS = { min = 2020-01-01, max = "2020-01-02T12:00:00Z" }
     QUALLEV0 = { reject_bits = 0x800100f0 }    # none of these bits
     ACS_MODE = { not = "INERTIAL" }
-    INSTRUME = "AIA*"                          # upper or lower case, * and ? as in a shell
+    INSTRUME = "AIA*"                          # in upper or lower case, * and ? as in a shell
     instrument = "AIA"                         # the name that prep_identify gives
 """
 
@@ -24,17 +24,18 @@ from aia_ccdproc.recipe.conditions import INSTRUMENT, Condition, read_condition
 
 __all__ = ["Selection", "check_selection"]
 
+#: Keywords that a header contains many times.
 _COMMENTARY = ("COMMENT", "HISTORY")
 
 
 @dataclass(frozen=True)
 class Selection:  # numpydoc ignore=PR02
-    """Images that are meant, by the keywords of their headers; without any condition, all are.
+    """The images whose headers meet all conditions; without a condition, all images.
 
     Parameters
     ----------
     conditions : tuple of (str, condition)
-        What every keyword must be, as `from_table` makes them.
+        Keywords and their conditions.
     """
 
     conditions: tuple[tuple[str, Condition], ...] = ()
@@ -46,8 +47,8 @@ class Selection:  # numpydoc ignore=PR02
         Parameters
         ----------
         table : mapping
-            By keyword, in upper case, or ``instrument``: a value, a list of values any of which will do, or a table
-            of ``min``, ``max``, ``not`` (a value or a list) and ``reject_bits``. ``min`` and ``max`` are numbers or
+            For each keyword, in upper case, and for ``instrument``: a value, a list of allowed values, or a table of
+            ``min``, ``max``, ``not`` (a value or a list) and ``reject_bits``. ``min`` and ``max`` are numbers or
             times.
 
         Returns
@@ -58,7 +59,7 @@ class Selection:  # numpydoc ignore=PR02
         Raises
         ------
         SettingsError
-            If a condition makes no sense; all that do not.
+            If conditions are invalid; the message lists all of them.
         """
         conditions, problems = _read(table)
         if problems:
@@ -70,57 +71,58 @@ class Selection:  # numpydoc ignore=PR02
 
     @property
     def keywords(self) -> frozenset[str]:
-        """The keywords of the header that are asked for.
+        """The header keywords that the conditions need.
 
         Returns
         -------
         frozenset of str
-            Keywords; ``instrument`` is none.
+            Keywords, without ``instrument``.
         """
         return frozenset(keyword for keyword, _ in self.conditions if keyword != INSTRUMENT)
 
     @property
-    def asks_instrument(self) -> bool:
-        """Whether the name of the instrument is asked for.
+    def needs_instrument(self) -> bool:
+        """Whether a condition needs the name of the instrument.
 
         Returns
         -------
         bool
-            True if an image has to be identified first.
+            True if the instrument of an image has to be identified first.
         """
         return any(keyword == INSTRUMENT for keyword, _ in self.conditions)
 
-    def why_not(self, header: fits.Header, instrument: str | None = None) -> str:
-        """Say why an image is not among those that are meant: the first condition that it does not meet.
+    def mismatch(self, header: fits.Header, instrument: str | None = None) -> str | None:
+        """Describe why an image is not selected.
 
         Parameters
         ----------
         header : `~astropy.io.fits.Header`
-            Its header. A keyword that is missing or empty fits no condition.
+            Its header. A keyword that is missing or empty meets no condition.
         instrument : str, optional
-            The name of its instrument.
+            Name of its instrument.
 
         Returns
         -------
-        str
-            ``"WAVELNTH is 94, not 171 or 193"``; nothing if it is among them.
+        str or None
+            The first condition that the image does not meet, ``"WAVELNTH is 94, not 171 or 193"``; None if it is
+            selected.
         """
         for keyword, condition in self.conditions:
             value = instrument if keyword == INSTRUMENT else header.get(keyword)
             if is_empty(value):
-                return f"{keyword} is empty" if keyword in header else f"there is no {keyword}"
-            reason = condition.why_not(value)
-            if reason:
+                return f"{keyword} is {'empty' if keyword in header else 'missing'}"
+            reason = condition.mismatch(value)
+            if reason is not None:
                 return f"{keyword} {reason}"
-        return ""
+        return None
 
     def describe(self) -> str:
-        """Write the selection on one line, so that selections of the same images read alike.
+        """Write the selection in one line; selections of the same images give the same text.
 
         Returns
         -------
         str
-            ``"QUALITY: reject_bits 0x1, WAVELNTH: 171, 193"``; nothing for the one that means all images.
+            ``"QUALITY: reject_bits 0x1, WAVELNTH: 171, 193"``; empty for a selection of all images.
         """
         return ", ".join(
             f"{keyword}: {condition.describe()}"
@@ -129,7 +131,7 @@ class Selection:  # numpydoc ignore=PR02
 
 
 def check_selection(table: Mapping[str, Any]) -> dict[str, str]:
-    """Find what is wrong with the table of a selection.
+    """Find the invalid conditions of a table.
 
     Parameters
     ----------
@@ -139,17 +141,17 @@ def check_selection(table: Mapping[str, Any]) -> dict[str, str]:
     Returns
     -------
     dict of str to str
-        By keyword, what is wrong with its condition; empty if nothing is.
+        By keyword, what is wrong with its condition; empty if all conditions are valid.
     """
     return _read(table)[1]
 
 
 def _read(table: Mapping[str, Any]) -> tuple[dict[str, Condition], dict[str, str]]:
     conditions, problems = {}, {}
-    for keyword, said in table.items():
+    for keyword, content in table.items():
         try:
             _check_keyword(keyword)
-            conditions[keyword] = read_condition(keyword, said)
+            conditions[keyword] = read_condition(keyword, content)
         except ValueError as error:
             problems[keyword] = str(error)
     return conditions, problems
@@ -159,7 +161,7 @@ def _check_keyword(keyword: str) -> None:
     if keyword == INSTRUMENT:
         return
     if not KEYWORD.match(keyword):
-        near = f"; did you mean {keyword.upper()!r}?" if KEYWORD.match(keyword.upper()) else ""
-        raise ValueError(f"{keyword!r} is no header keyword, which is upper case{near}")
+        hint = f"; did you mean {keyword.upper()!r}?" if KEYWORD.match(keyword.upper()) else ""
+        raise ValueError(f"{keyword!r} is not a header keyword, which is in upper case{hint}")
     if keyword in _COMMENTARY:
-        raise ValueError(f"{keyword} has many lines and no value; choose by another keyword")
+        raise ValueError(f"{keyword} has many lines and not one value; select by another keyword")

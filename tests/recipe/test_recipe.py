@@ -6,7 +6,9 @@ import json
 import pickle
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from astropy.io import fits
@@ -15,11 +17,17 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from aia_ccdproc import Recipe, RecipeError, get_plugin_manager, load_recipe
+from aia_ccdproc import PluginError, Recipe, RecipeError, SettingsError, get_plugin_manager, hookimpl, load_recipe
+from aia_ccdproc.plugin.plugin import Plugin
 from aia_ccdproc.recipe.output import OutputSettings
 from aia_ccdproc.recipe.recipe import builtin_recipes
+from aia_ccdproc.recipe.recipe_step import RecipeStep
 from aia_ccdproc.recipe.selection import Selection
 from aia_ccdproc.recipe.template import recipe_template
+from aia_ccdproc.steps.settings import RegistrationSettings
+
+if TYPE_CHECKING:
+    from aia_ccdproc.plugin.manager import PrepPluginManager
 
 
 def problems(toml: str) -> list[str]:
@@ -38,10 +46,10 @@ def step(text: str) -> str:
 # -- problems --------------------------------------------------------------------------------------
 
 
-def test_six_different_problems_are_listed_as_six_in_the_order_of_the_file() -> None:
+def test_all_problems_are_listed_in_the_order_of_the_file() -> None:
     found = problems(SIX_PROBLEMS)
     assert len(found) == 6
-    starts = ["line 2: unknown key 'colour'"]
+    starts = ["line 2: unknown key 'color'"]
     starts += [f"line {line}, step 1 (register): " for line in (6, 7, 8)]
     starts += ["line 11, step 2 (update_pointing): update_pointing must come before register, which is step 1"]
     starts += ["line 14, step 3: unknown step 'normalise_exposure'; did you mean 'normalize_exposure'?"]
@@ -55,16 +63,16 @@ def test_six_different_problems_are_listed_as_six_in_the_order_of_the_file() -> 
 @pytest.mark.parametrize(
     ("toml", "problem"),
     [
-        ("", "recipe: there is no step; a recipe holds at least one [[step]] table"),
-        ("step = 3", "there is no step"),
-        ("step = []", "there is no step"),
+        ("", "recipe: a recipe needs at least one [[step]] table"),
+        ("step = 3", "line 1: a recipe needs at least one [[step]] table"),
+        ("step = []", "line 1: a recipe needs at least one [[step]] table"),
         ("step = [3]", "step 1: should be a table, not 3"),
-        ("name = 3\n" + step('use = "register"'), "line 1: name should be a string, not 3"),
+        ("name = 3\n" + step('use = "register"'), "line 1: name = 3: input should be a valid string"),
         ("naame = 'x'\n" + step('use = "register"'), "line 1: unknown key 'naame'; did you mean 'name'?"),
-        (step("method = 'exact'"), 'line 1, step 1: says not which step to use: use = "..."'),
-        (step("use = 7"), "line 2, step 1: use should be a string, not 7"),
+        (step("method = 'exact'"), 'line 1, step 1: use is missing; name the step, such as use = "register"'),
+        (step("use = 7"), "line 2, step 1: use = 7: input should be a valid string"),
         (step('use = "regixter"'), "line 2, step 1: unknown step 'regixter'; did you mean 'register'?"),
-        (step('use = "xyzzy"'), "unknown step 'xyzzy'; available: update_pointing, register, normalize_exposure"),
+        (step('use = "xyzzy"'), "line 2, step 1: unknown step 'xyzzy'; available: update_pointing"),
         (step('use = "register"\nmethod = "bicubc"'), "method: unknown method 'bicubc'; did you mean 'bicubic'?"),
         (step('use = "register"\nfill = "none"'), "line 3, step 1 (register): fill = 'none': "),
         (step('use = "register"\nforce = 1'), "force = 1: "),
@@ -76,17 +84,20 @@ def test_six_different_problems_are_listed_as_six_in_the_order_of_the_file() -> 
         (step('use = "update_pointing"\nsource = "~no-such-user/t.csv"'), "no-such-user"),
         (step('use = "update_pointing"\non_missing = "ignore"'), "on_missing = 'ignore': "),
         (step('use = "normalize_exposure"\nby = 2'), "unknown setting 'by'; available: use, plugin"),
-        (step('use = "register"\nplugin = "aia-ccdprok"'), "no plugin 'aia-ccdprok'; did you mean 'aia-ccdproc'?"),
-        (step('use = "register"\nplugin = 3'), "line 3, step 1 (register): no plugin 3"),
+        (
+            step('use = "register"\nplugin = "aia-ccdprok"'),
+            "'aia-ccdprok' is not installed; did you mean 'aia-ccdproc'?",
+        ),
+        (step('use = "register"\nplugin = 3'), "line 3, step 1 (register): plugin = 3: input should be a valid string"),
         (step('use = "register"\n"method" = 3'), "line 3, step 1 (register): method = 3: "),
         (step('use = "register"\nmethod.kind = 3'), "line 3, step 1 (register): method = "),
         (
             "select = 3\n" + step('use = "register"'),
-            "line 1, select: select should be a table of header keywords, not 3",
+            "line 1: select: should be a table of header keywords, not 3",
         ),
-        (step('use = "register"') + "[select]\nwavelnth = 3", "line 4, select: 'wavelnth' is no header keyword"),
+        (step('use = "register"') + "[select]\nwavelnth = 3", "line 4, select: 'wavelnth' is not a header keyword"),
         (step('use = "register"') + "[select.QUALITY]\nreject = 3", "line 3, select: QUALITY: unknown test 'reject'"),
-        ("output = 3\n" + step('use = "register"'), "line 1, output: output should be a table, not 3"),
+        ("output = 3\n" + step('use = "register"'), "line 1: output: should be a table, not 3"),
         (
             step('use = "register"') + "[output]\nnam = ''",
             "line 4, output: unknown setting 'nam'; did you mean 'name'?",
@@ -94,18 +105,30 @@ def test_six_different_problems_are_listed_as_six_in_the_order_of_the_file() -> 
         (step('use = "register"') + "[output]\ncompression = 'ric'", "line 4, output: compression = 'ric': "),
         (step('use = "register"') + "[output]\nname = '../{stem}.fits'", "line 4, output: name: the pattern '../"),
         (step('use = "register"') + "[output]\noverwrite = 1", "line 4, output: overwrite = 1: "),
-        (step('use = "register"\nonly = 3'), "line 3, step 1 (register): only should be a table"),
-        (step('use = "register"\nonly = {}'), "line 3, step 1 (register): only = {} is every image"),
-        (step('use = "register"\nonly = { wavelnth = 3 }'), "line 3, step 1 (register): 'wavelnth' is no header"),
-        (step('use = "register"\n[step.only]\nQUALITY = []'), "line 4, step 1 (register): QUALITY = [] fits no value"),
-        (step('use = "register"\nwhen = 3'), "line 3, step 1 (register): when should be tables: [[step.when]]"),
-        (step('use = "register"\n[step.when]\nA = 3'), "line 3, step 1 (register): when should be tables"),
-        (step('use = "register"\n[[step.when]]\nskip = true'), "line 3, step 1 (register), when 1: says not for which"),
-        (step('use = "register"\n[[step.when]]\nA = 3'), "line 3, step 1 (register), when 1: changes nothing"),
-        (step('use = "register"\n[[step.when]]\nA = 3\nskip = 1'), "line 5, step 1 (register), when 1: skip should be"),
+        (
+            step('use = "register"\nonly = 3'),
+            "line 3, step 1 (register): only: should be a table of header keywords, not 3",
+        ),
+        (step('use = "register"\nonly = {}'), "line 3, step 1 (register): only: {} selects every image"),
+        (step('use = "register"\nonly = { wavelnth = 3 }'), "line 3, step 1 (register): 'wavelnth' is not a header"),
+        (step('use = "register"\n[step.only]\nQUALITY = []'), "line 4, step 1 (register): QUALITY = [] is empty"),
+        (
+            step('use = "register"\nwhen = 3'),
+            "line 3, step 1 (register): when: should be an array of tables: [[step.when]]",
+        ),
+        (step('use = "register"\n[step.when]\nA = 3'), "line 3, step 1 (register): when: should be an array of tables"),
+        (
+            step('use = "register"\n[[step.when]]\nskip = true'),
+            "line 3, step 1 (register), when 1: does not select images",
+        ),
+        (step('use = "register"\n[[step.when]]\nA = 3'), "line 3, step 1 (register), when 1: does not change anything"),
+        (
+            step('use = "register"\n[[step.when]]\nA = 3\nskip = 1'),
+            "line 5, step 1 (register), when 1: skip: should be true, not 1",
+        ),
         (
             step('use = "register"\n[[step.when]]\nA = 3\nskip = true\nfill = 0'),
-            "line 5, step 1 (register), when 1: the step is skipped; fill would have no effect",
+            "line 5, step 1 (register), when 1: fill has no effect, because the step is skipped",
         ),
         (
             step('use = "register"\n[[step.when]]\nA = 3\nfill = 0\n[[step.when]]\nA = 4\nfill = "x"'),
@@ -115,7 +138,10 @@ def test_six_different_problems_are_listed_as_six_in_the_order_of_the_file() -> 
             step('use = "register"\nwhen = [{A = 3, fill = 0}, {A = 4, plugin = "x"}]'),
             "line 3, step 1 (register), when 2: unknown setting 'plugin'",
         ),
-        (step('use = "register"\n[[step.when]]\nA = {}\nfill = 0'), "line 4, step 1 (register), when 1: A = {} says"),
+        (
+            step('use = "register"\n[[step.when]]\nA = {}\nfill = 0'),
+            "line 4, step 1 (register), when 1: A = {} is empty",
+        ),
         (step('use = "ccdproc.trim_image"'), "line 1, step 1 (ccdproc.trim_image): fits_section is missing"),
         (step('use = "ccdproc.wcs_project"'), "line 2, step 1: ccdproc.wcs_project cannot be a step: it drops the"),
         (step('use = "cosmicray_lacosmic"'), "did you mean 'ccdproc.cosmicray_lacosmic'?"),
@@ -123,7 +149,7 @@ def test_six_different_problems_are_listed_as_six_in_the_order_of_the_file() -> 
         ("[[step]]\nuse = 'register'\nuse = 'register'", "TOML: "),
     ],
 )
-def test_a_problem_is_named_with_its_place(toml: str, problem: str) -> None:
+def test_a_problem_is_listed_with_its_place(toml: str, problem: str) -> None:
     found = problems(toml)
     assert len(found) == 1
     assert problem in found[0]
@@ -133,12 +159,12 @@ def test_a_problem_is_named_with_its_place(toml: str, problem: str) -> None:
     ("uses", "problem"),
     [
         (["register", "update_pointing"], "update_pointing must come before register, which is step 1"),
-        (["register", "register"], "register may run only once; it is step 1 already"),
+        (["register", "register"], "register may run only once; it is already step 1"),
         (["update_pointing", "update_pointing"], "update_pointing may run only once"),
         (["normalize_exposure", "register", "normalize_exposure"], "normalize_exposure may run only once"),
     ],
 )
-def test_an_order_that_makes_no_sense_is_a_problem(uses: list[str], problem: str) -> None:
+def test_a_wrong_order_of_steps_is_a_problem(uses: list[str], problem: str) -> None:
     found = problems("".join(step(f'use = "{use}"') for use in uses))
     assert len(found) == 1
     assert problem in found[0]
@@ -153,12 +179,12 @@ def test_an_order_that_makes_no_sense_is_a_problem(uses: list[str], problem: str
         ["normalize_exposure"],
     ],
 )
-def test_an_order_that_makes_sense_is_kept(uses: list[str]) -> None:
+def test_a_valid_order_of_steps_is_kept(uses: list[str]) -> None:
     recipe = Recipe.from_toml("".join(step(f'use = "{use}"') for use in uses))
     assert [planned.use for planned in recipe] == uses
 
 
-def test_a_setting_that_is_wrong_is_told_once_and_not_again_for_every_variant() -> None:
+def test_a_wrong_setting_is_listed_once_and_not_for_every_variant() -> None:
     found = problems(
         step('use = "register"\nconserve = "x"\n[[step.when]]\nA = 3\nfill = "y"\n[[step.when]]\nA = 4\nfill = 0')
     )
@@ -168,12 +194,12 @@ def test_a_setting_that_is_wrong_is_told_once_and_not_again_for_every_variant() 
     ]
 
 
-def test_tables_inside_a_text_are_no_tables() -> None:
+def test_tables_inside_a_multiline_string_are_ignored() -> None:
     found = problems('description = """\n[[step]]\nuse = 3\n"""\n' + step('use = "register"\nmethud = 3'))
     assert found == [f"line 7, step 1 (register): {found[0].partition(': ')[2]}"]
 
 
-def test_register_stays_single_whatever_images_it_is_for() -> None:
+def test_register_may_run_only_once_even_for_different_images() -> None:
     once = 'use = "register"\nonly = { WAVELNTH = 94 }'
     assert "register may run only once" in problems(step(once) + step(once.replace("94", "131")))[0]
 
@@ -236,7 +262,10 @@ def test_no_table_raises_anything_but_a_recipe_error(table: dict, in_folder: boo
         recipe = Recipe.from_toml(text, folder="somewhere" if in_folder else None)
     except RecipeError:
         return
-    assert len(recipe.digest) == 16
+    try:
+        assert len(recipe.digest) == 16
+    except SettingsError:  # a file that it names does not exist
+        return
     assert all("\n" not in str(card) for card in recipe.cards.values())
     assert recipe.steps
     assert pickle.loads(pickle.dumps(recipe)).digest == recipe.digest
@@ -260,7 +289,7 @@ def test_the_built_in_recipes_are_level_15_and_its_rate() -> None:
     assert load_recipe(of_level) is of_level
 
 
-def test_a_recipe_that_is_not_there_is_refused_with_the_nearest_name(tmp_path: Path) -> None:
+def test_a_recipe_that_does_not_exist_is_refused_with_the_nearest_name(tmp_path: Path) -> None:
     with pytest.raises(RecipeError, match=r"level1\.4: 1 problem\n  recipe: no such file .*did you mean 'level1.5'"):
         load_recipe("level1.4")
     with pytest.raises(RecipeError, match="cannot be read"):
@@ -268,13 +297,13 @@ def test_a_recipe_that_is_not_there_is_refused_with_the_nearest_name(tmp_path: P
 
 
 @pytest.mark.parametrize("content", [b"\xff\xfe\x00", bytes(range(256))])
-def test_a_recipe_that_is_no_text_is_refused(tmp_path: Path, content: bytes) -> None:
+def test_a_recipe_that_is_not_utf8_text_is_refused(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "r.toml").write_bytes(content)
     with pytest.raises(RecipeError, match=r"r\.toml: 1 problem\n  recipe: cannot be read"):
         load_recipe(tmp_path / "r.toml")
 
 
-def test_a_recipe_has_the_name_of_its_file_unless_it_says_another(tmp_path: Path) -> None:
+def test_a_recipe_has_the_name_of_its_file_unless_it_gives_another(tmp_path: Path) -> None:
     (tmp_path / "mine.toml").write_text(step('use = "register"'))
     assert load_recipe(tmp_path / "mine.toml").name == "mine"
     (tmp_path / "mine.toml").write_text('name = "yours"\n' + step('use = "register"'))
@@ -291,12 +320,16 @@ def test_relative_paths_become_absolute_for_workers_elsewhere(tmp_path: Path, mo
         step('use = "update_pointing"\nsource = ["t.csv", "auto"]\n[[step.when]]\nWAVELNTH = 94\nsource = "u.csv"')
         + step('use = "register"\ntarget = "grid.fits"')
     )
+    for name in ("t.csv", "u.csv", "grid.fits"):
+        (tmp_path / name).touch()
     monkeypatch.chdir(tmp_path)
     pointing, registration = load_recipe("r.toml")
     assert pointing.settings.source == (tmp_path / "t.csv", "auto")
     assert pointing.when[0].settings.source == tmp_path / "u.csv"
     assert registration.settings.target == tmp_path / "grid.fits"
-    assert str(tmp_path) not in json.dumps([step.describe() for step in (pointing, registration)])
+    known = get_plugin_manager().steps()
+    for planned in (pointing, registration):
+        assert str(tmp_path) not in json.dumps(planned.fingerprint(known[planned.use]))
 
 
 # -- which images, and their outputs -------------------------------------------------------------
@@ -311,22 +344,22 @@ def test_a_recipe_selects_images_and_names_their_outputs() -> None:
     assert recipe.select == Selection.from_table({"WAVELNTH": [171, 193], "QUALLEV0": {"reject_bits": 0x800100F0}})
     assert recipe.output == OutputSettings(name="{WAVELNTH:04d}/{stem}.fits", compression="rice", overwrite=True)
     header = fits.Header({"WAVELNTH": 171, "QUALLEV0": 0})
-    assert recipe.why_not(header) == ""
+    assert recipe.mismatch(header) is None
     assert str(recipe.output.pattern.fill("a.fits", header)) == "0171/a.fits"
 
 
-def test_a_recipe_selects_all_images_and_names_outputs_by_their_inputs_unless_it_says_more() -> None:
+def test_by_default_a_recipe_selects_all_images_and_names_outputs_after_their_inputs() -> None:
     recipe = load_recipe("level1.5")
     assert not recipe.select
-    assert recipe.why_not(fits.Header()) == ""
+    assert recipe.mismatch(fits.Header()) is None
     assert recipe.output == OutputSettings(name="{stem}_lev1p5.fits", compression="none", overwrite=False)
 
 
 def test_a_recipe_selects_by_the_instrument_that_the_plugins_find() -> None:
     recipe = Recipe.from_toml(step('use = "register"') + '[select]\ninstrument = "HMI"')
-    assert "unknown instrument" in recipe.why_not(fits.Header())
+    assert "unknown instrument" in recipe.mismatch(fits.Header())
     header = fits.Header({"TELESCOP": "SDO/AIA", "INSTRUME": "AIA_3", "WAVELNTH": 171})
-    assert recipe.why_not(header) == "instrument is 'AIA', not 'HMI'"
+    assert recipe.mismatch(header) == "instrument is 'AIA', not 'HMI'"
 
 
 def test_the_template_shows_select_and_output() -> None:
@@ -356,7 +389,7 @@ def digest(toml: str, **options: object) -> str:
     return Recipe.from_toml(toml, **options).digest
 
 
-def test_the_digest_does_not_depend_on_name_comments_or_defaults_that_are_said() -> None:
+def test_the_digest_does_not_depend_on_name_comments_or_explicit_defaults() -> None:
     plain = digest(step('use = "register"'))
     assert digest('name = "another"\n# a comment\n' + step('use = "register"\nmethod = "bicubic"')) == plain
     assert len(plain) == 16
@@ -377,19 +410,99 @@ def test_the_digest_depends_on_steps_settings_and_plugins(toml: str) -> None:
     assert digest(toml) != digest(step('use = "register"'))
 
 
-def test_the_digests_of_the_built_in_recipes_are_what_they_were() -> None:
-    assert load_recipe("level1.5").digest == "01a2de2e3a100fea"
-    assert load_recipe("level1.5-rate").digest == "f4e9eb97706f6bcc"
+def test_the_digests_of_the_built_in_recipes_change_with_the_versions_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    for known in get_plugin_manager().steps().values():
+        monkeypatch.setattr(type(known), "versions", lambda self, settings, plugin=None: ["aia-ccdproc 0.1.0"])
+    assert load_recipe("level1.5").digest == "9dd15c3f2f0f0dce"
+    assert load_recipe("level1.5-rate").digest == "8c700a5dcd37bb63"
 
 
-def test_how_long_one_waits_for_a_server_is_no_part_of_the_digest_nor_of_history() -> None:
-    patient, hasty = (Recipe.from_toml(step(f'use = "update_pointing"\ntimeout = {t}')) for t in ("600.0", "5.0"))
-    assert patient.digest == hasty.digest == digest(step('use = "update_pointing"'))
-    assert patient.steps[0].settings.timeout == 600
-    assert "timeout" not in patient.steps[0].settings.describe()
+class Engine:
+    """A resampling engine of a plugin, which runs a step as well."""
+
+    @hookimpl
+    def prep_resampling_methods(self) -> list[str]:
+        return ["sharp"]
+
+    @hookimpl
+    def prep_resample(self, method: str) -> None:
+        return None
+
+    @hookimpl
+    def prep_normalize_exposure(self, ccd: object) -> None:
+        return None
 
 
-def test_the_digest_says_what_is_done_to_an_image_not_to_which_nor_what_it_is_called() -> None:
+def digest_with_plugin(prep_manager: Callable[..., PrepPluginManager], version: str, toml: str) -> str:
+    manager = prep_manager()
+    manager.add(Engine(), Plugin("sharp", "aia-sharp", version))
+    return digest(toml)
+
+
+@pytest.mark.parametrize(
+    "toml",
+    [
+        step('use = "normalize_exposure"'),
+        step('use = "normalize_exposure"\nplugin = "aia-sharp"'),
+        step('use = "register"\nmethod = "sharp"'),
+        step('use = "register"\n[[step.when]]\nWAVELNTH = 94\nmethod = "sharp"'),
+    ],
+)
+def test_the_digest_changes_with_the_version_of_a_plugin_that_may_run_a_step(toml: str, prep_manager) -> None:
+    digests = [digest_with_plugin(prep_manager, version, toml) for version in ("1.0", "1.0", "1.1")]
+    assert digests[0] == digests[1] != digests[2]
+
+
+@pytest.mark.parametrize(
+    "toml",
+    [
+        step('use = "update_pointing"'),
+        step('use = "register"'),
+        step('use = "normalize_exposure"\nplugin = "aia-ccdproc"'),
+        step('use = "ccdproc.gain_correct"\ngain = 2.0'),
+    ],
+)
+def test_the_digest_does_not_depend_on_a_plugin_that_does_not_take_part(toml: str, prep_manager) -> None:
+    assert digest_with_plugin(prep_manager, "1.0", toml) == digest_with_plugin(prep_manager, "1.1", toml)
+
+
+def test_the_digest_depends_on_the_version_of_ccdproc(monkeypatch: pytest.MonkeyPatch) -> None:
+    toml = step('use = "ccdproc.gain_correct"\ngain = 2.0')
+    current = digest(toml)
+    monkeypatch.setattr("aia_ccdproc.steps.from_ccdproc.steps.version", lambda name: "99.0")
+    assert digest(toml) != current
+
+
+def test_the_digest_needs_the_steps_of_the_recipe() -> None:
+    recipe = Recipe("mine", (RecipeStep("no_such_step", OutputSettings()),))
+    with pytest.raises(PluginError, match="unknown step 'no_such_step'"):
+        _ = recipe.digest
+
+
+def test_the_digest_needs_the_files_of_the_recipe_and_depends_on_their_content(tmp_path: Path) -> None:
+    toml = step('use = "update_pointing"\nsource = "t.csv"')
+    with pytest.raises(SettingsError, match=r"t\.csv"):
+        digest(toml, folder=tmp_path)
+    (tmp_path / "t.csv").write_text("one")
+    one = digest(toml, folder=tmp_path)
+    (tmp_path / "t.csv").write_text("another")
+    assert digest(toml, folder=tmp_path) != one
+
+
+def test_data_that_cannot_be_pickled_has_no_digest() -> None:
+    settings = RegistrationSettings(target=lambda: None)
+    with pytest.raises(SettingsError, match="pickle"):
+        _ = Recipe("mine", (RecipeStep("register", settings),)).digest
+
+
+def test_a_timeout_is_neither_part_of_the_digest_nor_of_history() -> None:
+    long, short = (Recipe.from_toml(step(f'use = "update_pointing"\ntimeout = {t}')) for t in ("600.0", "5.0"))
+    assert long.digest == short.digest == digest(step('use = "update_pointing"'))
+    assert long.steps[0].settings.timeout == 600
+    assert "timeout" not in long.steps[0].settings.describe()
+
+
+def test_the_digest_depends_on_what_is_done_to_an_image_not_on_its_selection_or_name() -> None:
     plain = step('use = "register"')
     same = '[select]\nWAVELNTH = 94\n[output]\nname = "{WAVELNTH}/{stem}.fits"\noverwrite = true\n'
     assert digest(plain + same) == digest(plain)
@@ -397,7 +510,7 @@ def test_the_digest_says_what_is_done_to_an_image_not_to_which_nor_what_it_is_ca
     assert len({digest(plain + f'[output]\ncompression = "{c}"') for c in ("none", "rice", "lossless")}) == 3
 
 
-def test_the_digest_depends_on_what_differs_by_image() -> None:
+def test_the_digest_depends_on_settings_that_differ_by_image() -> None:
     plain = 'use = "register"\n'
     tomls = [plain, plain + "only = { WAVELNTH = 94 }", plain + "only = { WAVELNTH = 131 }"]
     for change in ("skip = true", "fill = 0", "fill = 1"):
@@ -417,8 +530,9 @@ ALL_KINDS = (
 
 
 @pytest.mark.parametrize("toml", [*builtin_recipes().values(), ALL_KINDS], ids=[*builtin_recipes(), "all kinds"])
-def test_a_recipe_that_is_sent_to_another_process_is_the_same_there(toml: str) -> None:
-    recipe = Recipe.from_toml(toml)
+def test_a_recipe_that_is_sent_to_another_process_is_the_same_there(toml: str, tmp_path: Path) -> None:
+    (tmp_path / "t.csv").touch()
+    recipe = Recipe.from_toml(toml, folder=tmp_path)
     script = (
         "import pickle, sys; recipe = pickle.load(sys.stdin.buffer); print(recipe.digest, recipe.select.describe())"
     )
@@ -431,6 +545,10 @@ def test_the_digest_depends_on_the_order() -> None:
     assert digest(one + other) != digest(other + one)
 
 
-def test_the_digest_does_not_depend_on_the_folder_a_recipe_lies_in() -> None:
+def test_the_digest_does_not_depend_on_the_folder_of_a_recipe(tmp_path: Path) -> None:
     toml = step('use = "update_pointing"\nsource = "t.csv"')
-    assert digest(toml, folder="/here") == digest(toml, folder="/there")
+    folders = [tmp_path / name for name in ("here", "there")]
+    for folder in folders:
+        folder.mkdir()
+        (folder / "t.csv").write_text("a table")
+    assert digest(toml, folder=folders[0]) == digest(toml, folder=folders[1])

@@ -1,4 +1,4 @@
-"""Selections: which images are meant, and why others are not."""
+"""Selections: which images are selected, and why others are not."""
 
 from __future__ import annotations
 
@@ -35,8 +35,8 @@ def selection(toml: str) -> Selection:
     return Selection.from_table(tomllib.loads(toml))
 
 
-def why_not(toml: str, instrument: str | None = "AIA", **cards: Any) -> str:
-    return selection(toml).why_not(fits.Header({**AIA, **cards}), instrument)
+def mismatch(toml: str, instrument: str | None = "AIA", **cards: Any) -> str | None:
+    return selection(toml).mismatch(fits.Header({**AIA, **cards}), instrument)
 
 
 @pytest.mark.parametrize(
@@ -65,64 +65,64 @@ def why_not(toml: str, instrument: str | None = "AIA", **cards: Any) -> str:
     ],
 )
 def test_an_image_that_meets_all_conditions_is_selected(toml: str) -> None:
-    assert why_not(toml) == ""
+    assert mismatch(toml) is None
 
 
 @pytest.mark.parametrize(
     ("toml", "why"),
     [
         ("WAVELNTH = [94, 131]", "WAVELNTH is 171, not 94 or 131"),
-        ("WAVELNTH = { not = 171 }", "WAVELNTH is 171, which is ruled out"),
+        ("WAVELNTH = { not = 171 }", "WAVELNTH is 171, which is excluded"),
         ("WAVELNTH = { min = 1600 }", "WAVELNTH is 171, less than 1600"),
         ("EXPTIME = { max = 0.5 }", "EXPTIME is 2, more than 0.5"),
         ('INSTRUME = "HMI*"', "INSTRUME is 'AIA_3', not 'HMI*'"),
         ("INSTRUME = 3", "INSTRUME is 'AIA_3', not 3"),
-        ("INSTRUME = { min = 3 }", "INSTRUME is 'AIA_3', no number"),
-        ("INSTRUME = { min = 2020-01-01 }", "INSTRUME is 'AIA_3', no time"),
-        ("INSTRUME = { reject_bits = 1 }", "INSTRUME is 'AIA_3', no whole number"),
-        ("WAVELNTH = { min = 2020-01-01 }", "WAVELNTH is 171, no time"),
+        ("INSTRUME = { min = 3 }", "INSTRUME is 'AIA_3', which is not a number"),
+        ("INSTRUME = { min = 2020-01-01 }", "INSTRUME is 'AIA_3', which is not a time"),
+        ("INSTRUME = { reject_bits = 1 }", "INSTRUME is 'AIA_3', which is not an integer"),
+        ("WAVELNTH = { min = 2020-01-01 }", "WAVELNTH is 171, which is not a time"),
         ('instrument = "HMI"', "instrument is 'AIA', not 'HMI'"),
         ("AIFLAG = 1", "AIFLAG is T, not 1"),
         ("AIFLAG = false", "AIFLAG is T, not F"),
         ("WAVELNTH = true", "WAVELNTH is 171, not T"),
-        ("QUALITY = 0", "there is no QUALITY"),
-        ("QUALITY = { not = 1 }", "there is no QUALITY"),
-        ("QUALITY = { reject_bits = 1 }", "there is no QUALITY"),
+        ("QUALITY = 0", "QUALITY is missing"),
+        ("QUALITY = { not = 1 }", "QUALITY is missing"),
+        ("QUALITY = { reject_bits = 1 }", "QUALITY is missing"),
         ("T_OBS = { min = 2020-01-02 }", "T_OBS is 2020-01-01T00:00:11.57Z, before 2020-01-02T00:00:00"),
         ("T_REC = { max = 2020-01-01T00:00:10.5 }", "T_REC is 2020.01.01_00:00:48_TAI, after 2020-01-01T00:00:10.5"),
     ],
 )
-def test_an_image_that_is_not_selected_is_told_why(toml: str, why: str) -> None:
-    assert why_not(toml) == why
+def test_the_reason_is_given_for_an_image_that_is_not_selected(toml: str, why: str) -> None:
+    assert mismatch(toml) == why
 
 
 @pytest.mark.parametrize("value", [0x80000000, -(2**31), "0x80000000", "-2147483648", "2147483648", 2147483648.0])
 def test_a_mask_of_32_bits_is_understood_as_jsoc_and_others_write_it(value: object) -> None:
-    why = why_not("QUALLEV0 = { reject_bits = 0x800100f0 }", QUALLEV0=value)
-    assert why == "QUALLEV0 is 0x80000000; of its bits 0x80000000 are refused"
-    assert why_not("QUALLEV0 = { reject_bits = 0x100f0 }", QUALLEV0=value) == ""
+    why = mismatch("QUALLEV0 = { reject_bits = 0x800100f0 }", QUALLEV0=value)
+    assert why == "QUALLEV0 is 0x80000000, which contains the rejected bits 0x80000000"
+    assert mismatch("QUALLEV0 = { reject_bits = 0x100f0 }", QUALLEV0=value) is None
 
 
 @pytest.mark.parametrize("value", [None, fits.card.Undefined()])
-def test_an_empty_keyword_fits_no_condition(value: object) -> None:
-    assert why_not("WAVELNTH = { not = 94 }", WAVELNTH=value) == "WAVELNTH is empty"
+def test_an_empty_keyword_meets_no_condition(value: object) -> None:
+    assert mismatch("WAVELNTH = { not = 94 }", WAVELNTH=value) == "WAVELNTH is empty"
 
 
-def test_without_the_instrument_none_fits() -> None:
-    assert why_not('instrument = "AIA"', instrument=None) == "there is no instrument"
+def test_without_the_instrument_no_condition_on_it_is_met() -> None:
+    assert mismatch('instrument = "AIA"', instrument=None) == "instrument is missing"
 
 
-def test_a_selection_says_what_it_asks_for() -> None:
+def test_a_selection_lists_the_keywords_that_it_needs() -> None:
     made = selection('WAVELNTH = 171\ninstrument = "AIA"\nDATE-OBS = { min = 2020-01-01 }')
     assert made.keywords == {"WAVELNTH", "DATE-OBS"}
-    assert made.asks_instrument
+    assert made.needs_instrument
     assert made
     assert not Selection()
-    assert not Selection().asks_instrument
+    assert not Selection().needs_instrument
     assert Selection().describe() == ""
 
 
-def test_selections_of_the_same_images_read_alike() -> None:
+def test_selections_of_the_same_images_are_described_alike() -> None:
     one = selection("WAVELNTH = [171, 94.0]\nT_OBS = { min = 2020-01-01 }")
     other = selection('T_OBS = { min = "2020-01-01T00:00:00Z" }\nWAVELNTH = [94, 171]')
     assert one.describe() == other.describe() == "T_OBS: min 2020-01-01T00:00:00, WAVELNTH: 171, 94"
@@ -133,23 +133,23 @@ def test_selections_of_the_same_images_read_alike() -> None:
 @pytest.mark.parametrize(
     ("toml", "problem"),
     [
-        ("wavelnth = 171", "'wavelnth' is no header keyword, which is upper case; did you mean 'WAVELNTH'?"),
+        ("wavelnth = 171", "'wavelnth' is not a header keyword, which is in upper case; did you mean 'WAVELNTH'?"),
         ("Instrument = 'AIA'", "did you mean 'INSTRUMENT'"),
-        ('"T OBS" = 1', "'T OBS' is no header keyword"),
+        ('"T OBS" = 1', "'T OBS' is not a header keyword"),
         ("HISTORY = 'x'", "HISTORY has many lines"),
-        ("WAVELNTH = []", "WAVELNTH = [] fits no value"),
-        ("WAVELNTH = {}", "WAVELNTH = {} says nothing; available: min, max, not, reject_bits"),
+        ("WAVELNTH = []", "WAVELNTH = [] is empty; give at least one value"),
+        ("WAVELNTH = {}", "WAVELNTH = {} is empty; available: min, max, not, reject_bits"),
         ("WAVELNTH = { mni = 3 }", "WAVELNTH: unknown test 'mni'; did you mean 'min'?"),
-        ("WAVELNTH = [[94]]", "should be a text, a number"),
-        ("WAVELNTH = nan", "should be a text, a number"),
-        ("WAVELNTH = ' '", "an empty text fits no value"),
-        ("WAVELNTH = { not = [] }", "WAVELNTH: not = [] fits no value"),
+        ("WAVELNTH = [[94]]", "should be a string, a finite number"),
+        ("WAVELNTH = nan", "should be a string, a finite number"),
+        ("WAVELNTH = ' '", "is an empty string; give a value"),
+        ("WAVELNTH = { not = [] }", "WAVELNTH: not = [] is empty; give at least one value"),
         ("WAVELNTH = { min = inf }", "should be a finite number or a time"),
         ("WAVELNTH = { min = true }", "should be a finite number or a time"),
-        ("WAVELNTH = { min = 4, max = 3 }", "min = 4 is above max = 3; nothing fits"),
-        ("WAVELNTH = { min = 4, max = 2020-01-01 }", "are a number and a time"),
-        ("T_OBS = 2020-01-01", "a time is compared by min and max"),
-        ("T_OBS = { min = 'yesterday' }", "'yesterday': is no time"),
+        ("WAVELNTH = { min = 4, max = 3 }", "min = 4 is above max = 3, which excludes every image"),
+        ("WAVELNTH = { min = 4, max = 2020-01-01 }", "should be two numbers or two times"),
+        ("T_OBS = 2020-01-01", "a time cannot be compared for equality; use min and max"),
+        ("T_OBS = { min = 'yesterday' }", "'yesterday': is not a time"),
         ("T_OBS = { min = 10:00:00 }", "should be a finite number or a time"),
         ("T_OBS = { min = 2020-01-02, max = 2020-01-01 }", "is above max"),
         ("QUALITY = { reject_bits = 0 }", "should be a bit mask"),
@@ -159,7 +159,7 @@ def test_selections_of_the_same_images_read_alike() -> None:
         ("instrument = { min = 3 }", "instrument is a name"),
     ],
 )
-def test_a_condition_that_makes_no_sense_is_refused(toml: str, problem: str) -> None:
+def test_an_invalid_condition_is_refused(toml: str, problem: str) -> None:
     table = tomllib.loads(toml)
     [found] = check_selection(table).values()
     assert problem in found
@@ -177,17 +177,17 @@ def test_real_headers_are_selected_by_channel_time_and_quality(real_data: Path) 
     assert headers
     for header in headers:
         day = str(header["T_OBS"])[:10]
-        said = (
+        conditions = (
             f'WAVELNTH = {header["WAVELNTH"]}\nINSTRUME = "AIA*"\nT_OBS = {{ min = "{day}", max = "{day}T23:59:59" }}'
         )
-        assert selection(said).why_not(header) == ""
-        assert "WAVELNTH is" in selection(f"WAVELNTH = {{ not = {header['WAVELNTH']} }}").why_not(header)
+        assert selection(conditions).mismatch(header) is None
+        assert "WAVELNTH is" in selection(f"WAVELNTH = {{ not = {header['WAVELNTH']} }}").mismatch(header)
 
 
 values = st.one_of(
     st.integers(), st.floats(), st.booleans(), st.text(max_size=8), st.dates(), st.datetimes(), st.times(), st.none()
 )
-said = st.recursive(
+conditions = st.recursive(
     st.one_of(values, st.datetimes(timezones=st.just(datetime.UTC))),
     lambda inner: st.one_of(
         st.lists(inner, max_size=3),
@@ -202,15 +202,15 @@ header_values = st.one_of(st.integers(), st.floats(allow_nan=False, allow_infini
 
 # The first draw is slow on a busy machine.
 @settings(suppress_health_check=[HealthCheck.too_slow])
-@given(st.dictionaries(keywords, said, max_size=3), header_values)
-def test_whatever_is_said_gives_a_selection_or_its_problems_and_any_value_an_answer(table: dict, value: object) -> None:
+@given(st.dictionaries(keywords, conditions, max_size=3), header_values)
+def test_any_table_gives_a_selection_or_its_problems_and_any_value_is_compared(table: dict, value: object) -> None:
     if check_selection(table):
         with pytest.raises(SettingsError):
             Selection.from_table(table)
         return
     made = Selection.from_table(table)
     header = dict.fromkeys(["WAVELNTH", "T_OBS", "DATE-OBS", "INSTRUME"], value)
-    assert isinstance(made.why_not(header, "AIA"), str)  # type: ignore[arg-type]
+    assert isinstance(made.mismatch(header, "AIA"), str | None)  # type: ignore[arg-type]
     assert "\n" not in made.describe()
     assert pickle.loads(pickle.dumps(made)) == made
 
@@ -221,24 +221,24 @@ numbers = st.one_of(st.integers(-(10**6), 10**6), st.floats(-1e6, 1e6))
 @given(numbers, numbers, numbers)
 def test_bounds_are_inclusive_and_order_numbers_as_python_does(value: float, low: float, high: float) -> None:
     low, high = sorted([low, high])
-    selected = not Selection.from_table({"X": {"min": low, "max": high}}).why_not({"X": value})  # type: ignore[arg-type]
+    selected = Selection.from_table({"X": {"min": low, "max": high}}).mismatch({"X": value}) is None  # type: ignore[arg-type]
     assert selected == (low <= value <= high)
 
 
 @given(st.integers(-(2**31), 2**32 - 1), st.integers(1, 2**32 - 1))
 def test_bits_are_those_of_the_32_bit_word(value: int, mask: int) -> None:
-    selected = not Selection.from_table({"Q": {"reject_bits": mask}}).why_not({"Q": value})  # type: ignore[arg-type]
+    selected = Selection.from_table({"Q": {"reject_bits": mask}}).mismatch({"Q": value}) is None  # type: ignore[arg-type]
     assert selected == ((value % 2**32) & mask == 0)
 
 
 @given(st.text("aAbB*?_", min_size=1, max_size=5), st.text("aAbB_", min_size=1, max_size=5))
-def test_texts_are_compared_as_patterns_whatever_their_case(pattern: str, value: str) -> None:
-    selected = not Selection.from_table({"X": pattern}).why_not({"X": value})  # type: ignore[arg-type]
+def test_strings_are_compared_as_patterns_in_upper_or_lower_case(pattern: str, value: str) -> None:
+    selected = Selection.from_table({"X": pattern}).mismatch({"X": value}) is None  # type: ignore[arg-type]
     assert selected == fnmatch.fnmatchcase(value.upper(), pattern.upper())
 
 
 @given(st.datetimes(datetime.datetime(1980, 1, 1), datetime.datetime(2100, 1, 1)), st.integers(-(10**8), 10**8))
 def test_times_are_compared_to_the_microsecond(bound: datetime.datetime, difference: int) -> None:
     value = bound + datetime.timedelta(microseconds=difference)
-    selected = not Selection.from_table({"T": {"min": bound}}).why_not({"T": value.isoformat() + "Z"})  # type: ignore[arg-type]
+    selected = Selection.from_table({"T": {"min": bound}}).mismatch({"T": value.isoformat() + "Z"}) is None  # type: ignore[arg-type]
     assert selected == (difference >= 0)

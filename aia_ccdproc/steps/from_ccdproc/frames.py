@@ -1,4 +1,4 @@
-"""Master frames, flats, biases and darks: read once in a process, whoever made them."""
+"""Calibration frames (flat field, bias, dark), read once per process."""
 
 from __future__ import annotations
 
@@ -15,28 +15,27 @@ from aia_ccdproc.images.files import cache_until_modified
 from aia_ccdproc.images.wcs import ignore_wcs_warnings
 from aia_ccdproc.io import read
 
-__all__ = ["read_master"]
+__all__ = ["read_calibration_frame"]
 
 
-def read_master(path: str | os.PathLike[str]) -> CCDData:
-    """Read an image that is the same for many: a flat, a bias, a dark.
+def read_calibration_frame(path: str | os.PathLike[str]) -> CCDData:
+    """Read an image that is used for many others: a flat field, a bias or a dark frame.
 
     Parameters
     ----------
     path : str or path-like
-        A FITS image: one that `~aia_ccdproc.read` reads, or any other; where it does not say its unit (BUNIT), it has
-        none.
+        A FITS image of any origin. If it has neither a known instrument nor BUNIT, its unit is dimensionless.
 
     Returns
     -------
     `~astropy.nddata.CCDData`
-        The image as float32, shape ``(ny, nx)``, with NaN masked; the same object as long as the file is the same. Its
-        pixels cannot be changed.
+        The image as float32, shape ``(ny, nx)``, with NaN masked. The same object is returned until the file is
+        modified, and its pixels are read-only.
 
     Raises
     ------
     ReadError
-        If it cannot be read.
+        If the file cannot be read, or does not contain an image.
     """
     path = Path(path)
     try:
@@ -48,20 +47,20 @@ def read_master(path: str | os.PathLike[str]) -> CCDData:
 @cache_until_modified(files=8)
 def _read(path: Path) -> CCDData:
     try:
-        master = read(path)
-    except (HeaderError, InstrumentError):  # not of the Sun: a frame of the detector
-        master = _read_frame(path)
-    master.data.setflags(write=False)
-    return master
+        frame = read(path)
+    except (HeaderError, InstrumentError):  # without the WCS or the keywords of a solar image
+        frame = _read_detector_frame(path)
+    frame.data.setflags(write=False)
+    return frame
 
 
-def _read_frame(path: Path) -> CCDData:
+def _read_detector_frame(path: Path) -> CCDData:
     try:
         with fits.open(path) as hdus, ignore_wcs_warnings():
             images = [i for i, hdu in enumerate(hdus) if hdu.is_image and hdu.header.get("NAXIS") == 2]
             unit = u.Unit(hdus[images[0]].header.get("BUNIT", ""))
             frame = CCDData.read(path, hdu=images[0], unit=unit)
-    except Exception as error:  # what astropy raises on a file that it cannot use is no short list
+    except Exception as error:  # astropy raises many types of exceptions for a damaged file
         raise ReadError(f"{path}: cannot be read as an image ({error})") from error
     data = np.asarray(frame.data).astype(np.float32)
     invalid = ~np.isfinite(data)

@@ -1,111 +1,32 @@
-"""Settings of ccdproc's own steps: models of their signatures.
+"""Settings of ccdproc's own steps.
 
-What TOML holds as a text becomes what ccdproc takes: ``"17.7 electron / DN"`` a quantity, ``"s"`` a unit, the path of
-a master frame an image.
+A recipe contains text where ccdproc takes an object: ``"17.7 electron / DN"`` for a quantity, ``"s"`` for a unit, the
+path of a FITS file for a calibration frame. `CcdprocSettings.arguments` converts it.
 """
 
 from __future__ import annotations
 
-import functools
-import inspect
 import math
 import os
 import re
 from collections.abc import Callable, Iterator
-from typing import Annotated, Any, ClassVar, Literal
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
-import ccdproc
 from astropy import units as u
 from astropy.nddata import CCDData
-from ccdproc.utils.slices import slice_from_string
-from pydantic import AfterValidator, BeforeValidator, Field, create_model
+from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 
 from aia_ccdproc.plugin.fields import RecipeFile
 from aia_ccdproc.plugin.settings import StepSettings
-from aia_ccdproc.steps.from_ccdproc.frames import read_master
+from aia_ccdproc.steps.from_ccdproc.frames import read_calibration_frame
 
-__all__ = ["UNUSABLE", "CcdprocSettings", "ccdproc_models", "first_sentence"]
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
 
+__all__ = ["CCDPROC_MODELS", "UNUSABLE", "CcdprocSettings"]
 
-def _quantity(value: Any) -> Any:
-    """Write a quantity as the text that it is kept as, alike for the same value; a number stays one."""
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        return float(value)
-    try:
-        quantity = u.Quantity(value) if isinstance(value, str | u.Quantity) else None
-    except (TypeError, ValueError):
-        quantity = None
-    if quantity is None or not quantity.isscalar or not math.isfinite(quantity.value):
-        raise ValueError(f"should be a number and a unit, as '17.7 electron / DN', not {value!r}")
-    return f"{float(quantity.value)!r} {quantity.unit.to_string()}".strip()
-
-
-def _unit(value: Any) -> str:
-    try:
-        return str(u.Unit(value).to_string()) if isinstance(value, str | u.UnitBase) else _no_unit(value)
-    except ValueError:
-        return _no_unit(value)
-
-
-def _no_unit(value: Any) -> str:
-    raise ValueError(f"should be a unit, as 's' or 'electron / DN', not {value!r}")
-
-
-def _image(value: Any) -> Any:
-    if not isinstance(value, os.PathLike | CCDData):
-        raise ValueError(f"should be the path of a FITS image, not {value!r}")
-    return value
-
-
-def _section(value: str) -> str:
-    try:
-        axes = len(slice_from_string(value, fits_convention=True))
-    except Exception:  # IndexError, ValueError, TypeError, as the text has it
-        axes = 0
-    if axes != 2 or re.search(r"[\[,]\s*0", value):  # FITS counts from 1
-        raise ValueError(f"should be a section as FITS has it, '[1:4096, 11:20]', not {value!r}")
-    return value
-
-
-def _read_image(value: Any) -> CCDData:
-    return value if isinstance(value, CCDData) else read_master(value)
-
-
-def _as_quantity(value: Any) -> Any:
-    return u.Quantity(value) if isinstance(value, str) else value
-
-
-_Image = Annotated[RecipeFile, AfterValidator(_image)]
-_Quantity = Annotated[Any, BeforeValidator(_quantity)]
-_Unit = Annotated[Any, BeforeValidator(_unit)]
-_Section = Annotated[str, AfterValidator(_section)]
-
-#: Arguments whose default does not tell what they take, and how they are handed to ccdproc.
-_ARGUMENTS: dict[str, tuple[Any, Callable[[Any], Any]]] = {
-    **dict.fromkeys(["master", "flat", "master_bias", "master_flat", "dark_frame"], (_Image, _read_image)),
-    **dict.fromkeys(["error_image", "inbkg", "invar"], (_Image, lambda value: _read_image(value).data)),
-    **dict.fromkeys(["gain", "readnoise", "dark_exposure", "data_exposure"], (_Quantity, _as_quantity)),
-    **dict.fromkeys(["gain_unit", "exposure_unit"], (_Unit, u.Unit)),
-    **dict.fromkeys(["fits_section", "trim", "oscan"], (_Section, str)),
-    **dict.fromkeys(["exposure_time", "exposure_key"], (str, str)),
-    **dict.fromkeys(["min_value", "norm_value", "thresh"], (float, float)),
-    "overscan_axis": (Literal[0, 1], int),
-    "cleantype": (Literal["median", "medmask", "meanmask", "idw"], str),
-    "fsmode": (Literal["median", "convolve"], str),
-    "psfmodel": (Literal["gauss", "gaussx", "gaussy", "moffat"], str),
-}
-#: Arguments that a recipe cannot give, and why.
-_REFUSED = {
-    "add_keyword": "every step of a recipe leaves its line in HISTORY",
-    "bad_pixel_mask": "it would replace the mask that the image has",
-    "model": "a model of astropy is nothing that TOML can hold",
-    "oscan_model": "a model of astropy is nothing that TOML can hold",
-    "overscan": "it is a part of the image itself; give its fits_section",
-    "psfk": "an array is nothing that TOML can hold; give psfmodel, psffwhm and psfsize",
-    "pssl": "ccdproc 3.0 has it no more; give inbkg",
-    "verbose": "what ccdproc prints would disturb the display of a batch",
-}
-#: Functions of ccdproc that cannot be steps, and what to use instead.
+#: Functions of ccdproc that cannot be steps: why, and what to use instead.
 UNUSABLE = {
     **dict.fromkeys(
         [
@@ -115,129 +36,363 @@ UNUSABLE = {
             "ccdmask",
             "sigma_func",
         ],
-        "it returns no image",
+        "it does not return an image",
     ),
     **dict.fromkeys(
         ["block_average", "block_reduce", "block_replicate"],
-        "it drops WCS, mask and uncertainty; use register with a target of other pixels, or call it on the result",
+        "it drops the WCS, the mask and the uncertainty; use register with a target that has other pixels, or call it "
+        "on the result",
     ),
-    "combine": "it makes one image of many; call it on what the recipe has made",
-    "median_filter": "it drops mask and uncertainty; call it on the result",
-    "rebin": "it leaves the WCS of the old pixels; use register with a target of other pixels",
-    "transform_image": "it takes a function, which is nothing that TOML can hold; write a plugin",
-    "wcs_project": "it drops the uncertainty and multiplies by the ratio of the pixels' areas; use register",
+    "combine": "it makes one image out of many; call it on the outputs of the recipe",
+    "median_filter": "it drops the mask and the uncertainty; call it on the result",
+    "rebin": "it keeps the WCS of the old pixels; use register with a target that has other pixels",
+    "transform_image": "it takes a function, which TOML cannot represent; write a plugin",
+    "wcs_project": "it drops the uncertainty and multiplies by the ratio of the pixel areas; use register",
 }
-#: Arguments that ccdproc gives a default, but does nothing useful, or fails, without them.
-_NEEDED = {("create_deviation", "readnoise"), ("subtract_overscan", "fits_section"), ("trim_image", "fits_section")}
+
+_NOT_A_MODEL = "TOML cannot represent an astropy model"
+
+
+# -- types of settings ---------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class _Convert:
+    """Marks a setting that is converted before it is passed to ccdproc."""
+
+    function: Callable[[Any], Any]
+
+
+def _check_image(value: Any) -> Any:
+    if not isinstance(value, os.PathLike | CCDData):
+        raise ValueError(f"should be the path of a FITS image, not {value!r}")
+    return value
+
+
+def _check_quantity(value: Any) -> Any:
+    """Return a number as a float, and a quantity as text; equal quantities give the same text."""
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return float(value)
+    try:
+        quantity = u.Quantity(value) if isinstance(value, str | u.Quantity) else None
+    except (TypeError, ValueError):
+        quantity = None
+    if quantity is None or not quantity.isscalar or not math.isfinite(quantity.value):
+        raise ValueError(f"should be a number and a unit, such as '17.7 electron / DN', not {value!r}")
+    return f"{float(quantity.value)!r} {quantity.unit.to_string()}".strip()
+
+
+def _check_unit(value: Any) -> str:
+    try:
+        unit = u.Unit(value) if isinstance(value, str | u.UnitBase) else None
+    except ValueError:
+        unit = None
+    if unit is None:
+        raise ValueError(f"should be a unit, such as 's' or 'electron / DN', not {value!r}")
+    return str(unit.to_string())
+
+
+def _check_section(value: str) -> str:
+    from ccdproc.utils.slices import slice_from_string  # ccdproc takes a second to import
+
+    try:
+        axes = len(slice_from_string(value, fits_convention=True))
+    except Exception:  # IndexError, ValueError or TypeError, depending on the text
+        axes = 0
+    if axes != 2 or re.search(r"[\[,]\s*0", value):  # FITS counts pixels from 1
+        raise ValueError(f"should be a section in FITS notation, such as '[1:4096, 11:20]', not {value!r}")
+    return value
+
+
+def _read_image(value: Any) -> CCDData:
+    return value if isinstance(value, CCDData) else read_calibration_frame(value)
+
+
+def _read_pixels(value: Any) -> Any:
+    return _read_image(value).data
+
+
+def _to_quantity(value: Any) -> Any:
+    return u.Quantity(value) if isinstance(value, str) else value
+
+
+_Path = Annotated[RecipeFile, AfterValidator(_check_image), WithJsonSchema({"type": "string"})]
+_Image = Annotated[_Path, _Convert(_read_image)]
+_Pixels = Annotated[_Path, _Convert(_read_pixels)]
+_Quantity = Annotated[
+    Any, BeforeValidator(_check_quantity), WithJsonSchema({"type": ["string", "number"]}), _Convert(_to_quantity)
+]
+_Unit = Annotated[Any, BeforeValidator(_check_unit), WithJsonSchema({"type": "string"}), _Convert(u.Unit)]
+_Section = Annotated[str, AfterValidator(_check_section)]
+
+
+# -- settings ------------------------------------------------------------------------------------
 
 
 class CcdprocSettings(StepSettings):
-    """Base of the settings of ccdproc's steps."""
+    """Base class of the settings of ccdproc's steps."""
 
-    refused: ClassVar[dict[str, str]] = {}
+    #: Parameters of the function that a recipe cannot give, each with the reason.
+    refused: ClassVar[dict[str, str]] = {"add_keyword": "every step of a recipe adds a line to HISTORY"}
 
     @classmethod
-    def explain(cls, detail: Any, *, further: tuple[str, ...] = ()) -> str:  # numpydoc ignore=GL08
+    def explain(cls, detail: ErrorDetails, *, other_keys: tuple[str, ...] = ()) -> str:  # numpydoc ignore=GL08
         name = str(detail["loc"][0]) if detail["loc"] else ""
         if detail["type"] == "extra_forbidden" and name in cls.refused:
             return f"{name} cannot be given: {cls.refused[name]}"
-        return super().explain(detail, further=further)
+        return super().explain(detail, other_keys=other_keys)
 
     def arguments(self) -> dict[str, Any]:
-        """Make what ccdproc takes of what the recipe says.
+        """Convert the settings to what ccdproc takes.
 
         Returns
         -------
         dict
-            Arguments by name; only those that are given.
+            Keyword arguments; only those that are given.
 
         Raises
         ------
         ReadError
             If an image cannot be read.
         """
-        given = {name: getattr(self, name) for name in type(self).model_fields if name in self.model_fields_set}
-        return {name: _ARGUMENTS[name][1](value) if name in _ARGUMENTS else value for name, value in given.items()}
+        arguments = {}
+        for name, field in type(self).model_fields.items():
+            if name in self.model_fields_set:
+                value = getattr(self, name)
+                for mark in field.metadata:
+                    if isinstance(mark, _Convert) and value is not None:
+                        value = mark.function(value)
+                arguments[name] = value
+        return arguments
 
-    def _said(self) -> Iterator[tuple[str, Any]]:
-        """Leave out what is at its default: there are dozens of arguments."""
-        for name, value in super()._said():
-            default = type(self).model_fields[name].default
-            if isinstance(value, CCDData) or value != default:
+    def _recorded(self) -> Iterator[tuple[str, Any]]:
+        """Leave out the settings that have their default value: some functions have dozens."""
+        for name, value in super()._recorded():
+            if isinstance(value, CCDData) or value != type(self).model_fields[name].default:
                 yield name, value
 
 
-def _model(function: Callable[..., Any]) -> type[CcdprocSettings] | None:
-    """Make the model of a function's arguments; none if a recipe cannot give one that it needs."""
-    fields: dict[str, Any] = {}
-    refused = {"add_keyword": _REFUSED["add_keyword"]}
-    for name, parameter in list(inspect.signature(function).parameters.items())[1:]:
-        takes = _ARGUMENTS[name][0] if name in _ARGUMENTS else type(parameter.default)
-        if name in _REFUSED or (name not in _ARGUMENTS and takes not in (bool, int, float, str)):
-            if parameter.default is parameter.empty:
-                return None
-            refused[name] = _REFUSED.get(name, "it is nothing that TOML can hold")
-            continue
-        needed = parameter.default is parameter.empty or (function.__name__, name) in _NEEDED
-        description = _description(function, name)
-        fields[name] = (takes, Field(default=... if needed else parameter.default, description=description))
-    model: type[CcdprocSettings] = create_model(
-        "".join(word.capitalize() for word in function.__name__.split("_")) + "Settings",
-        __base__=CcdprocSettings,
-        __module__=__name__,
-        __doc__=f"Settings of ``ccdproc.{function.__name__}``.",
-        **fields,
+class CcdProcessSettings(CcdprocSettings):
+    """Do the basic reduction of a CCD image: overscan, trimming, bias, dark, flat field and gain."""
+
+    refused: ClassVar[dict[str, str]] = {
+        **CcdprocSettings.refused,
+        "bad_pixel_mask": "it would replace the mask of the image",
+        "oscan_model": _NOT_A_MODEL,
+    }
+
+    oscan: _Section | None = Field(
+        default=None, description="Overscan region, as a section in FITS notation; by default none is subtracted."
     )
-    model.refused = refused
-    return model
+    trim: _Section | None = Field(
+        default=None, description="Region to keep, as a section in FITS notation; by default the whole image."
+    )
+    error: bool = Field(
+        default=False, description="Compute the uncertainty from gain and readnoise, which are then needed."
+    )
+    master_bias: _Image = Field(
+        default=None, description="Path of the bias frame to subtract; its unit: see gain_corrected."
+    )
+    dark_frame: _Image = Field(
+        default=None, description="Path of the dark frame to subtract; its unit: see gain_corrected."
+    )
+    master_flat: _Image = Field(default=None, description="Path of the flat field to divide by.")
+    gain: _Quantity = Field(
+        default=None, description="Gain that the image is multiplied by, such as '17.7 electron / DN'."
+    )
+    readnoise: _Quantity = Field(default=None, description="Read noise of a pixel, such as '20.5 electron'.")
+    oscan_median: bool = Field(
+        default=True, description="Take the median of each line of the overscan; false: take the mean."
+    )
+    min_value: float | None = Field(
+        default=None, description="Smaller values of the flat field are replaced by this one."
+    )
+    dark_exposure: _Quantity = Field(
+        default=None, description="Exposure time of the dark frame, such as '2 s'; needs data_exposure."
+    )
+    data_exposure: _Quantity = Field(
+        default=None, description="Exposure time of the image, such as '2.9 s'; needs dark_exposure."
+    )
+    exposure_key: str | None = Field(
+        default=None, description="Header keyword of the exposure time, in place of dark_exposure and data_exposure."
+    )
+    exposure_unit: _Unit = Field(default=None, description="Unit of the exposure times, such as 's'.")
+    dark_scale: bool = Field(default=False, description="Multiply the dark frame by the ratio of the exposure times.")
+    gain_corrected: bool = Field(
+        default=True, description="Whether the bias, dark and flat frames are already multiplied by the gain."
+    )
 
 
-def first_sentence(text: str) -> str:
-    """Take the first sentence of a docstring, or of the description of an argument.
+class CosmicrayLacosmicSettings(CcdprocSettings):
+    """Remove cosmic rays by L.A.Cosmic (van Dokkum 2001)."""
 
-    Parameters
-    ----------
-    text : str
-        With the marks of RST; ccdproc sets the signature in front of some docstrings, which is passed over.
+    refused: ClassVar[dict[str, str]] = {
+        **CcdprocSettings.refused,
+        "psfk": "TOML cannot represent an array; give psfmodel, psffwhm and psfsize",
+        "pssl": "it is removed in ccdproc 3.0; give inbkg",
+        "verbose": "the text that ccdproc prints would disturb the progress display",
+    }
 
-    Returns
-    -------
-    str
-        The sentence, as plain text.
-    """
-    text = re.sub(r"\A\w+\(.*\)\n\s*", "", inspect.cleandoc(text)).partition("\n\n")[0]
-    sentence = re.split(r"(?<=[a-z)]\.)\s+(?=[A-Z])|\s*Default\b", re.sub(r"\s+", " ", text).strip())[0]
-    return re.sub(r"`~?([^`]*)`", r"\1", re.sub(r"``|\*\*", "", sentence))
+    sigclip: float = Field(
+        default=4.5, description="Detection threshold in units of the noise; a lower value finds more cosmic rays."
+    )
+    sigfrac: float = Field(
+        default=0.3, description="Threshold for pixels next to a cosmic ray, as a fraction of sigclip."
+    )
+    objlim: float = Field(
+        default=5.0,
+        description="Minimum contrast between a cosmic ray and the structure of the image; increase it if bright "
+        "compact features are taken for cosmic rays.",
+    )
+    gain: _Quantity = Field(
+        default=1.0, description="Gain: a number in electron / adu, or with its unit, such as '17.7 electron / DN'."
+    )
+    readnoise: _Quantity = Field(
+        default=6.5,
+        description="Read noise of a pixel: a number in electron, or with its unit, such as '20.5 electron'.",
+    )
+    satlevel: float = Field(
+        default=65535.0, description="Saturation level in electron; pixels that reach it are masked."
+    )
+    niter: int = Field(default=4, description="Number of iterations.")
+    sepmed: bool = Field(
+        default=True, description="Use a separable median filter: much faster, with nearly the same result."
+    )
+    cleantype: Literal["median", "medmask", "meanmask", "idw"] = Field(
+        default="meanmask",
+        description="How a pixel is replaced, from the 5 x 5 pixels around it: median (of all), medmask (median of the "
+        "good ones), meanmask (mean of the good ones), or idw (mean weighted by inverse distance).",
+    )
+    fsmode: Literal["median", "convolve"] = Field(
+        default="median",
+        description="How the structure of the image is found: with a median filter, or by convolution with a PSF.",
+    )
+    psfmodel: Literal["gauss", "gaussx", "gaussy", "moffat"] = Field(
+        default="gauss",
+        description="PSF for fsmode = 'convolve': gauss and moffat are round, gaussx and gaussy extend along one axis.",
+    )
+    psffwhm: float = Field(default=2.5, description="Full width at half maximum of the PSF, in pixels.")
+    psfsize: int = Field(default=7, description="Width of the PSF array in pixels, an odd number.")
+    psfbeta: float = Field(default=4.765, description="Exponent beta of the Moffat PSF.")
+    gain_apply: bool = Field(
+        default=True, description="Return the image multiplied by the gain; false: in its own unit."
+    )
+    inbkg: _Pixels = Field(
+        default=None,
+        description="Path of a background image, in the unit of the image; used for detection, not subtracted from "
+        "the result.",
+    )
+    invar: _Pixels = Field(
+        default=None,
+        description="Path of an image of the variance, in the squared unit of the image; by default gain and readnoise "
+        "give the variance.",
+    )
 
 
-def _description(function: Callable[..., Any], argument: str) -> str:
-    docstring = inspect.cleandoc(function.__doc__ or "")
-    found = re.search(rf"^( *){argument} ?:.*\n((?:\1 +\S.*(?:\n|\Z))+)", docstring, re.MULTILINE)
-    return first_sentence(found[2]) if found else ""
+class CosmicrayMedianSettings(CcdprocSettings):
+    """Find cosmic rays by comparison with a median-filtered image, mask them, and replace them if rbox is given."""
+
+    error_image: _Pixels = Field(
+        default=None, description="Path of an image of the noise; by default the uncertainty of the image is used."
+    )
+    thresh: float = Field(default=5.0, description="Detection threshold in units of the noise.")
+    mbox: int = Field(default=11, description="Width of the median filter in pixels.")
+    gbox: int = Field(
+        default=0, description="Width in pixels of the box by which cosmic rays are enlarged; 0: they are not."
+    )
+    rbox: int = Field(
+        default=0,
+        description="Width in pixels of the box whose median replaces a cosmic ray; 0: it is masked and not replaced.",
+    )
 
 
-@functools.cache
-def ccdproc_models() -> dict[str, type[CcdprocSettings]]:
-    """List the functions of ccdproc that can be steps.
+class CreateDeviationSettings(CcdprocSettings):
+    """Compute the uncertainty of an image from its photon noise and its read noise."""
 
-    Returns
-    -------
-    dict of str to type
-        The models of their arguments, by name of the function.
-    """
-    models = {}
-    for name, function in inspect.getmembers(ccdproc, inspect.isfunction):
-        first = next(iter(inspect.signature(function).parameters), "")
-        if function.__module__.startswith("ccdproc.") and first in ("ccd", "ccd_data") and name not in UNUSABLE:
-            model = _model(function)
-            if model is not None:
-                models[name] = model
-    return models
+    gain: _Quantity = Field(
+        default=None,
+        description="Gain, such as '17.7 electron / DN'; needed if the image and readnoise have different units.",
+    )
+    readnoise: _Quantity = Field(description="Read noise of a pixel, such as '20.5 electron'.")
+    disregard_nan: bool = Field(
+        default=False, description="Use the read noise alone where the uncertainty would be NaN (negative pixels)."
+    )
 
 
-def __getattr__(name: str) -> Any:
-    """Find a model by its name, as pickle does in another process."""
-    for model in ccdproc_models().values() if name.endswith("Settings") else ():
-        if model.__name__ == name:
-            return model
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+class FlatCorrectSettings(CcdprocSettings):
+    """Divide an image by a flat field that is normalized first."""
+
+    flat: _Image = Field(description="Path of the flat field.")
+    min_value: float | None = Field(
+        default=None, description="Smaller values of the flat field are replaced by this one."
+    )
+    norm_value: float | None = Field(
+        default=None, description="Positive number to normalize the flat field by; by default its mean."
+    )
+
+
+class GainCorrectSettings(CcdprocSettings):
+    """Multiply an image by the gain."""
+
+    gain: _Quantity = Field(description="Gain, such as '17.7 electron / DN'.")
+    gain_unit: _Unit = Field(default=None, description="Unit of the gain if it is given as a number alone.")
+
+
+class SubtractBiasSettings(CcdprocSettings):
+    """Subtract a bias frame from an image."""
+
+    master: _Image = Field(description="Path of the bias frame.")
+
+
+class SubtractDarkSettings(CcdprocSettings):
+    """Subtract a dark frame from an image."""
+
+    master: _Image = Field(description="Path of the dark frame.")
+    dark_exposure: _Quantity = Field(
+        default=None, description="Exposure time of the dark frame, such as '2 s'; needs data_exposure."
+    )
+    data_exposure: _Quantity = Field(
+        default=None, description="Exposure time of the image, such as '2.9 s'; needs dark_exposure."
+    )
+    exposure_time: str | None = Field(
+        default=None, description="Header keyword of the exposure time, in place of dark_exposure and data_exposure."
+    )
+    exposure_unit: _Unit = Field(default=None, description="Unit of the exposure times, such as 's'.")
+    scale: bool = Field(default=False, description="Multiply the dark frame by the ratio of the exposure times.")
+
+
+class SubtractOverscanSettings(CcdprocSettings):
+    """Subtract the signal of the overscan region from an image."""
+
+    refused: ClassVar[dict[str, str]] = {
+        **CcdprocSettings.refused,
+        "model": _NOT_A_MODEL,
+        "overscan": "it is a part of the image itself; give its fits_section",
+    }
+
+    overscan_axis: Literal[0, 1] = Field(
+        default=1, description="Axis along which the overscan is averaged, numbered as in numpy: 0 is y, 1 is x."
+    )
+    fits_section: _Section = Field(description="Overscan region in FITS notation, such as '[1:10, :]'.")
+    median: bool = Field(default=False, description="Take the median of each line; false: take the mean.")
+
+
+class TrimImageSettings(CcdprocSettings):
+    """Cut an image down to a section."""
+
+    fits_section: _Section = Field(description="Region to keep in FITS notation, such as '[1:2048, 1:2048]'.")
+
+
+#: The functions of ccdproc that can be steps, with the models of their settings.
+CCDPROC_MODELS: dict[str, type[CcdprocSettings]] = {
+    "ccd_process": CcdProcessSettings,
+    "cosmicray_lacosmic": CosmicrayLacosmicSettings,
+    "cosmicray_median": CosmicrayMedianSettings,
+    "create_deviation": CreateDeviationSettings,
+    "flat_correct": FlatCorrectSettings,
+    "gain_correct": GainCorrectSettings,
+    "subtract_bias": SubtractBiasSettings,
+    "subtract_dark": SubtractDarkSettings,
+    "subtract_overscan": SubtractOverscanSettings,
+    "trim_image": TrimImageSettings,
+}

@@ -1,4 +1,4 @@
-"""Our functions between ccdproc's: what a chain of both gives."""
+"""Chains of our functions and ccdproc's functions."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ import aia_ccdproc
 
 @pytest.fixture
 def folder(tmp_path):
-    """Three exposures of one sun, each with other noise."""
+    """Three exposures of the same Sun with different noise."""
     for seed in range(3):
         exposure = small_exposure()
         exposure.write_level1(exposure.image(small_sun(), noise=seed), tmp_path / f"aia_{seed}.fits")
     return tmp_path
 
 
-def test_cosmic_rays_are_cleaned_before_and_their_pixels_stay_masked():
+def test_pixels_of_cosmic_rays_that_are_removed_before_stay_masked():
     level1 = small_exposure().image(small_sun(), noise=0)
     level1.uncertainty = StdDevUncertainty(np.sqrt(np.maximum(level1.data, 1)))
     hit = (60, 70)
@@ -37,13 +37,13 @@ def test_cosmic_rays_are_cleaned_before_and_their_pixels_stay_masked():
     assert not level15.mask[y - 12, x]
 
 
-# ccdproc's own, of pixels that are masked in every image.
+# Warnings of ccdproc about pixels that are masked in every image.
 @pytest.mark.filterwarnings(
     "ignore:Mean of empty slice:RuntimeWarning",
     "ignore:All-NaN:RuntimeWarning",
     "ignore:Degrees of freedom:RuntimeWarning",
 )
-def test_images_are_combined_after(folder, pointing_path):
+def test_registered_images_can_be_combined(folder, pointing_path):
     images = []
     for path in sorted(folder.glob("*.fits")):
         pointed = aia_ccdproc.update_pointing(aia_ccdproc.read(path), source=pointing_path)
@@ -56,7 +56,7 @@ def test_images_are_combined_after(folder, pointing_path):
     assert combiner.median_combine().shape == images[0].shape
 
 
-def test_an_image_file_collection_is_a_source(folder, pointing_path):
+def test_an_image_file_collection_can_be_prepped(folder, pointing_path):
     collection = ccdproc.ImageFileCollection(folder, keywords=["wavelnth", "exptime"], ext=1)
     prepped = [
         aia_ccdproc.register(aia_ccdproc.update_pointing(ccd, source=pointing_path))
@@ -71,9 +71,9 @@ def test_an_image_file_collection_is_a_source(folder, pointing_path):
     assert prepped[0].header["DSUN_OBS"] == ours.header["DSUN_OBS"]
 
 
-# ccdproc's own, of what block_reduce does not carry along.
+# Warning of ccdproc about attributes that block_reduce drops.
 @pytest.mark.filterwarnings("ignore:The following attributes were set:astropy.utils.exceptions.AstropyUserWarning")
-def test_blocks_are_reduced_after_and_the_file_claims_no_wcs_that_is_wrong(folder, tmp_path):
+def test_a_registered_image_can_be_block_reduced_and_its_file_has_no_wrong_wcs(folder, tmp_path):
     level15 = aia_ccdproc.register(aia_ccdproc.read(folder / "aia_0.fits"), fill=0)
     even = level15[: level15.shape[0] // 2 * 2, : level15.shape[1] // 2 * 2]
     reduced = ccdproc.block_reduce(even, 2, np.sum)
@@ -85,7 +85,7 @@ def test_blocks_are_reduced_after_and_the_file_claims_no_wcs_that_is_wrong(folde
     assert back.wcs is None
 
 
-def test_a_trimmed_image_is_registered_where_it_is(pointing_path):
+def test_a_trimmed_image_is_registered_at_its_position(pointing_path):
     level1 = small_exposure().image(small_sun())
     trimmed = ccdproc.trim_image(level1, fits_section="[21:300, 11:280]")
     level15 = aia_ccdproc.register(aia_ccdproc.update_pointing(trimmed, source=pointing_path))
