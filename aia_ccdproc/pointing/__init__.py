@@ -1,1 +1,1 @@
-"""Master pointing records: table, cache, JSOC, sources."""
+"""Master pointing records: tables of them, the local cache, JSOC, and the sources that a recipe can name."""

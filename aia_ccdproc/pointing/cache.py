@@ -1,8 +1,8 @@
-"""The local cache of pointing records: a folder of ECSV files, one for each month and server.
+"""The local cache of pointing records on disk: one ECSV file per server and month.
 
-A file holds all records that hold in its month, as JSOC gave them, and is only ever replaced whole: by a rename, so
-that a reader sees the old file or the new one, and writers that fetched the same month do not need to know of each
-other. Its metadata say when it was fetched, and a digest of the rows by which a damaged file is told.
+A file contains all records of a server that are valid in its month. It is replaced by an atomic rename: a reader sees
+either the old or the new file, and processes that fetch the same month need no lock. The metadata contain the time of
+the fetch and a digest of the rows. A file with another digest is damaged.
 """
 
 from __future__ import annotations
@@ -12,133 +12,93 @@ from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
-from astropy.config import get_cache_dir
 from astropy.io import ascii as ascii_tables
 from astropy.table import Table, vstack
 from astropy.time import Time, TimeDelta
 
-from aia_ccdproc.errors import PointingError, PointingWarning
+from aia_ccdproc.errors import PointingError, PointingWarning, TableError
 from aia_ccdproc.images.files import atomic_write
+from aia_ccdproc.pointing.months import Month
 from aia_ccdproc.pointing.table import PointingTable, read_pointing_table
+from aia_ccdproc.tables.disk_cache import cache_folder
 
-__all__ = ["Month", "PointingCache"]
+__all__ = ["PointingCache", "is_final"]
 
-#: A record younger than this, in days, may still be changed by JSOC.
-_SETTLED = TimeDelta(7, format="jd")
-#: A record is given a provisional 6 h when it is published, and later cut to 3 h. With a margin of a minute.
-_USUAL = TimeDelta(3 / 24 + 1 / 1440, format="jd")
-
-
-class Month(str):
-    """A month, as ``2020-01``."""
-
-    @classmethod
-    def of(cls, time: Time) -> Month:
-        """Tell the month a time is in, UTC.
-
-        Parameters
-        ----------
-        time : `~astropy.time.Time`
-            The time.
-
-        Returns
-        -------
-        Month
-            The month.
-        """
-        return cls(time.utc.isot[:7])
-
-    @property
-    def start(self) -> Time:
-        """When it begins.
-
-        Returns
-        -------
-        `~astropy.time.Time`
-            Midnight before its first day, UTC.
-        """
-        return Time(f"{self}-01T00:00:00", scale="utc")
-
-    @property
-    def end(self) -> Time:
-        """When the next one begins.
-
-        Returns
-        -------
-        `~astropy.time.Time`
-            Midnight after its last day, UTC.
-        """
-        return self.next.start
-
-    @property
-    def next(self) -> Month:
-        """The next one.
-
-        Returns
-        -------
-        Month
-            The month after it.
-        """
-        year, month = int(self[:4]), int(self[5:])
-        return Month(f"{year + month // 12}-{month % 12 + 1:02d}")
+#: JSOC may still change a record that ended less than this time ago.
+_SETTLING_TIME = TimeDelta(7, format="jd")
+#: A record covers 6 h when it is published, and is later cut to the usual 3 h. A margin of one minute is added here.
+_USUAL_DURATION = TimeDelta(3 / 24 + 1 / 1440, format="jd")
 
 
 class PointingCache:
-    """The records that were fetched from one server.
+    """The cached records of one server, in ``aia_ccdproc/pointing`` in astropy's cache folder.
 
     Parameters
     ----------
     server : str
         Name of the server.
-    folder : path-like, optional
-        Where the months lie; by default ``aia_ccdproc/pointing`` in astropy's cache folder.
+
+    Raises
+    ------
+    PointingError
+        If astropy's cache folder cannot be used.
     """
 
-    def __init__(self, server: str = "JSOC", folder: Path | None = None) -> None:
+    def __init__(self, server: str = "JSOC") -> None:
         try:
-            top = folder or Path(get_cache_dir()) / "aia_ccdproc" / "pointing"
-        except OSError as error:
-            raise PointingError(f"astropy's cache folder cannot be used: {error}") from error
-        self.folder = top / "".join(c if c.isalnum() or c in ".-" else "_" for c in server)
+            self.folder = cache_folder("pointing", server)
+        except TableError as error:
+            raise PointingError(str(error)) from error
+
+    @classmethod
+    def of_all_servers(cls) -> list[PointingCache]:
+        """Return the caches of all servers from which records were fetched.
+
+        Returns
+        -------
+        list of `PointingCache`
+            The caches, sorted by folder; that of JSOC if there is none.
+        """
+        jsoc = cls()
+        return [cls(path.name) for path in sorted(jsoc.folder.parent.glob("*/"))] or [jsoc]
 
     def path(self, month: Month) -> Path:
-        """Give the file of a month.
+        """Return the path of a month's file.
 
         Parameters
         ----------
-        month : `Month`
+        month : `~aia_ccdproc.pointing.months.Month`
             The month.
 
         Returns
         -------
         `~pathlib.Path`
-            Its path, whether it is there or not.
+            The path; the file may not exist.
         """
         return self.folder / f"{month}.ecsv"
 
     def months(self) -> list[Month]:
-        """List the months that are there, damaged ones too.
+        """Return the months that have a file, damaged files included.
 
         Returns
         -------
-        list of `Month`
-            In order.
+        list of `~aia_ccdproc.pointing.months.Month`
+            The months, sorted.
         """
         return sorted(Month(path.stem) for path in self.folder.glob("[0-9][0-9][0-9][0-9]-[0-9][0-9].ecsv"))
 
     def load(self, month: Month) -> PointingTable | None:
-        """Read a month.
+        """Read the records of a month. A damaged file is removed with a warning.
 
         Parameters
         ----------
-        month : `Month`
+        month : `~aia_ccdproc.pointing.months.Month`
             The month.
 
         Returns
         -------
         `PointingTable` or None
-            Its records, or None if it has not been fetched, or its file is damaged: then there is a warning, and the
-            file is removed.
+            The records, or None if the file does not exist or is damaged.
         """
         path = self.path(month)
         if not path.exists():
@@ -146,39 +106,34 @@ class PointingCache:
         try:
             table = read_pointing_table(path)
         except PointingError as error:
-            self._discard(path, str(error))
+            _discard(path, str(error))
             return None
         if table.table.meta.get("digest") != table.digest or "fetched" not in table.table.meta:
-            self._discard(path, "its digest is not that of its rows")
+            _discard(path, "its digest is not that of its rows")
             return None
         return table
 
-    @staticmethod
-    def _discard(path: Path, why: str) -> None:
-        warnings.warn(
-            f"the pointing cache file {path.name} is damaged, and is removed to be fetched anew: {why}",
-            PointingWarning,
-            stacklevel=3,
-        )
-        with suppress(OSError):
-            path.unlink(missing_ok=True)
-
     def store(self, month: Month, records: Table, fetched: Time) -> None:
-        """Keep the records of a month, and with them those that were final before and are not among them now.
+        """Write the records of a month. Final records of the old file that the server no longer has are kept.
 
         Parameters
         ----------
-        month : `Month`
+        month : `~aia_ccdproc.pointing.months.Month`
             The month.
         records : `~astropy.table.Table`
-            What was fetched of it.
+            The fetched records; the metadata of the table are replaced.
         fetched : `~astropy.time.Time`
-            When.
+            Time of the fetch.
+
+        Raises
+        ------
+        OSError
+            If the file cannot be written.
         """
-        before = self.load(month)
-        if before is not None:
-            old = Time(before.table.meta["fetched"], scale="utc") - before.stop > _SETTLED
-            lost = before.table[old & ~np.isin(before.table["T_START"], records["T_START"])]
+        old = self.load(month)
+        if old is not None:
+            is_settled = Time(old.table.meta["fetched"], scale="utc") - old.stop > _SETTLING_TIME
+            lost = old.table[is_settled & ~np.isin(old.table["T_START"], records["T_START"])]
             if len(lost):
                 records = vstack([records, lost], metadata_conflicts="silent")
                 records.sort("T_START")
@@ -188,74 +143,50 @@ class PointingCache:
             ascii_tables.write(records, temporary, format="ecsv", overwrite=True)
 
     def clear(self) -> int:
-        """Remove all months, and what a killed process may have left.
+        """Remove the files of all months, and temporary files that killed processes left.
 
         Returns
         -------
         int
-            How many files were removed.
+            Number of removed files.
         """
         files = [*self.folder.glob("*.ecsv"), *self.folder.glob(".*.tmp*")]
         for path in files:
             path.unlink(missing_ok=True)
         return len(files)
 
-    @classmethod
-    def all(cls) -> list[PointingCache]:
-        """List the caches of all servers.
 
-        Returns
-        -------
-        list of `PointingCache`
-            In the order of their folders; that of JSOC if there is none.
-        """
-        top = cls().folder.parent
-        return [cls(path.name) for path in sorted(top.glob("*/"))] or [cls()]
-
-
-def records_of(month: Month, records: Table) -> Table:
-    """Take the records out of a table that hold in a month.
-
-    Parameters
-    ----------
-    month : `Month`
-        The month.
-    records : `~astropy.table.Table`
-        Records, sorted by T_START.
-
-    Returns
-    -------
-    `~astropy.table.Table`
-        Those, and the one that follows: it shows that the one before is no longer provisional.
-    """
-    if not len(records):
-        return records
-    whole = PointingTable(records)
-    rows = np.flatnonzero((whole.stop > month.start) & (whole.start < month.end))
-    return records[rows[0] : rows[-1] + 2] if rows.size else records[:0]
+def _discard(path: Path, reason: str) -> None:
+    warnings.warn(
+        f"the pointing cache file {path.name} is damaged: {reason}. It is removed and will be fetched again",
+        PointingWarning,
+        stacklevel=3,
+    )
+    with suppress(OSError):
+        path.unlink(missing_ok=True)
 
 
 def is_final(table: PointingTable, time: Time) -> bool:
-    """Tell whether what a fetched table says of a time will not change any more.
+    """Return whether the records of a cached month will not change any more at a time.
 
     Parameters
     ----------
     table : `PointingTable`
-        A month of the cache.
+        Records of a month, from the cache.
     time : `~astropy.time.Time`
-        The time.
+        A time in the month.
 
     Returns
     -------
     bool
-        True if the record that holds then was a week old when it was fetched, and either another follows it or it has
-        been cut to its usual 3 h. For a gap, if a record follows it.
+        True if the record that is valid at the time had ended a week before it was fetched, and either has the usual
+        duration of 3 h or is followed by another record. In a gap between records, True if another record follows and
+        the time was more than a week before the fetch.
     """
     fetched = Time(table.table.meta["fetched"], scale="utc")
-    follows = bool(np.any(table.start > time))
-    rows = np.flatnonzero((table.start <= time) & (time < table.stop))
-    if not rows.size:
-        return follows and fetched - time > _SETTLED
-    row = rows[np.argmax(table.start[rows].mjd)]
-    usual = table.stop[row] - table.start[row] <= _USUAL
-    return bool(fetched - table.stop[row] > _SETTLED and (follows or usual))
+    is_followed = bool(np.any(table.start > time))
+    row = table.find_row(time)
+    if row is None:
+        return is_followed and bool(fetched - time > _SETTLING_TIME)
+    has_usual_duration = table.stop[row] - table.start[row] <= _USUAL_DURATION
+    return bool(fetched - table.stop[row] > _SETTLING_TIME and (is_followed or has_usual_duration))

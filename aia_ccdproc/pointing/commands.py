@@ -1,4 +1,4 @@
-"""What ``aia-prep pointing`` does: write a table to carry along, show, fill and clear the cache."""
+"""Actions of ``aia-prep pointing``: write a pointing table; fill, describe or clear the local cache."""
 
 from __future__ import annotations
 
@@ -14,40 +14,41 @@ from astropy.time import Time
 from aia_ccdproc.errors import HeaderError, PointingError, WriteError
 from aia_ccdproc.images.files import atomic_write
 from aia_ccdproc.images.times import parse_time
-from aia_ccdproc.pointing.cache import Month, PointingCache
-from aia_ccdproc.pointing.jsoc import fetch_records
-from aia_ccdproc.pointing.sources import JsocSource
+from aia_ccdproc.pointing.cache import PointingCache
+from aia_ccdproc.pointing.jsoc import fetch_months, fetch_records
+from aia_ccdproc.pointing.months import Month
 from aia_ccdproc.pointing.table import SERIES, PointingTable
 from aia_ccdproc.tables.jsoc import server_name
 from aia_ccdproc.tables.network import TIMEOUT
 
-#: Days that one query asks for at most.
-_LONGEST_QUERY = 366
+__all__ = ["clear_cache", "describe_cache", "fill_cache", "parse_interval", "write_table"]
 
-__all__ = ["clear_cache", "describe_cache", "fill_cache", "time_span", "write_table"]
+_MAX_DAYS_PER_QUERY = 366
+#: Later times are taken for typing errors.
+_LAST_YEAR = 2100
 
 
-def time_span(start: str, end: str) -> tuple[Time, Time]:
-    """Read two times, and see that they are in order.
+def parse_interval(start: str, end: str) -> tuple[Time, Time]:
+    """Parse the start and the end of a time interval.
 
     Parameters
     ----------
     start, end : str
-        Times as FITS or DRMS writes them, UTC.
+        Times in a format of FITS or DRMS, UTC.
 
     Returns
     -------
     tuple of `~astropy.time.Time`
-        Both.
+        Start and end.
 
     Raises
     ------
     HeaderError
-        If one is no time, or the end is not after the start.
+        If one of them is not a time, the end is not after the start, or the end is after the year 2100.
     """
     times = parse_time(start), parse_time(end)
-    if times[1].jyear > 2100:
-        raise HeaderError(f"END ({end}) lies too far ahead")
+    if times[1].jyear > _LAST_YEAR:
+        raise HeaderError(f"END ({end}) is after the year {_LAST_YEAR}")
     if times[1] <= times[0]:
         raise HeaderError(f"END ({end}) is not after START ({start})")
     return times
@@ -62,45 +63,45 @@ def write_table(
     timeout: float = TIMEOUT,
     overwrite: bool = False,
 ) -> str:
-    """Fetch the records between two times, and write them to a table.
+    """Fetch the records that are valid in a time interval, and write them to a table.
 
     Parameters
     ----------
     start, end : `~astropy.time.Time`
-        From when to when.
+        Start and end of the interval.
     path : str or path-like
-        The table: ECSV, or CSV with JSOC's columns where its name ends in ``.csv``.
+        Path of the table. The suffix ``.ecsv`` or ``.csv`` gives the format.
     server : str, optional
         Base URL of another DRMS server than JSOC.
     timeout : float
-        Seconds after which to give up on a query; a year is asked for by one.
+        Time limit in seconds for each query; one query covers at most a year.
     overwrite : bool
-        Whether a file that is there may be replaced.
+        Whether an existing file is replaced.
 
     Returns
     -------
     str
-        What was written, in words.
+        Message with the number of records and the path.
 
     Raises
     ------
     PointingError
-        If the server does not answer, or has no record of that time.
+        If the server does not answer, or has no records of the interval.
     WriteError
-        If the file is there already, cannot be written, or is neither ECSV nor CSV by its name.
+        If the file exists already or cannot be written, or has another suffix.
     """
     path = Path(path)
     if path.suffix.lower() not in (".ecsv", ".csv"):
-        raise WriteError(f"{path}: the name of a pointing table ends in .ecsv or .csv")
+        raise WriteError(f"{path}: the name of a pointing table must end in .ecsv or .csv")
     if path.exists() and not overwrite:
-        raise WriteError(f"{path}: is there already; --overwrite replaces it")
-    edges = [*Time(np.arange(start.jd, end.jd, _LONGEST_QUERY), format="jd", scale="utc"), end]
-    parts = [fetch_records(*span, server=server, timeout=timeout) for span in pairwise(edges)]
+        raise WriteError(f"{path} already exists. Use --overwrite to replace it")
+    edges = [*Time(np.arange(start.jd, end.jd, _MAX_DAYS_PER_QUERY), format="jd", scale="utc"), end]
+    parts = [fetch_records(*interval, server=server, timeout=timeout) for interval in pairwise(edges)]
     parts = [part for part in parts if len(part)]
     records = unique(vstack(parts, metadata_conflicts="silent"), keys="T_START") if parts else Table()
     if len(records):
-        whole = PointingTable(records)
-        records = records[(whole.stop > start) & (whole.start < end)]
+        table = PointingTable(records)
+        records = records[(table.stop > start) & (table.start < end)]
     if not len(records):
         raise PointingError(f"{server_name(server)} has no {SERIES} record between {start.isot} and {end.isot}")
     is_csv = path.suffix.lower() == ".csv"
@@ -115,35 +116,35 @@ def write_table(
 
 
 def fill_cache(start: Time, end: Time, *, server: str | None = None, timeout: float = TIMEOUT) -> str:
-    """Fetch the months between two times into the local cache.
+    """Fetch the months of a time interval into the local cache.
 
     Parameters
     ----------
     start, end : `~astropy.time.Time`
-        From when to when.
+        Start and end of the interval.
     server : str, optional
         Base URL of another DRMS server than JSOC.
     timeout : float
-        Seconds after which to give up on a query.
+        Time limit in seconds for each query; one query covers at most a year.
 
     Returns
     -------
     str
-        What is there now, in words.
+        Message with the number of cached months.
 
     Raises
     ------
     PointingError
-        If the server does not answer.
+        If the server does not answer, or has no records of these months.
     """
     months = [Month.of(start)]
     while months[-1].end < end:
         months.append(months[-1].next)
-    JsocSource(server, timeout).fetch(months)
-    held = set(PointingCache(server_name(server)).months()) & set(months)
-    if not held:
+    fetch_months(months, server=server, timeout=timeout)
+    cached = set(PointingCache(server_name(server)).months()) & set(months)
+    if not cached:
         raise PointingError(f"{server_name(server)} has no {SERIES} record from {months[0]} to {months[-1]}")
-    return f"the local cache holds {len(held)} of the {len(months)} months from {months[0]} to {months[-1]}"
+    return f"the local cache contains {len(cached)} of the {len(months)} months from {months[0]} to {months[-1]}"
 
 
 def describe_cache(server: str | None = None) -> list[str]:
@@ -152,40 +153,40 @@ def describe_cache(server: str | None = None) -> list[str]:
     Parameters
     ----------
     server : str, optional
-        Base URL of a DRMS server; by default all that there are.
+        Base URL of a DRMS server; by default all servers in the cache.
 
     Returns
     -------
     list of str
-        Lines: the folder, and a line for each month.
+        For each server a line with the folder, and one line per month.
     """
     lines = []
     for cache in _caches(server):
         tables = {month: cache.load(month) for month in cache.months()}
-        held = [
+        month_lines = [
             f"{month}  {len(table.table)} records, fetched {table.table.meta['fetched'][:19]}"
             for month, table in tables.items()
             if table is not None
         ]
-        lines += [f"{cache.folder}: {len(held)} months", *held]
+        lines += [f"{cache.folder}: {len(month_lines)} months", *month_lines]
     return lines
 
 
-def _caches(server: str | None) -> list[PointingCache]:
-    return PointingCache.all() if server is None else [PointingCache(server_name(server))]
-
-
 def clear_cache(server: str | None = None) -> list[str]:
-    """Remove what the local cache holds of a server.
+    """Remove the files of the local cache.
 
     Parameters
     ----------
     server : str, optional
-        Base URL of a DRMS server; by default all that there are.
+        Base URL of a DRMS server; by default all servers in the cache.
 
     Returns
     -------
     list of str
-        What was removed, in words.
+        For each server a line with the folder and the number of removed files.
     """
     return [f"{cache.folder}: {cache.clear()} files removed" for cache in _caches(server)]
+
+
+def _caches(server: str | None) -> list[PointingCache]:
+    return PointingCache.of_all_servers() if server is None else [PointingCache(server_name(server))]

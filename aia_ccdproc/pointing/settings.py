@@ -6,14 +6,13 @@ from typing import Any, Literal
 
 from pydantic import Field, ValidationInfo, field_validator
 
-from aia_ccdproc.plugin.fields import ServerURL, Timeout, checked_source
+from aia_ccdproc.plugin.fields import ServerURL, Timeout, validate_table_source
 from aia_ccdproc.plugin.settings import StepSettings
 
-__all__ = ["POINTING_SOURCES", "PointingSettings"]
+__all__ = ["PointingSettings"]
 
-
-#: Words that name a source of pointing records and not a table's path.
-POINTING_SOURCES = ("auto", "cache", "jsoc")
+#: Names of sources; any other string is the path or URL of a table. ``pointing/sources.py`` says what they stand for.
+_SOURCE_NAMES = ("auto", "cache", "jsoc")
 
 
 class PointingSettings(StepSettings):
@@ -21,31 +20,32 @@ class PointingSettings(StepSettings):
 
     source: Any = Field(
         default="auto",
-        description="Where the pointing records come from: auto (the local cache, then JSOC), cache, jsoc, the path "
-        "or URL of a table (ECSV, or CSV with JSOC's columns), or a list of these, asked in turn; from Python also "
+        description="Source of the pointing records: auto (the local cache, then JSOC), cache, jsoc, the path or URL "
+        "of a table (ECSV, or CSV with JSOC's columns), or a list of these, which are asked in order; from Python also "
         "a Table.",
     )
     on_missing: Literal["error", "keep"] = Field(
         default="error",
-        description="When no record can be had: fail, or keep the pointing of the header and say so.",
+        description="If no source has a record: raise an error, or keep the pointing of the header and record that in "
+        "HISTORY.",
     )
     server: ServerURL = None
     timeout: Timeout = 60.0
 
     @field_validator("source", mode="before")
     @classmethod
-    def _paths_and_words(cls, value: Any, info: ValidationInfo) -> Any:
+    def _validate_source(cls, value: Any, info: ValidationInfo) -> Any:
         if isinstance(value, list | tuple) and value:
-            return tuple(checked_source(one, info, POINTING_SOURCES, "a list of these") for one in value)
-        return checked_source(value, info, POINTING_SOURCES, "a list of these")
+            return tuple(validate_table_source(element, info, _SOURCE_NAMES, "a list of these") for element in value)
+        return validate_table_source(value, info, _SOURCE_NAMES, "a list of these")
 
     @property
     def sources(self) -> tuple[Any, ...]:
-        """The sources, in the order in which they are asked.
+        """Sources, in the order in which they are asked.
 
         Returns
         -------
         tuple
-            Words, paths, URLs or tables.
+            Names of sources, paths, URLs or tables.
         """
         return self.source if isinstance(self.source, tuple) else (self.source,)

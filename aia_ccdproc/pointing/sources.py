@@ -1,199 +1,67 @@
-"""Where a pointing record can come from: a table, the local cache, JSOC. Small pieces that make a chain."""
+"""Sources of pointing records, and the order in which they are asked.
+
+The setting ``source`` of ``update_pointing`` names the sources:
+
+===============  ====================================================================================================
+``"auto"``       1. the local cache, if its record is final; 2. the server (JSOC), whose answer is stored in the local
+                 cache; 3. the local cache, even if its record is provisional
+``"cache"``      the local cache, even if its record is provisional
+``"jsoc"``       the server
+path or table    the table
+URL              the table at the URL, downloaded once per hour and process
+a list of these  the sources of its elements, in order
+===============  ====================================================================================================
+
+The first source that has a record for T_OBS and the channel is used. A source without one raises `PointingError`.
+"""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
-from itertools import pairwise
 from typing import Any, NamedTuple, TypeAlias
 
 from astropy.time import Time
 
 from aia_ccdproc.errors import PointingError, TableError
 from aia_ccdproc.images.times import ignore_erfa_warnings
-from aia_ccdproc.pointing.cache import Month, PointingCache, is_final, records_of
-from aia_ccdproc.pointing.jsoc import fetch_records
+from aia_ccdproc.pointing.cache import PointingCache, is_final
+from aia_ccdproc.pointing.jsoc import TABLE_ADVICE, fetch_months
+from aia_ccdproc.pointing.months import Month
 from aia_ccdproc.pointing.settings import PointingSettings
 from aia_ccdproc.pointing.table import SERIES, PointingRecord, PointingTable, read_pointing_table
-from aia_ccdproc.tables.cache import FetchedOnce
+from aia_ccdproc.tables.cache import FetchCache
 from aia_ccdproc.tables.jsoc import server_name
 from aia_ccdproc.tables.network import download_table
 
-__all__ = ["Found", "find_record", "prefetch"]
-
-#: Months that one query asks for at most.
-_LONGEST_QUERY = 12
+__all__ = ["FoundRecord", "find_record", "prefetch"]
 
 _log = logging.getLogger("aia_ccdproc")
 
 
-class Found(NamedTuple):
-    """A record and where it is from."""
+class FoundRecord(NamedTuple):
+    """A pointing record, and where it was found."""
 
     record: PointingRecord
     provider: str
+    """Value of MPO_SRC: name of the server, or ``table`` and the name of the table."""
     digest: str
+    """Digest of the table that contains the record."""
 
 
-#: Gives the record that holds at a time for a channel, or raises `PointingError`.
-Source: TypeAlias = Callable[[Time, int], Found]
+#: A function that returns the record of a time and a channel in angstrom, or raises `PointingError`.
+Source: TypeAlias = Callable[[PointingSettings, Time, int], FoundRecord]
 
 
-def _from_table(table: Any, timeout: float, time: Time, channel: int) -> Found:
-    """Look into a table: given, in a file, or at a URL."""
-    at_url = isinstance(table, str) and "://" in table
-    if at_url:
-        found = _at_url.get(table, lambda: _table_at(table, timeout), timeout=timeout)
-    else:
-        found = read_pointing_table(table)
-    return Found(found.record(time, channel), f"table {found.name.rpartition('/')[2]}", found.digest)
-
-
-def _from_cache(server: Any, final_only: bool, time: Time, channel: int) -> Found:
-    """Look into the local cache; what may have changed since can be left to another source."""
-    month = Month.of(time)
-    table = PointingCache(server_name(server)).load(month)
-    if table is None:
-        raise PointingError(f"the local pointing cache does not hold {month}")
-    if not is_final(table, time):
-        if final_only:
-            raise PointingError(f"what the local pointing cache holds of {time.isot} is provisional")
-        _log.warning("the pointing record of %s in the local cache may have changed since", time.isot[:19])
-    return Found(table.record(time, channel), server_name(server), table.digest)
-
-
-def _load(key: tuple[str, Month], is_empty: bool) -> PointingTable | None:
-    """Load what another process has fetched and cached."""
-    server, month = key
-    table = None if is_empty else PointingCache(server).load(month)
-    if table is None and not is_empty:
-        raise LookupError(month)
-    return table
-
-
-#: Months of records, by the server's name; None for one in which it has none.
-_months: FetchedOnce[tuple[str, Month], PointingTable | None] = FetchedOnce(
-    "months of pointing records", pack=lambda _, table: table is None, unpack=_load
-)
-_at_url: FetchedOnce[str, PointingTable] = FetchedOnce("tables of pointing records")
-
-
-class JsocSource:
-    """JSOC or another DRMS server. What it gives is kept in the cache, and in this process for an hour.
-
-    Parameters
-    ----------
-    server : str or `drms.Client`, optional
-        The server.
-    timeout : float
-        Seconds after which all tries together are given up.
-    """
-
-    def __init__(self, server: Any, timeout: float) -> None:
-        self._server, self._timeout = server, timeout
-        self._name = server_name(server)
-
-    def find(self, time: Time, channel: int) -> Found:
-        """Look into the month, and fetch it if it is not there.
-
-        Parameters
-        ----------
-        time : `~astropy.time.Time`
-            T_OBS.
-        channel : int
-            Wavelength, angstrom.
-
-        Returns
-        -------
-        Found
-            The record.
-        """
-        month = Month.of(time)
-        [table] = self.fetch([month])
-        if table is None:
-            raise PointingError(
-                f"{self._name} has no {SERIES} record for T_OBS={time.isot} ({channel} Å), nor any in {month}. "
-                "Give a table"
-            )
-        return Found(table.record(time, channel), self._name, table.digest)
-
-    def fetch(self, months: Iterable[Month]) -> list[PointingTable | None]:
-        """Fetch months, in as few queries as can be, but for those that are fresh in this process.
-
-        Parameters
-        ----------
-        months : iterable of `Month`
-            What is wanted.
-
-        Returns
-        -------
-        list of `PointingTable` or None
-            The records of each month; None for one in which there are none.
-        """
-        keys = [(self._name, month) for month in months]
-        return _months.get_all(keys, self._fetch, whom=self._name, timeout=self._timeout)
-
-    def _fetch(self, keys: list[tuple[str, Month]]) -> Iterator[tuple[tuple[str, Month], PointingTable | None]]:
-        cache = PointingCache(self._name)
-        for run in _runs(sorted(month for _, month in keys)):
-            records = fetch_records(run[0].start, run[-1].end, server=self._server, timeout=self._timeout)
-            now = Time.now()
-            for month in run:
-                # The same slice whatever else was fetched with it, so that its digest does not depend on that.
-                held = records_of(month, records)
-                yield (self._name, month), PointingTable(held, self._name) if len(held) else None
-                if len(held):
-                    try:
-                        cache.store(month, held, now)
-                    except OSError as error:
-                        _log.warning("the pointing records cannot be kept in the local cache: %s", error)
-
-
-def _runs(months: list[Month]) -> list[list[Month]]:
-    """Join months that follow each other into runs for one query each."""
-    runs = [months[:1]] if months else []
-    for before, month in pairwise(months):
-        if before.next == month and len(runs[-1]) < _LONGEST_QUERY:
-            runs[-1].append(month)
-        else:
-            runs.append([month])
-    return runs
-
-
-def _table_at(url: str, timeout: float) -> PointingTable:
-    """Download and parse a table."""
-    try:
-        path = download_table(url, timeout)
-    except TableError as error:
-        raise PointingError(f"{error} (made elsewhere by aia-prep pointing)") from error
-    return PointingTable(read_pointing_table(path).table, url)
-
-
-def _chain(settings: PointingSettings) -> list[Source]:
-    """Make the sources that a recipe names, in the order in which they are asked."""
-    jsoc = JsocSource(settings.server, settings.timeout).find
-    any_record = partial(_from_cache, settings.server, False)
-    named: dict[str, list[Source]] = {
-        # What is provisional is better than nothing.
-        "auto": [partial(_from_cache, settings.server, True), jsoc, any_record],
-        "cache": [any_record],
-        "jsoc": [jsoc],
-    }
-    chain: list[Source] = []
-    for source in settings.sources:
-        is_word = isinstance(source, str) and source in named
-        chain += named[source] if is_word else [partial(_from_table, source, settings.timeout)]
-    return chain
-
-
-def find_record(settings: PointingSettings, time: Time, channel: int) -> Found:
+@ignore_erfa_warnings()
+def find_record(settings: PointingSettings, time: Time, channel: int) -> FoundRecord:
     """Find the pointing record of an exposure.
 
     Parameters
     ----------
     settings : `~aia_ccdproc.pointing.settings.PointingSettings`
-        Which sources, in which order.
+        The sources, the server and its timeout.
     time : `~astropy.time.Time`
         T_OBS.
     channel : int
@@ -201,55 +69,127 @@ def find_record(settings: PointingSettings, time: Time, channel: int) -> Found:
 
     Returns
     -------
-    `Found`
-        The record of the first source that has one.
+    `FoundRecord`
+        The record, from the first source that has one.
 
     Raises
     ------
     PointingError
-        If none has; what each of them said.
+        If no source has a record; with the reasons of all of them.
     """
-    said: dict[str, PointingError] = {}
-    for source in _chain(settings):
+    errors: dict[str, PointingError] = {}
+    for element in settings.sources:
+        for find in _source_functions(element):
+            try:
+                return find(settings, time, channel)
+            except PointingError as error:
+                errors.setdefault(str(error), error)
+    raise PointingError(". ".join(reason.removesuffix(".") for reason in errors)) from next(reversed(errors.values()))
+
+
+def _source_functions(element: Any) -> Sequence[Source]:
+    """Return the functions for one element of the setting ``source``, in the order in which they are asked."""
+    if isinstance(element, str) and element in _NAMED_SOURCES:
+        return _NAMED_SOURCES[element]
+    if isinstance(element, str) and "://" in element:
+        return (partial(_from_url, element),)
+    return (partial(_from_table, element),)
+
+
+def _from_final_cache(settings: PointingSettings, time: Time, channel: int) -> FoundRecord:
+    table = _cached_month(settings, time)
+    if not is_final(table, time):
+        raise PointingError(f"the record of {time.isot} in the local pointing cache is provisional")
+    return FoundRecord(table.record(time, channel), server_name(settings.server), table.digest)
+
+
+def _from_cache(settings: PointingSettings, time: Time, channel: int) -> FoundRecord:
+    table = _cached_month(settings, time)
+    if not is_final(table, time):
+        _log.warning("the pointing record of %s in the local cache is provisional", time.isot[:19])
+    return FoundRecord(table.record(time, channel), server_name(settings.server), table.digest)
+
+
+def _cached_month(settings: PointingSettings, time: Time) -> PointingTable:
+    month = Month.of(time)
+    table = PointingCache(server_name(settings.server)).load(month)
+    if table is None:
+        raise PointingError(
+            f"the local pointing cache does not contain {month} (aia-prep pointing --cache fill fetches it)"
+        )
+    return table
+
+
+def _from_server(settings: PointingSettings, time: Time, channel: int) -> FoundRecord:
+    month, name = Month.of(time), server_name(settings.server)
+    [table] = fetch_months([month], server=settings.server, timeout=settings.timeout)
+    if table is None:
+        raise PointingError(
+            f"{name} has no {SERIES} record for T_OBS={time.isot} ({channel} Å), nor any in {month}. Give a table"
+        )
+    return FoundRecord(table.record(time, channel), name, table.digest)
+
+
+def _from_table(source: Any, settings: PointingSettings, time: Time, channel: int) -> FoundRecord:
+    return _found_in(read_pointing_table(source), time, channel)
+
+
+#: Tables that were downloaded, by URL.
+_downloaded: FetchCache[str, PointingTable] = FetchCache("downloaded pointing tables")
+
+
+def _from_url(url: str, settings: PointingSettings, time: Time, channel: int) -> FoundRecord:
+    def download() -> PointingTable:
         try:
-            with ignore_erfa_warnings():
-                return source(time, channel)
-        except PointingError as error:
-            said.setdefault(str(error), error)
-    raise PointingError(". ".join(text.removesuffix(".") for text in said)) from next(reversed(said.values()))
+            path = download_table(url, settings.timeout)
+        except TableError as error:
+            raise PointingError(f"{error} {TABLE_ADVICE}") from error
+        return PointingTable(read_pointing_table(path).table, url)
+
+    return _found_in(_downloaded.get(url, download, timeout=settings.timeout), time, channel)
 
 
+def _found_in(table: PointingTable, time: Time, channel: int) -> FoundRecord:
+    return FoundRecord(table.record(time, channel), f"table {table.name.rpartition('/')[2]}", table.digest)
+
+
+#: The sources that have a name. A provisional record is better than none, so "auto" asks the cache twice.
+_NAMED_SOURCES: dict[str, Sequence[Source]] = {
+    "auto": (_from_final_cache, _from_server, _from_cache),
+    "cache": (_from_cache,),
+    "jsoc": (_from_server,),
+}
+
+
+@ignore_erfa_warnings()
 def prefetch(settings: PointingSettings, times: Iterable[Time]) -> None:
-    """Fetch at once what a batch will ask for.
+    """Fetch the pointing records of a batch with as few queries as possible.
 
     Parameters
     ----------
     settings : `~aia_ccdproc.pointing.settings.PointingSettings`
-        Which sources.
+        The sources, the server and its timeout.
     times : iterable of `~astropy.time.Time`
-        T_OBS of the batch's files.
+        T_OBS of the files.
 
     Raises
     ------
     PointingError
         If the server does not answer.
     """
-    if not {"auto", "jsoc"} & {name for name in settings.sources if isinstance(name, str)}:
+    names = {element for element in settings.sources if isinstance(element, str)}
+    if names.isdisjoint(("auto", "jsoc")):
         return
-    with ignore_erfa_warnings():
-        _prefetch(settings, times)
-
-
-def _prefetch(settings: PointingSettings, times: Iterable[Time]) -> None:
-    wanted: dict[Month, list[Time]] = {}
+    months: dict[Month, list[Time]] = {}
     for time in times:
-        wanted.setdefault(Month.of(time), []).append(time)
-    if "jsoc" not in settings.sources:
+        months.setdefault(Month.of(time), []).append(time)
+    if "jsoc" not in names:
         cache = PointingCache(server_name(settings.server))
-        wanted = {month: some for month, some in wanted.items() if not _holds(cache.load(month), some)}
-    if wanted:
-        JsocSource(settings.server, settings.timeout).fetch(wanted)
+        months = {month: group for month, group in months.items() if not _has_final(cache.load(month), group)}
+    if months:
+        fetch_months(months, server=settings.server, timeout=settings.timeout)
 
 
-def _holds(table: PointingTable | None, times: list[Time]) -> bool:
+def _has_final(table: PointingTable | None, times: list[Time]) -> bool:
+    """Return whether a cached month has a final answer for all times."""
     return table is not None and all(is_final(table, time) for time in times)

@@ -1,7 +1,7 @@
-"""Tables of master pointing records, and the choice of a record from one.
+"""Tables of master pointing records, and the selection of a record.
 
-The columns are those of JSOC's series ``aia.master_pointing3h``: T_START and T_STOP, and for every channel
-``A_094_X0``, ``A_094_Y0``, ``A_094_IMSCALE``, ``A_094_INSTROT``, the wavelength in three digits or four.
+A table has the columns of JSOC's series ``aia.master_pointing3h``: T_START and T_STOP, and for every channel
+``A_094_X0``, ``A_094_Y0``, ``A_094_IMSCALE``, ``A_094_INSTROT``, with the wavelength in three or four digits.
 """
 
 from __future__ import annotations
@@ -10,9 +10,8 @@ import functools
 import hashlib
 import math
 import os
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from astropy import units as u
@@ -22,83 +21,95 @@ from astropy.time import Time
 from aia_ccdproc.errors import HeaderError, PointingError, TableError
 from aia_ccdproc.images.files import cache_until_modified
 from aia_ccdproc.images.times import ignore_erfa_warnings
-from aia_ccdproc.tables.text import column_times, read_table_file
+from aia_ccdproc.tables.text import parse_time_column, read_table_file
 
-__all__ = ["SERIES", "PointingRecord", "PointingTable", "plain_table", "read_pointing_table"]
+__all__ = ["SERIES", "PointingRecord", "PointingTable", "convert_text_columns", "read_pointing_table"]
 
+#: JSOC's series of master pointing records.
 SERIES = "aia.master_pointing3h"
 
-#: What a record holds of a channel, with the units of JSOC's table.
-_VALUES = {"X0": u.pix, "Y0": u.pix, "IMSCALE": u.arcsec / u.pix, "INSTROT": u.deg}
-#: Columns that may hold JSOC's number of the record.
-_RECORD_NUMBERS = ("MPO_RECNUM", "*recnum*", "RECNUM", "recnum")
+#: Values of a channel, with their units in JSOC's series.
+_VALUE_UNITS = {"X0": u.pix, "Y0": u.pix, "IMSCALE": u.arcsec / u.pix, "INSTROT": u.deg}
+#: Columns that may contain JSOC's number of a record.
+_NUMBER_COLUMNS = ("MPO_RECNUM", "*recnum*", "RECNUM", "recnum")
 
 
 @dataclass(frozen=True)
 class PointingRecord:
-    """The pointing of one channel over one stretch of time."""
+    """The pointing of one channel in one time interval."""
 
     name: str
-    """As MPO_REC has it: ``aia.master_pointing3h[:#34506]``, or by T_START where the number is not known."""
+    """Value of MPO_REC: ``aia.master_pointing3h[:#34506]``, or with T_START if the number is unknown."""
     start: str
-    """T_START, UTC, ISO."""
+    """T_START, UTC, in ISO format."""
     x0: float
-    """Column of the Sun's centre in the full frame, counted from 0, in pixels."""
+    """Column of the Sun's center in the full frame, pixels counted from 0."""
     y0: float
-    """Row of the Sun's centre in the full frame, counted from 0, in pixels."""
+    """Row of the Sun's center in the full frame, pixels counted from 0."""
     image_scale: float
     """Plate scale, arcsec per pixel."""
     instrument_roll: float
-    """Roll of the instrument against the spacecraft, degrees."""
+    """Roll angle of the instrument relative to the spacecraft, degrees."""
 
 
-@dataclass(frozen=True)
-class PointingTable:  # numpydoc ignore=PR02
-    """Master pointing records, ready to be asked.
+class PointingTable:
+    """Table of master pointing records.
 
     Parameters
     ----------
     table : `~astropy.table.Table`
-        Records with JSOC's columns, or one row for every record and channel with the columns WAVELNTH, X0, Y0,
-        IMSCALE and INSTROT.
+        Records with JSOC's columns; or one row per record and channel, with the columns T_START, T_STOP, WAVELNTH, X0,
+        Y0, IMSCALE and INSTROT.
     name : str
-        What to call the table in messages and in headers.
+        Name of the table in messages and headers.
+
+    Attributes
+    ----------
+    start, stop : `~astropy.time.Time`
+        T_START and T_STOP of every row.
 
     Raises
     ------
     PointingError
-        If a column is missing, or a time cannot be read.
+        If the table is empty, a column is missing, or a time cannot be read.
     """
 
-    table: Table
-    name: str = "table"
-    start: Time = field(init=False, repr=False)
-    """T_START of every row."""
-    stop: Time = field(init=False, repr=False)
-    """T_STOP of every row."""
-    _channels: np.ndarray | None = field(init=False, repr=False)
+    def __init__(self, table: Table, name: str = "table") -> None:
+        self.table, self.name = table, name
+        self._check_columns("T_START", "T_STOP")
+        if len(table) == 0:
+            raise PointingError(f"{name}: not a pointing table: it is empty")
+        #: Wavelengths in angstrom of the rows, if there is one row per record and channel.
+        self._row_channels = self._read_channels() if "WAVELNTH" in table.colnames else None
+        self.start = self._read_times("T_START")
+        self.stop = self._read_times("T_STOP")
 
-    def __post_init__(self) -> None:
-        missing = [key for key in ("T_START", "T_STOP") if key not in self.table.colnames]
+    def _check_columns(self, *columns: str) -> None:
+        missing = [column for column in columns if column not in self.table.colnames]
         if missing:
-            raise PointingError(f"{self.name}: no pointing table: column {', '.join(missing)} is missing")
-        if len(self.table) == 0:
-            raise PointingError(f"{self.name}: the pointing table is empty")
-        object.__setattr__(self, "_channels", self._channel_of_rows())
-        for key, attribute in (("T_START", "start"), ("T_STOP", "stop")):
-            try:
-                object.__setattr__(self, attribute, column_times(self.table[key]))
-            except HeaderError as error:
-                raise PointingError(f"{self.name}: column {key}: {error}") from error
+            raise PointingError(f"{self.name}: not a pointing table: column {', '.join(missing)} is missing")
+
+    def _read_times(self, column: str) -> Time:
+        try:
+            return parse_time_column(self.table[column])
+        except HeaderError as error:
+            raise PointingError(f"{self.name}: column {column}: {error}") from error
+
+    def _read_channels(self) -> np.ndarray:
+        self._check_columns(*_VALUE_UNITS)
+        channels = np.array([self._read_number("WAVELNTH", row, u.AA) for row in range(len(self.table))])
+        if not np.isfinite(channels).all():
+            raise PointingError(f"{self.name}: not a pointing table: WAVELNTH is not a number in every row")
+        return channels
 
     @functools.cached_property
     def digest(self) -> str:
-        """The first 16 hexadecimal digits of the SHA-256 of the table's rows, whatever its file looked like.
+        """Digest of the table's rows, independent of the format of its file.
 
         Returns
         -------
         str
-            The digest.
+            The first 16 hexadecimal digits of a SHA-256.
         """
         sha = hashlib.sha256()
         for name in self.table.colnames:
@@ -107,8 +118,32 @@ class PointingTable:  # numpydoc ignore=PR02
             sha.update("\n".join([name, *map(str, cells.tolist())]).encode())
         return sha.hexdigest()[:16]
 
+    @ignore_erfa_warnings()
+    def find_row(self, time: Time, channel: int | None = None) -> int | None:
+        """Find the row that is valid at a time: T_START <= time < T_STOP.
+
+        Parameters
+        ----------
+        time : `~astropy.time.Time`
+            The time.
+        channel : int, optional
+            Wavelength, angstrom; selects rows if the table has one row per record and channel.
+
+        Returns
+        -------
+        int or None
+            Index of the row, or None. If two rows overlap, the one that starts later is valid: JSOC shortens a
+            provisional record when it publishes the next one.
+        """
+        is_valid = (self.start <= time) & (time < self.stop)
+        if channel is not None and self._row_channels is not None:
+            is_valid &= self._row_channels == channel
+        rows = np.flatnonzero(is_valid)
+        return int(rows[np.argmax(self.start[rows].mjd)]) if rows.size else None
+
+    @ignore_erfa_warnings()
     def record(self, time: Time, channel: int) -> PointingRecord:
-        """Choose the record that holds at a time: T_START <= time < T_STOP.
+        """Return the record of a channel that is valid at a time.
 
         Parameters
         ----------
@@ -120,39 +155,30 @@ class PointingTable:  # numpydoc ignore=PR02
         Returns
         -------
         `PointingRecord`
-            The record; where two overlap, the one that starts later, for JSOC cuts a provisional one short.
+            The record.
 
         Raises
         ------
         PointingError
-            If none covers the time, or the one that does lacks a value for the channel.
+            If no record is valid at the time, or the record does not have all values of the channel.
         """
-        with ignore_erfa_warnings():
-            return self._record(time, channel)
-
-    def _record(self, time: Time, channel: int) -> PointingRecord:
-        covers = (self.start <= time) & (time < self.stop)
-        columns = {} if self._channels is not None else self._columns(channel)
-        if self._channels is not None:
-            covers &= self._channels == channel
-        if not covers.any():
+        columns = self._value_columns(channel)
+        row = self.find_row(time, channel)
+        if row is None:
             raise PointingError(
                 f"no {SERIES} record covers T_OBS={time.isot} ({channel} Å); the table {self.name} spans "
                 f"{self.start.min().isot[:16]} to {self.stop.max().isot[:16]}. Give another table"
             )
-        rows = np.flatnonzero(covers)
-        index = int(rows[np.argmax(self.start[rows].mjd)])
-        row = self.table[index]
-        start = self.start[index].isot
-        values = {key: self._cell(row, columns.get(key, key), unit) for key, unit in _VALUES.items()}
-        absent = [key for key, value in values.items() if not math.isfinite(value)]
-        if absent:
+        start = self.start[row].isot
+        values = {value: self._read_number(columns[value], row, unit) for value, unit in _VALUE_UNITS.items()}
+        missing = [value for value, number in values.items() if not math.isfinite(number)]
+        if missing:
             raise PointingError(
-                f"the {SERIES} record of {start} in {self.name} has no {', '.join(absent)} for {channel} Å. "
+                f"the {SERIES} record of {start} in {self.name} has no {', '.join(missing)} for {channel} Å. "
                 "Give another table"
             )
         return PointingRecord(
-            name=f"{SERIES}[{self._number(row) or start + 'Z'}]",
+            name=self._record_name(row),
             start=start,
             x0=values["X0"],
             y0=values["Y0"],
@@ -160,57 +186,42 @@ class PointingTable:  # numpydoc ignore=PR02
             instrument_roll=values["INSTROT"],
         )
 
-    def _channel_of_rows(self) -> np.ndarray | None:
-        """Read WAVELNTH, where there is a row for every record and channel."""
-        if "WAVELNTH" not in self.table.colnames:
-            return None
-        missing = [key for key in _VALUES if key not in self.table.colnames]
-        if missing:
-            raise PointingError(f"{self.name}: no pointing table: column {', '.join(missing)} is missing")
-        channels = np.array([_value(cell, u.AA) for cell in self.table["WAVELNTH"]])
-        if not np.isfinite(channels).all():
-            raise PointingError(f"{self.name}: no pointing table: WAVELNTH is not a number in every row")
-        return channels
-
-    def _columns(self, channel: int) -> dict[str, str]:
-        spelled = [f"A_{channel:03d}_", f"A_{channel:04d}_", f"A{channel:03d}_", f"A{channel:04d}_"]
-        for prefix in spelled:
-            columns = {key: prefix + key for key in _VALUES}
+    def _value_columns(self, channel: int) -> dict[str, str]:
+        """Return the names of the columns that contain X0, Y0, IMSCALE and INSTROT of a channel."""
+        if self._row_channels is not None:
+            return {value: value for value in _VALUE_UNITS}
+        spellings = [f"A_{channel:03d}_", f"A_{channel:04d}_", f"A{channel:03d}_", f"A{channel:04d}_"]
+        for prefix in spellings:
+            columns = {value: prefix + value for value in _VALUE_UNITS}
             if all(column in self.table.colnames for column in columns.values()):
                 return columns
-        wanted = ", ".join(spelled[0] + key for key in _VALUES)
+        wanted = ", ".join(spellings[0] + value for value in _VALUE_UNITS)
         raise PointingError(f"{self.name}: no columns for {channel} Å; looked for {wanted}")
 
-    def _cell(self, row: Any, column: str, unit: u.UnitBase) -> float:
-        """Read a value, in the unit of JSOC's table whatever the column's."""
-        value, given = _value(row[column], unit), getattr(self.table[column], "unit", None)
-        if given is None or isinstance(row[column], u.Quantity):
-            return value
+    def _record_name(self, row: int) -> str:
+        for column in _NUMBER_COLUMNS:
+            if column in self.table.colnames:
+                number = self._read_number(column, row, u.one)
+                if math.isfinite(number):
+                    return f"{SERIES}[:#{number:.0f}]"
+        return f"{SERIES}[{self.start[row].isot}Z]"
+
+    def _read_number(self, column: str, row: int, unit: u.UnitBase) -> float:
+        """Read a cell as a number in a unit; NaN if it is missing. A column without a unit is in JSOC's unit."""
+        cell = self.table[column][row]
+        if cell is None or np.ma.is_masked(cell):
+            return math.nan
+        is_quantity = isinstance(cell, u.Quantity)
+        cell_unit = cell.unit if is_quantity else getattr(self.table[column], "unit", None)
         try:
-            return float(u.Quantity(value, given).to_value(unit))
+            number = float(cell.value if is_quantity else cell)
+            return number if cell_unit is None else float(u.Quantity(number, cell_unit).to_value(unit))
         except u.UnitConversionError as error:
-            raise PointingError(f"{self.name}: column {column} is in {given}, which is no {unit}") from error
-
-    def _number(self, row: Any) -> str:
-        for column in _RECORD_NUMBERS:
-            number = _value(row[column], u.one) if column in self.table.colnames else math.nan
-            if math.isfinite(number):
-                return f":#{number:.0f}"
-        return ""
-
-
-def _value(cell: Any, unit: u.UnitBase) -> float:
-    if cell is None or np.ma.is_masked(cell):
-        return math.nan
-    if isinstance(cell, u.Quantity):
-        try:
-            return float(cell.to_value(unit))
-        except u.UnitConversionError as error:
-            raise PointingError(f"a value in {cell.unit} of a pointing table is no {unit}") from error
-    try:
-        return float(cell)
-    except (TypeError, ValueError):  # JSOC writes MISSING
-        return math.nan
+            raise PointingError(
+                f"{self.name}: column {column} is in {cell_unit}, which cannot be converted to {unit}"
+            ) from error
+        except (TypeError, ValueError):  # JSOC's MISSING
+            return math.nan
 
 
 def read_pointing_table(source: str | os.PathLike[str] | Table) -> PointingTable:
@@ -219,8 +230,8 @@ def read_pointing_table(source: str | os.PathLike[str] | Table) -> PointingTable
     Parameters
     ----------
     source : str, path-like or `~astropy.table.Table`
-        Path of an ECSV file or of a CSV file with JSOC's columns, or the table itself. A file is parsed once for
-        as long as it does not change.
+        Path of an ECSV file, or of a CSV file with JSOC's columns; or the table itself. A file is parsed again only
+        when it has changed.
 
     Returns
     -------
@@ -230,15 +241,14 @@ def read_pointing_table(source: str | os.PathLike[str] | Table) -> PointingTable
     Raises
     ------
     PointingError
-        If there is no such file, or it is no pointing table.
+        If the file cannot be read, or is not a pointing table.
     """
     if isinstance(source, Table):
         return PointingTable(source, "given")
-    path = Path(source)
     try:
-        return _read_file(path)
+        return _read_file(Path(source))
     except OSError as error:
-        raise PointingError(f"{path}: no such pointing table ({error.strerror})") from None
+        raise PointingError(f"cannot open the pointing table {source} ({error.strerror})") from None
 
 
 @cache_until_modified(files=8)
@@ -247,11 +257,11 @@ def _read_file(path: Path) -> PointingTable:
         table = read_table_file(path)
     except TableError as error:
         raise PointingError(str(error)) from error
-    return PointingTable(plain_table(table), path.name)
+    return PointingTable(convert_text_columns(table), path.name)
 
 
-def plain_table(table: Table) -> Table:
-    """Turn the columns of text that are numbers but for JSOC's MISSING into numbers.
+def convert_text_columns(table: Table) -> Table:
+    """Convert the columns of channels that are text to numbers, masked where JSOC has MISSING.
 
     Parameters
     ----------
@@ -265,7 +275,13 @@ def plain_table(table: Table) -> Table:
     """
     for name in table.colnames:
         if isinstance(table[name], Column) and table[name].dtype.kind in "US" and name.startswith("A"):
-            cells = [str(cell) for cell in table[name]]
-            numbers = [_value(cell, u.one) for cell in cells]
+            numbers = [_to_float(str(cell)) for cell in table[name]]
             table[name] = MaskedColumn(numbers, mask=~np.isfinite(numbers))
     return table
+
+
+def _to_float(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:  # JSOC's MISSING
+        return math.nan

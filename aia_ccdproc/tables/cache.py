@@ -1,292 +1,240 @@
-"""What was fetched is kept: in this process for an hour, and JSOC's tables in astropy's cache for bad times."""
+"""In-memory cache of what was fetched from servers, shared with the worker processes of a batch."""
 
 from __future__ import annotations
 
-import logging
 import threading
 import time as clock
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from contextlib import suppress
-from pathlib import Path
 from typing import Any, ClassVar, Generic, NamedTuple, TypeVar
 
-from astropy.config import get_cache_dir
-from astropy.table import Table
-
-from aia_ccdproc.errors import PrepError, TableError
-from aia_ccdproc.images.files import atomic_write
+from aia_ccdproc.errors import PrepError
 from aia_ccdproc.tables.network import NoAnswerError
-from aia_ccdproc.tables.text import read_table_file
 
-__all__ = ["FetchedOnce", "Known", "with_copy"]
+__all__ = ["LIFETIME_SECONDS", "CacheSnapshot", "FetchCache"]
 
-#: For so long what was fetched, or that nothing could be, holds without asking again. Seconds.
-_FRESH, _DOWN = 3600, 300
-
-_log = logging.getLogger("aia_ccdproc")
+#: A fetched value is used for this time before it is fetched again.
+LIFETIME_SECONDS = 3600
+#: After a failure the same query is not repeated for this time.
+_RETRY_SECONDS = 300
 
 K = TypeVar("K", bound=Hashable)
 T = TypeVar("T")
 
 
-class _Answer(NamedTuple, Generic[T]):
-    since: float
-    value: T
-
-
 class _Failure(NamedTuple):
-    since: float
-    #: Seconds that were given to the one who was asked.
-    patience: float
-    kind: type[PrepError]
-    text: str
+    """A failed fetch: its error, and the timeout it was given, in seconds."""
+
+    error_type: type[PrepError]
+    message: str
+    timeout: float
 
 
-class Known(NamedTuple):
-    """What is known of a kind, for another process: with an age in place of a time."""
+class CacheSnapshot(NamedTuple):
+    """The content of a cache, to be pickled. It has ages, because clocks differ between processes."""
 
-    answers: list[tuple[Any, _Answer[Any]]]
-    failures: list[tuple[Any, _Failure]]
+    values: list[tuple[Any, float, Any]]
+    """Key, age in seconds and packed value."""
+    failures: list[tuple[Any, float, _Failure]]
+    """Key or server, age in seconds and failure."""
 
 
-class FetchedOnce(Generic[K, T]):
-    """What this process, and the one that started it, have fetched of a kind, and what or whom they asked in vain.
+class FetchCache(Generic[K, T]):
+    """Cache of one kind of fetched values. It also remembers failures, so that a dead server is not asked repeatedly.
+
+    Values are kept for an hour and failures for five minutes. Threads that miss the same key fetch it once. The workers
+    of a batch start with a copy of the cache of the process that started them.
 
     Parameters
     ----------
     kind : str
-        What it is, ``"tables of calibrations"``. There is one of each kind in a process.
-    pack, unpack : callable, optional
-        What is sent to another process for an answer, ``pack(key, answer)``, and what that one makes of it,
-        ``unpack(key, packed)``, which raises `LookupError` if it cannot. By default the answer itself.
+        Name of the cache, unique in the process: ``"calibration tables"``.
+    pack : callable, optional
+        Returns what is sent to another process in place of a value: ``pack(key, value)``. By default the value itself.
+    unpack : callable, optional
+        Returns the value in the other process: ``unpack(key, packed)``. By default ``packed`` itself. May raise
+        `LookupError`; the value is then fetched again when it is needed.
     """
 
-    _all: ClassVar[dict[str, FetchedOnce[Any, Any]]] = {}
-    _told: ClassVar[dict[str, Known]] = {}
+    _caches: ClassVar[dict[str, FetchCache[Any, Any]]] = {}
+    #: Snapshots of caches that this process has not created yet.
+    _pending: ClassVar[dict[str, CacheSnapshot]] = {}
 
     def __init__(
         self,
         kind: str,
-        pack: Callable[[K, T], Any] = lambda _, answer: answer,
+        pack: Callable[[K, T], Any] = lambda _, value: value,
         unpack: Callable[[K, Any], T] = lambda _, packed: packed,
     ) -> None:
         self._pack, self._unpack = pack, unpack
         self._lock = threading.Lock()
-        self._answers: dict[K, _Answer[T]] = {}
-        #: By what was asked for, and by who did not answer at all.
-        self._failures: dict[K | str, _Failure] = {}
-        self._all[kind] = self
-        if kind in self._told:
-            self._take_over(self._told.pop(kind))
+        #: By key: time of the fetch on the monotonic clock, and value.
+        self._values: dict[K, tuple[float, T]] = {}
+        #: By key, or by server if the server did not answer at all: time and failure.
+        self._failures: dict[K | str, tuple[float, _Failure]] = {}
+        self._caches[kind] = self
+        if kind in self._pending:
+            self._restore(self._pending.pop(kind))
 
     def get(self, key: K, fetch: Callable[[], T], *, timeout: float) -> T:
-        """Fetch what is not here already.
+        """Return the value of a key; fetch it if it is not cached.
 
         Parameters
         ----------
         key : hashable
-            What is wanted.
+            The key.
         fetch : callable
-            Fetches it, or raises a `~aia_ccdproc.PrepError`.
+            Fetches the value, or raises a `~aia_ccdproc.PrepError`.
         timeout : float
-            Seconds that it has for that.
+            Time limit that ``fetch`` uses, in seconds.
 
         Returns
         -------
         object
-            What was fetched.
+            The value.
 
         Raises
         ------
         PrepError
-            If it cannot be fetched now, or could not a moment ago in as much time.
+            If the value cannot be fetched, or if a fetch with this timeout or a longer one failed in the last five
+            minutes.
         """
-        return self.get_all([key], lambda _: [(key, fetch())], whom=str(key), timeout=timeout)[0]
+        return self.get_all([key], lambda _: [(key, fetch())], server=str(key), timeout=timeout)[0]
 
     def get_all(
         self,
         keys: Sequence[K],
         fetch: Callable[[list[K]], Iterable[tuple[K, T | PrepError]]],
         *,
-        whom: str,
+        server: str,
         timeout: float,
     ) -> list[T]:
-        """Fetch at once all that is not here already.
+        """Return the values of several keys; fetch those that are not cached with one call.
 
         Parameters
         ----------
         keys : sequence of hashable
-            What is wanted.
+            The keys.
         fetch : callable
-            Given what is not here, yields each with what was fetched for it, or with the `~aia_ccdproc.PrepError` that
-            came of it; or raises one, which holds for all that it has not yielded.
-        whom : str
-            Who is asked. If they do not answer in time, they are not asked for anything else for a while.
+            Takes the list of missing keys. Yields each key with its value, or with the `~aia_ccdproc.PrepError` of that
+            key alone; or raises one, which applies to all keys that it has not yielded.
+        server : str
+            Name of the server. After a `NoAnswerError` it is not asked for any other key for five minutes.
         timeout : float
-            Seconds that it has for that.
+            Time limit that ``fetch`` uses, in seconds.
 
         Returns
         -------
         list
-            What was fetched, in the order of the keys.
+            The values, in the order of the keys.
 
         Raises
         ------
         PrepError
-            If something cannot be fetched now, or could not a moment ago in as much time.
+            If a value cannot be fetched, or if a fetch with this timeout or a longer one failed in the last five
+            minutes.
         """
         if self._missing(keys):
-            with self._lock:  # two threads that miss one thing fetch it once
-                failed = {key: self._failure(key, timeout) for key in self._missing(keys)}
-                wanted = [key for key, failure in failed.items() if failure is None]
+            with self._lock:  # a thread that waited here finds the values that another thread has fetched
+                failures = {key: self._recent_failure(key, timeout) for key in self._missing(keys)}
+                wanted = [key for key, failure in failures.items() if failure is None]
                 if wanted:
-                    if down := self._failure(whom, timeout):
-                        raise down
-                    self._fetch(wanted, fetch, whom, timeout)
-                for failure in failed.values():
+                    if server_failure := self._recent_failure(server, timeout):
+                        raise server_failure
+                    self._fetch(wanted, fetch, server, timeout)
+                for failure in failures.values():
                     if failure:
                         raise failure
-        return [self._answers[key].value for key in keys]
+        return [self._values[key][1] for key in keys]
 
     def _missing(self, keys: Sequence[K]) -> list[K]:
-        oldest = clock.monotonic() - _FRESH
-        return [key for key in dict.fromkeys(keys) if key not in self._answers or self._answers[key].since < oldest]
+        oldest = clock.monotonic() - LIFETIME_SECONDS
+        return [key for key in dict.fromkeys(keys) if key not in self._values or self._values[key][0] < oldest]
 
     def _fetch(
-        self, missing: list[K], fetch: Callable[[list[K]], Iterable[tuple[K, T | PrepError]]], whom: str, timeout: float
+        self, keys: list[K], fetch: Callable[[list[K]], Iterable[tuple[K, T | PrepError]]], server: str, timeout: float
     ) -> None:
-        failed: list[PrepError] = []
-        left = dict.fromkeys(missing)
+        errors: list[PrepError] = []
+        remaining = dict.fromkeys(keys)
         try:
-            for key, answer in fetch(missing):
-                del left[key]
-                if isinstance(answer, PrepError):
-                    self._note(key, answer, timeout)
-                    failed.append(answer)
+            for key, result in fetch(keys):
+                del remaining[key]
+                if isinstance(result, PrepError):
+                    self._remember_failure(key, result, timeout)
+                    errors.append(result)
                 else:
-                    self._answers[key] = _Answer(clock.monotonic(), answer)
+                    self._values[key] = (clock.monotonic(), result)
                     self._failures.pop(key, None)
-                self._failures.pop(whom, None)
+                self._failures.pop(server, None)
         except PrepError as error:
-            is_down = isinstance(error, NoAnswerError) or isinstance(error.__cause__, NoAnswerError)
-            for what in [whom] if is_down else left:
-                self._note(what, error, timeout)
+            no_answer = isinstance(error, NoAnswerError) or isinstance(error.__cause__, NoAnswerError)
+            for failed in [server] if no_answer else remaining:
+                self._remember_failure(failed, error, timeout)
             raise
-        if failed:
-            raise failed[0]
+        if errors:
+            raise errors[0]
 
-    def _note(self, what: K | str, error: PrepError, timeout: float) -> None:
-        self._failures[what] = _Failure(clock.monotonic(), timeout, type(error), str(error))
+    def _remember_failure(self, failed: K | str, error: PrepError, timeout: float) -> None:
+        # Not the error itself: its traceback would keep the data of all its frames in memory.
+        self._failures[failed] = (clock.monotonic(), _Failure(type(error), str(error), timeout))
 
-    def _failure(self, what: K | str, timeout: float) -> PrepError | None:
-        """Tell of a failure that holds still."""
-        failure, now = self._failures.get(what), clock.monotonic()
-        if failure is None or now - failure.since >= _DOWN or timeout > failure.patience:
+    def _recent_failure(self, failed: K | str, timeout: float) -> PrepError | None:
+        """Return the error of a recent failure, None if the query is to be sent (again)."""
+        if failed not in self._failures:
             return None
-        return failure.kind(
-            f"{failure.text} (that was {now - failure.since:.0f} s ago; "
-            f"it is asked again after {_DOWN} s, or with a longer timeout)"
+        time, failure = self._failures[failed]
+        age = clock.monotonic() - time
+        if age >= _RETRY_SECONDS or timeout > failure.timeout:
+            return None
+        return failure.error_type(
+            f"{failure.message} (this failed {age:.0f} s ago and is not repeated for {_RETRY_SECONDS} s, "
+            "unless with a longer timeout)"
         )
 
-    def forget(self) -> None:
-        """Forget all of it."""
-        self._answers.clear()
-        self._failures.clear()
+    @classmethod
+    def clear_all(cls) -> None:
+        """Empty all caches of this process."""
+        for cache in cls._caches.values():
+            cache._values.clear()
+            cache._failures.clear()
 
     @classmethod
-    def forget_everything(cls) -> None:
-        """Forget all of every kind."""
-        for each in cls._all.values():
-            each.forget()
-
-    @classmethod
-    def known(cls) -> dict[str, Known]:
-        """Tell what this process knows of every kind, so that those it starts need not ask again.
+    def snapshot_all(cls) -> dict[str, CacheSnapshot]:
+        """Return the content of all caches of this process.
 
         Returns
         -------
-        dict of str to Known
-            To be pickled, and given to `learn` there.
+        dict of str to CacheSnapshot
+            Content by kind, to be pickled and passed to `restore_all` in another process.
         """
-        now = clock.monotonic()
-        return {
-            kind: Known(
-                [(key, _Answer(now - a.since, each._pack(key, a.value))) for key, a in list(each._answers.items())],
-                [(what, failure._replace(since=now - failure.since)) for what, failure in list(each._failures.items())],
-            )
-            for kind, each in list(cls._all.items())
-        }
+        return {kind: cache._snapshot() for kind, cache in list(cls._caches.items())}
 
     @classmethod
-    def learn(cls, known: dict[str, Known]) -> None:
-        """Take over what another process knows; of a kind that is not there yet, when it is.
+    def restore_all(cls, snapshots: dict[str, CacheSnapshot]) -> None:
+        """Add the content of another process's caches to those of this process.
 
         Parameters
         ----------
-        known : dict of str to Known
-            As `known` gives it.
+        snapshots : dict of str to CacheSnapshot
+            Content by kind, from `snapshot_all`. A kind whose cache does not exist yet is restored when it is created.
         """
-        for kind, what in known.items():
-            if kind in cls._all:
-                cls._all[kind]._take_over(what)
+        for kind, snapshot in snapshots.items():
+            if kind in cls._caches:
+                cls._caches[kind]._restore(snapshot)
             else:
-                cls._told[kind] = what
+                cls._pending[kind] = snapshot
 
-    def _take_over(self, known: Known) -> None:
-        now = clock.monotonic()  # clocks of processes differ, ages do not
-        for key, packed in known.answers:
+    def _snapshot(self) -> CacheSnapshot:
+        now = clock.monotonic()  # list(): another thread may add an entry meanwhile
+        return CacheSnapshot(
+            [(key, now - time, self._pack(key, value)) for key, (time, value) in list(self._values.items())],
+            [(failed, now - time, failure) for failed, (time, failure) in list(self._failures.items())],
+        )
+
+    def _restore(self, snapshot: CacheSnapshot) -> None:
+        now = clock.monotonic()
+        for key, age, packed in snapshot.values:
             with suppress(LookupError):
-                self._answers[key] = _Answer(now - packed.since, self._unpack(key, packed.value))
-        for what, failure in known.failures:
-            self._failures[what] = failure._replace(since=now - failure.since)
-
-
-def with_copy(server: str, series: str, fetch: Callable[[], Table], understand: Callable[[Table], T]) -> T:
-    """Fetch a table, or take the copy of an earlier answer: where it is an hour old, and where there is no answer.
-
-    Parameters
-    ----------
-    server, series : str
-        Where from, and what.
-    fetch : callable
-        Fetches it, or raises `~aia_ccdproc.TableError`.
-    understand : callable
-        Makes of the table what it shall be, or raises `~aia_ccdproc.TableError`. Only what it understands is kept.
-
-    Returns
-    -------
-    object
-        What was made of it.
-    """
-    try:
-        copy = _copy_of(server, series)
-    except TableError as error:
-        _log.warning("%s of %s cannot be kept: %s", series, server, error)
-        return understand(fetch())
-    with suppress(OSError, TableError):
-        if 0 <= clock.time() - copy.stat().st_mtime < _FRESH:
-            return understand(read_table_file(copy))
-    try:
-        table = fetch()
-        understood = understand(table)
-    except TableError as error:
-        with suppress(TableError):
-            kept = understand(read_table_file(copy))
-            _log.warning("%s; using the copy of an earlier answer", error)
-            return kept
-        raise
-    try:
-        copy.parent.mkdir(parents=True, exist_ok=True)
-        with atomic_write(copy) as temporary:
-            table.write(temporary, format="ascii.ecsv", overwrite=True)
-    except OSError as error:
-        _log.warning("%s of %s cannot be kept in the cache: %s", series, server, error)
-    return understood
-
-
-def _copy_of(server: str, series: str) -> Path:
-    folder = "".join(c if c.isalnum() or c in ".-" else "_" for c in server)
-    try:
-        return Path(get_cache_dir()) / "aia_ccdproc" / "tables" / folder / f"{series}.ecsv"
-    except OSError as error:
-        raise TableError(f"astropy's cache folder cannot be used: {error}") from error
+                self._values[key] = (now - age, self._unpack(key, packed))
+        for failed, age, failure in snapshot.failures:
+            self._failures[failed] = (now - age, failure)

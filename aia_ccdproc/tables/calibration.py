@@ -1,4 +1,4 @@
-"""Tables of calibrations by channel, version and epoch: SSW's response and error tables, JSOC's ``aia.response``."""
+"""Calibration tables by channel, version and epoch: SSW's response and error tables, JSOC's ``aia.response``."""
 
 from __future__ import annotations
 
@@ -14,51 +14,53 @@ from astropy.time import Time
 from aia_ccdproc.errors import HeaderError, TableError
 from aia_ccdproc.images.files import cache_until_modified
 from aia_ccdproc.images.times import ignore_erfa_warnings
-from aia_ccdproc.tables.cache import FetchedOnce, with_copy
+from aia_ccdproc.tables.cache import FetchCache
+from aia_ccdproc.tables.disk_cache import fetch_with_fallback
 from aia_ccdproc.tables.jsoc import query_series, server_name
 from aia_ccdproc.tables.network import TIMEOUT, download_table
-from aia_ccdproc.tables.text import column_times, read_table_file
+from aia_ccdproc.tables.text import parse_time_column, read_table_file
 
 if TYPE_CHECKING:
     import drms
 
 __all__ = ["CalibrationTable"]
 
-_KEYS = ("T_START", "T_STOP", "VER_NUM", "WAVE_STR")
-_TEXTS = ("DATE", "WAVE_STR")
+_NEEDED_COLUMNS = ("T_START", "T_STOP", "VER_NUM", "WAVE_STR")
+_TIME_COLUMNS = ("T_START", "T_STOP")
+_TEXT_COLUMNS = ("DATE", "WAVE_STR")
 
 
 @dataclass(frozen=True)
 class CalibrationTable:  # numpydoc ignore=PR02
-    """Rows that hold for a channel, in a version of the calibration, from T_START to T_STOP.
+    """Calibration values of channels, each for a version of the calibration and an epoch from T_START to T_STOP.
 
     Parameters
     ----------
     table : `~astropy.table.Table`
-        With the columns T_START, T_STOP, VER_NUM, WAVE_STR (``"171_THIN"``, ``"1600"``) and what is calibrated. Texts
-        are read as times and numbers; the result has T_START and T_STOP as `~astropy.time.Time`, UTC, and numbers as
-        float64, NaN where there is none.
+        Table with the columns T_START, T_STOP, VER_NUM, WAVE_STR (``"171_THIN"``, ``"1600"``) and the calibration
+        values. Strings are converted: T_START and T_STOP to `~astropy.time.Time`, UTC; the other columns, except DATE
+        and WAVE_STR, to float64, NaN where a value is missing.
     name : str
-        What to call it in messages and headers.
+        Name of the table in messages and headers.
 
     Raises
     ------
     TableError
-        If a column is missing, or a time cannot be read.
+        If the table is empty, a column is missing, or a time cannot be read.
     """
 
     table: Table
     name: str = "table"
 
     def __post_init__(self) -> None:
-        missing = [key for key in _KEYS if key not in self.table.colnames]
+        missing = [column for column in _NEEDED_COLUMNS if column not in self.table.colnames]
         if missing or not len(self.table):
-            why = f"column {', '.join(missing)} is missing" if missing else "it is empty"
-            raise TableError(f"{self.name}: no table of calibrations: {why}")
+            reason = f"column {', '.join(missing)} is missing" if missing else "it is empty"
+            raise TableError(f"{self.name}: not a calibration table: {reason}")
         try:
-            columns = {name: _column(name, self.table[name]) for name in self.table.colnames}
+            columns = {name: _convert_column(name, self.table[name]) for name in self.table.colnames}
         except HeaderError as error:
-            raise TableError(f"{self.name}: no table of calibrations: {error}") from error
+            raise TableError(f"{self.name}: not a calibration table: {error}") from error
         object.__setattr__(self, "table", Table(columns))
 
     @classmethod
@@ -66,24 +68,25 @@ class CalibrationTable:  # numpydoc ignore=PR02
         cls,
         source: str | os.PathLike[str] | Table | CalibrationTable,
         *,
-        series: str = "",
+        series: str | None = None,
         server: str | drms.Client | None = None,
         timeout: float = TIMEOUT,
     ) -> CalibrationTable:
-        """Read a table, from wherever it is.
+        """Read a table from a file, a URL or JSOC.
 
         Parameters
         ----------
         source : str, path-like, `~astropy.table.Table` or `CalibrationTable`
-            Path of a file (ECSV, CSV, or as SSW writes them), URL of one, ``"jsoc"``, or the table itself. A file is
-            parsed once for as long as it does not change. What is fetched is kept for an hour, and in astropy's cache
-            for when there is no network.
-        series : str
-            JSOC's series that ``"jsoc"`` means.
+            Path of a file (ECSV, CSV, or in SSW's format), URL of one, ``"jsoc"``, or the table itself. A file is
+            parsed again only when it has changed. A fetched table is cached in memory for an hour, and on disk for when
+            the network fails.
+        series : str, optional
+            Series of JSOC that ``"jsoc"`` stands for.
         server : str or `drms.Client`, optional
-            Another DRMS server than JSOC: the base URL of its CGIs, or a client.
+            Another DRMS server than JSOC: a client, or the base URL of the server's CGIs (the URL of ``jsoc_info``
+            without that name).
         timeout : float
-            Seconds after which all tries together are given up.
+            Time limit for all network requests and retries together, in seconds.
 
         Returns
         -------
@@ -93,120 +96,115 @@ class CalibrationTable:  # numpydoc ignore=PR02
         Raises
         ------
         TableError
-            If it cannot be had, or is no table of calibrations.
+            If the table cannot be read or fetched, or is not a calibration table.
         """
         if isinstance(source, CalibrationTable):
             return source
         if isinstance(source, Table):
             return cls(source)
         if source == "jsoc" and series:
-            name = f"{series} of {server_name(server)}"
-            return _fetched.get(name, lambda: _ask(series, server, timeout, name), timeout=timeout)
+            return _from_server(series, server, timeout)
         if isinstance(source, str) and "://" in source:
             name = source.rpartition("/")[2]
-            return _fetched.get(source, lambda: _read(Path(download_table(source, timeout)), name), timeout=timeout)
-        path = Path(source)
+            return _fetched.get(
+                source, lambda: cls(read_table_file(Path(download_table(source, timeout))), name), timeout=timeout
+            )
         try:
-            return _read_file(path)
+            return _from_file(Path(source))
         except OSError as error:
-            raise TableError(f"{path}: no such table ({error.strerror})") from None
-
-    @staticmethod
-    def forget() -> None:
-        """Forget what this process has fetched, and what it could not fetch."""
-        _fetched.forget()
+            raise TableError(f"cannot open the table {source} ({error.strerror})") from None
 
     def select(self, channel: int, version: int | None = None) -> CalibrationTable:
-        """Take the rows of a channel in a version.
+        """Select the rows of a channel in one version.
 
         Parameters
         ----------
         channel : int
             Wavelength, angstrom.
         version : int, optional
-            VER_NUM; by default the newest that there is for the channel.
+            VER_NUM; by default the highest for the channel.
 
         Returns
         -------
         `CalibrationTable`
-            Its rows, in the order in which they are.
+            The rows, in the order of this table.
 
         Raises
         ------
         TableError
-            If there are none.
+            If the table has no such rows.
         """
-        # "171_THIN" and "1600": only the EUV channels have a thick filter beside the thin one.
+        # "171_THIN" and "1600": only the EUV channels have a thick filter besides the thin one.
         rows = self.table[np.isin(self["WAVE_STR"], [f"{channel}", f"{channel}_THIN"]) & np.isfinite(self["VER_NUM"])]
-        versions = np.unique(rows["VER_NUM"])
         if not len(rows):
-            known = ", ".join(dict.fromkeys(map(str, self["WAVE_STR"])))
-            raise TableError(f"{self.name} has no rows for {channel} Å; it has {known}")
+            channels = ", ".join(dict.fromkeys(map(str, self["WAVE_STR"])))
+            raise TableError(f"{self.name} has no rows for {channel} Å, only for {channels}")
+        versions = np.unique(rows["VER_NUM"])
         chosen = versions[-1] if version is None else version
         if chosen not in versions:
-            known = ", ".join(f"{one:g}" for one in versions)
-            raise TableError(f"{self.name} has no version {chosen:g} for {channel} Å; it has {known}")
+            existing = ", ".join(f"{number:g}" for number in versions)
+            raise TableError(f"{self.name} has no version {chosen:g} for {channel} Å, only {existing}")
         return CalibrationTable(rows[rows["VER_NUM"] == chosen], self.name)
 
     def __getitem__(self, column: str) -> Any:
-        """Give a column.
+        """Return a column.
 
         Parameters
         ----------
         column : str
-            Its name.
+            Name of the column.
 
         Returns
         -------
         `~numpy.ndarray` or `~astropy.time.Time`
-            A value for every row.
+            One value per row.
 
         Raises
         ------
         TableError
-            If there is none of that name.
+            If the table has no column of that name.
         """
         if column not in self.table.colnames:
-            raise TableError(f"{self.name} has no column {column}; it has {', '.join(self.table.colnames)}")
+            raise TableError(f"{self.name} has no column {column}, only {', '.join(self.table.colnames)}")
         values = self.table[column]
         return values if isinstance(values, Time) else values.data
 
     @property
     def colnames(self) -> list[str]:
-        """The names of the columns, as a `~astropy.table.Table` has them.
+        """Column names, as in a `~astropy.table.Table`.
 
         Returns
         -------
         list of str
-            Names.
+            The names.
         """
-        return self.table.colnames
+        return list(self.table.colnames)
 
     @property
-    def first_epoch(self) -> int:
-        """The row with the earliest T_START.
+    def first_epoch_row(self) -> int:
+        """Index of the row with the earliest T_START.
 
         Returns
         -------
         int
-            Its index; of several the last.
+            The index; if several rows start at that time, that of the last one.
         """
         return len(self.table) - 1 - int(np.argmin(self["T_START"].mjd[::-1]))
 
-    def at(self, time: Time) -> tuple[np.ndarray, np.ndarray]:
-        """Find the rows that hold at given times: T_START <= time < T_STOP.
+    def rows_at(self, time: Time) -> tuple[np.ndarray, np.ndarray]:
+        """Find the rows that apply at given times: T_START <= time < T_STOP.
 
         Parameters
         ----------
         time : `~astropy.time.Time`
-            The times, of any shape.
+            Times, of any shape.
 
         Returns
         -------
         rows : `~numpy.ndarray`
-            Index of a row for each time, of the same shape. Where epochs overlap the last row wins.
+            Index of a row for each time, of the same shape. Where epochs overlap, the last row applies.
         days : `~numpy.ndarray`
-            Days since its T_START.
+            Days since T_START of that row, of the same shape.
 
         Raises
         ------
@@ -222,50 +220,45 @@ class CalibrationTable:  # numpydoc ignore=PR02
             if outside.any():
                 raise TableError(
                     f"no epoch of {self.name} covers {time.utc[outside].isot.flat[0]} for {self['WAVE_STR'][0]}, "
-                    f"version {self['VER_NUM'][0]:g}; it spans {start.min().isot[:16]} to {stop.max().isot[:16]}. "
+                    f"version {self['VER_NUM'][0]:g}: they span {start.min().isot[:16]} to {stop.max().isot[:16]}. "
                     "Give another table"
                 )
             return rows, (time - start[rows]).to_value("day")
 
 
-_fetched: FetchedOnce[str, CalibrationTable] = FetchedOnce("tables of calibrations")
+_fetched: FetchCache[str, CalibrationTable] = FetchCache("calibration tables")
 
 
 @cache_until_modified(files=8)
-def _read_file(path: Path) -> CalibrationTable:
-    return _read(path, path.name)
+def _from_file(path: Path) -> CalibrationTable:
+    return CalibrationTable(read_table_file(path), path.name)
 
 
-def _read(path: Path, name: str) -> CalibrationTable:
-    return CalibrationTable(read_table_file(path), name)
+def _from_server(series: str, server: str | drms.Client | None, timeout: float) -> CalibrationTable:
+    name = f"{series} of {server_name(server)}"
 
+    def query() -> Table:
+        # VER_NUM is not a prime key: without [!1=1!] only the last record of each channel and T_START is returned.
+        return query_series(f"{series}[][!1=1!]", needed=_NEEDED_COLUMNS, server=server, timeout=timeout)
 
-def _ask(series: str, server: Any, timeout: float, name: str) -> CalibrationTable:
-    def understand(table: Table) -> CalibrationTable:
+    def convert(table: Table) -> CalibrationTable:
         if not len(table):
             raise TableError(f"{server_name(server)} has no records of {series}. Give a table")
         return CalibrationTable(table, name)
 
-    # The version is no prime key: without [!1=1!] the last record of a channel and T_START hides the others.
-    dataset = f"{series}[][!1=1!]"
-    return with_copy(
-        server_name(server),
-        series,
-        lambda: query_series(dataset, needed=_KEYS, server=server, timeout=timeout),
-        understand,
-    )
+    return _fetched.get(name, lambda: fetch_with_fallback(server_name(server), series, query, convert), timeout=timeout)
 
 
-def _column(name: str, column: Any) -> Any:
-    if name in ("T_START", "T_STOP"):
-        return column_times(column)
-    if name in _TEXTS:
+def _convert_column(name: str, column: Any) -> Any:
+    if name in _TIME_COLUMNS:
+        return parse_time_column(column)
+    if name in _TEXT_COLUMNS:
         return Column([str(cell).strip() for cell in column])
-    return Column([_number(cell) for cell in getattr(column, "value", column)])
+    return Column([_convert_number(cell) for cell in getattr(column, "value", column)])
 
 
-def _number(cell: Any) -> float:
+def _convert_number(cell: Any) -> float:
     try:
         return float(np.ma.filled(cell, np.nan))
-    except (TypeError, ValueError):  # JSOC writes MISSING
+    except (TypeError, ValueError):  # JSOC's MISSING
         return float("nan")

@@ -1,4 +1,4 @@
-"""JSOC: what its series hold, through drms; the master pointing series among them."""
+"""Queries of the keywords of JSOC's series through drms."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from urllib.parse import urljoin, urlsplit
 
 from astropy.table import Table
 
-from aia_ccdproc.tables.network import TIMEOUT, failure, persistently
+from aia_ccdproc.tables.network import TIMEOUT, query_error, query_with_retries
 
 if TYPE_CHECKING:
     import drms
@@ -17,19 +17,20 @@ __all__ = ["connect", "query_series", "server_name"]
 
 
 def connect(server: str | drms.Client | None) -> drms.Client:
-    """Make a drms client.
+    """Return a drms client for a server. No query is sent.
 
     Parameters
     ----------
     server : str or `drms.Client`, optional
-        Base URL of the CGIs of a DRMS server, under which ``jsoc_info`` lies, or a client; by default JSOC.
+        Base URL of the CGIs of a DRMS server (the URL of ``jsoc_info`` without that name), or a client, which is
+        returned as it is. By default JSOC.
 
     Returns
     -------
     `drms.Client`
-        The client. It has not asked anything yet.
+        The client.
     """
-    import drms  # takes 0.3 s, and is not needed by those who have a table
+    import drms  # here, because it takes 0.3 s and is not needed with a table
 
     if server is None:
         return drms.Client()
@@ -42,17 +43,17 @@ def connect(server: str | drms.Client | None) -> drms.Client:
 
 
 def server_name(server: str | drms.Client | None) -> str:
-    """Name a server, for messages and for the cache.
+    """Return the name of a DRMS server, for messages, headers and caches.
 
     Parameters
     ----------
     server : str or `drms.Client`, optional
-        As in `connect`.
+        As in `query_series`.
 
     Returns
     -------
     str
-        ``"JSOC"``, or host, port and path of another.
+        ``"JSOC"``, or host, port and path of another server.
     """
     if server is None:
         return "JSOC"
@@ -72,53 +73,56 @@ def query_series(
     server: str | drms.Client | None = None,
     timeout: float = TIMEOUT,
 ) -> Table:
-    """Ask JSOC for the keywords of the records of a series, by one query.
+    """Query the keywords of the records of a series, with one request.
 
     Parameters
     ----------
     dataset : str
-        The series and which of its records, ``"aia.response[][!1=1!]"``.
+        The series, and which of its records: ``"aia.response[][!1=1!]"``.
     keys : sequence of str
         The keywords; by default all.
     segments : sequence of str
-        The segments whose files are wanted.
+        The segments whose files' URLs are wanted.
     needed : sequence of str
-        Those without which an answer is none.
+        Columns that the answer must have if it has records.
     server : str or `drms.Client`, optional
-        As in `connect`.
+        Another DRMS server than JSOC: a client, or the base URL of the server's CGIs (the URL of ``jsoc_info`` without
+        that name).
     timeout : float
-        Seconds after which all tries together are given up.
+        Time limit for all attempts together, in seconds.
 
     Returns
     -------
     `~astropy.table.Table`
-        A row for every record, all values as the text that they are on the wire, missing ones ``"MISSING"``, without
-        the keywords that the series has not; in the column of a segment the URLs of its files, or what the server says
-        where a file is not at hand. Empty if there are no records.
+        One row per record, empty if no record exists. All values are strings, as the server sends them; a missing value
+        is ``"MISSING"``. A keyword that the series does not have has no column. The column of a segment has the URLs of
+        its files; in place of the URL of a file that is not online, the text that the server gives.
 
     Raises
     ------
+    NoAnswerError
+        If the server does not answer within the timeout.
     TableError
-        If the server does not answer in time, or answers with an error or with something else than records.
+        If the server refuses the query, or its answer does not consist of records with the needed columns.
     """
-    asked = f"{server_name(server)} was asked for {dataset}"
+    what = f"{dataset} from {server_name(server)}"
     client = connect(server)
-    wanted = {"key": list(keys), "seg": list(segments) or None, "convert_numeric": False}
-    answer = persistently(lambda: client.query(dataset, **wanted), asked, server_name(server), timeout)
+    options = {"key": list(keys), "seg": list(segments) or None, "convert_numeric": False}
+    answer = query_with_retries(lambda: client.query(dataset, **options), what, server_name(server), timeout)
     try:
         columns = {
             str(name): [str(value) for value in frame[name]]
             for frame in (answer if segments else (answer,))
             for name in frame.columns
         }
-        names, table = list(columns), Table(columns)
+        table = Table(columns)
     except (AttributeError, TypeError, ValueError) as error:
-        raise failure(asked, f"an answer of the wrong shape came ({error})") from error
-    if len(table) and not set(needed) <= set(names):
-        raise failure(asked, f"an answer of the wrong shape came (columns {', '.join(names[:4])} ...)")
-    for name in names:
+        raise query_error(what, f"the answer has the wrong format ({error})") from error
+    if len(table) and not set(needed) <= set(columns):
+        raise query_error(what, f"the answer has the wrong format (its columns are {', '.join(list(columns)[:4])} ...)")
+    for name in columns:
         if len(table) and all(value.startswith("Invalid KeyLink") for value in table[name]):
-            table.remove_column(name)  # how JSOC answers for a keyword that the series has not
+            table.remove_column(name)  # JSOC's value of a keyword that the series does not have
     for name in set(segments) & set(table.colnames):
         table[name] = [urljoin(client._server.url_jsoc_info, at) if at.startswith("/") else at for at in table[name]]
     return table

@@ -1,4 +1,4 @@
-"""Asking a server until it answers, or the time is up; and files that lie at a URL."""
+"""Network queries with retries and a timeout, and tables at a URL."""
 
 from __future__ import annotations
 
@@ -8,73 +8,71 @@ import logging
 import threading
 import time as clock
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import TypeVar
 from urllib.error import HTTPError, URLError
 
 from aia_ccdproc.errors import TableError
 
-__all__ = ["TIMEOUT", "NoAnswerError", "download_table", "failure", "persistently"]
+__all__ = ["TIMEOUT", "NoAnswerError", "download_table", "query_error", "query_with_retries"]
 
-#: Seconds after which all tries together are given up, unless a setting says otherwise.
+#: Default time limit of a query, all attempts together, in seconds.
 TIMEOUT = 60.0
-#: The first pause between two tries, s; each is twice as long as the one before.
-_FIRST_PAUSE = 1.0
+#: Pause before the second attempt. Each further pause is twice as long.
+_FIRST_PAUSE_SECONDS = 1.0
 
 _log = logging.getLogger("aia_ccdproc")
 
 T = TypeVar("T")
 
 
+class NoAnswerError(TableError):
+    """A server did not answer within the timeout. Other queries to it would fail as well."""
+
+
 def download_table(url: str, timeout: float = TIMEOUT) -> str:
-    """Download a table that lies at a URL, through astropy's download cache.
+    """Download a table from a URL through astropy's download cache.
 
     Parameters
     ----------
     url : str
         The URL.
     timeout : float
-        Seconds after which all tries together are given up.
+        Time limit for all attempts together, in seconds.
 
     Returns
     -------
     str
-        Path of the downloaded file. Without a network, that of an earlier download.
+        Path of the downloaded file. If the download fails, path of the copy of an earlier download.
 
     Raises
     ------
     TableError
-        If it cannot be downloaded, and has not been before.
+        If the download fails, and no copy of an earlier one exists.
     """
     from astropy.utils.data import download_file, is_url_in_cache
 
+    def download() -> str:
+        return str(download_file(url, cache="update", show_progress=False, timeout=timeout))
+
     try:
-        return persistently(
-            lambda: download_file(url, cache="update", show_progress=False, timeout=timeout),
-            f"{url} was asked for",
-            url,
-            timeout,
-        )
+        return query_with_retries(download, url, url, timeout)
     except TableError as error:
         if not is_url_in_cache(url):
             raise
         _log.warning("%s; using the copy of an earlier download", error)
-        return download_file(url, cache=True, show_progress=False)
+        return str(download_file(url, cache=True, show_progress=False))
 
 
-class NoAnswerError(TableError):
-    """Who was asked did not answer in time: whatever else they are asked for now will end so, too."""
-
-
-def failure(asked: str, came: str, kind: type[TableError] = TableError) -> TableError:
-    """Make the error of a query that came to nothing.
+def query_error(what: str, reason: str, error_type: type[TableError] = TableError) -> TableError:
+    """Return the error of a failed query, with what the user can do.
 
     Parameters
     ----------
-    asked : str
-        What was asked for, and of whom.
-    came : str
-        What came instead.
-    kind : type
+    what : str
+        What was queried, and where: ``"aia.response[][!1=1!] from JSOC"``.
+    reason : str
+        Why the query failed.
+    error_type : type
         Class of the error.
 
     Returns
@@ -82,22 +80,22 @@ def failure(asked: str, came: str, kind: type[TableError] = TableError) -> Table
     `~aia_ccdproc.TableError`
         The error.
     """
-    return kind(f"{asked}; {came}. Try again later, or give a table")
+    return error_type(f"cannot get {what}: {reason}. Try again later, or give a table")
 
 
-def persistently(query: Callable[[], T], asked: str, whom: str, timeout: float) -> T:
-    """Try until there is an answer, with growing pauses, and give up in time.
+def query_with_retries(query: Callable[[], T], what: str, server: str, timeout: float) -> T:
+    """Repeat a query, with growing pauses, until it succeeds or the time is over.
 
     Parameters
     ----------
     query : callable
-        Asks, and returns the answer or raises.
-    asked : str
-        What was asked for, and of whom, as an error says it.
-    whom : str
-        Who is asked.
+        Sends the query and returns the answer, or raises.
+    what : str
+        What is queried, and where, for the error: ``"aia.response[][!1=1!] from JSOC"``.
+    server : str
+        Name of the server, for the log.
     timeout : float
-        Seconds after which all tries together are given up.
+        Time limit for all attempts together, in seconds.
 
     Returns
     -------
@@ -107,73 +105,79 @@ def persistently(query: Callable[[], T], asked: str, whom: str, timeout: float) 
     Raises
     ------
     NoAnswerError
-        If there is none in time.
+        If no attempt succeeds within the timeout.
     TableError
-        If there is one that will not change.
+        If the query fails in a way that a new attempt would not change.
     """
-    begun, pause, tries = clock.monotonic(), _FIRST_PAUSE, 0
+    start, pause, attempts = clock.monotonic(), _FIRST_PAUSE_SECONDS, 0
     while True:
-        tries += 1
-        left = timeout - (clock.monotonic() - begun)
+        attempts += 1
         try:
-            return _within(left, query)
-        except Exception as error:  # drms lets through whatever urllib, json and pandas raise
-            came = _describe(error)
+            return _run_with_timeout(query, timeout - (clock.monotonic() - start))
+        except Exception as error:  # drms does not wrap the exceptions of urllib, json and pandas
+            reason = _describe(error)
             if isinstance(error, HTTPError):
-                error.close()  # it holds the connection
-            left = timeout - (clock.monotonic() - begun)
+                error.close()  # closes the connection
             if not _is_transient(error):
-                raise failure(asked, came) from error
-            if left < min(_FIRST_PAUSE / 4, timeout / 4):
-                times = "once" if tries == 1 else f"{tries} times"
-                spent = clock.monotonic() - begun
-                came = f"{came}; tried {times} in {spent:.3g} s (of {timeout:g} s)"
-                raise failure(asked, came, NoAnswerError) from error
-            pause = min(pause, left / 2)  # a last try fits in
-            _log.warning("%s: %s; trying again in %.2g s (%.0f s left)", whom, came, pause, left)
+                raise query_error(what, reason) from error
+            elapsed = clock.monotonic() - start
+            remaining = timeout - elapsed
+            if remaining < min(_FIRST_PAUSE_SECONDS, timeout) / 4:
+                count = f"{attempts} attempt{'' if attempts == 1 else 's'}"
+                reason = f"{reason}; {count} in {elapsed:.3g} s (timeout {timeout:g} s)"
+                raise query_error(what, reason, NoAnswerError) from error
+            pause = min(pause, remaining / 2)  # leaves time for a last attempt
+            _log.warning("%s: %s; next attempt in %.2g s (%.0f s left)", server, reason, pause, remaining)
             clock.sleep(pause)
             pause *= 2
 
 
-def _within(seconds: float, query: Callable[[], T]) -> T:
-    """Run a query in a thread of its own, so that a trickle of bytes cannot outlast the time, nor Ctrl-C wait."""
-    outcome: dict[str, Any] = {}
+def _run_with_timeout(query: Callable[[], T], seconds: float) -> T:
+    """Run a query in its own thread: the timeout then also ends a slow transfer, and Ctrl-C is not delayed."""
+    answers: list[T] = []
+    errors: list[Exception] = []
     done = threading.Event()
 
-    def ask() -> None:
+    def run() -> None:
         try:
-            outcome["answer"] = query()
-        except Exception as error:  # handed to the waiting thread
-            outcome["error"] = error
+            answers.append(query())
+        except Exception as error:  # raised again in the waiting thread
+            errors.append(error)
         done.set()
 
-    threading.Thread(target=ask, daemon=True, name="aia_ccdproc-query").start()
+    threading.Thread(target=run, daemon=True, name="aia_ccdproc-query").start()
     if not done.wait(max(seconds, 0)):
-        raise TimeoutError(f"no whole answer within {seconds:.3g} s")
-    if "error" in outcome:
-        raise outcome["error"]
-    return outcome["answer"]
+        raise TimeoutError(f"no complete answer within {seconds:.3g} s")
+    if errors:
+        raise errors[0]
+    return answers[0]
 
 
 def _is_transient(error: Exception) -> bool:
+    """Return whether a new attempt may succeed."""
     if isinstance(error, HTTPError):
-        return error.code >= 500 or error.code in (408, 429)
+        return error.code >= 500 or error.code in (408, 429)  # request timeout, too many requests
     return isinstance(error, OSError | http.client.HTTPException | json.JSONDecodeError | UnicodeDecodeError)
 
 
 def _describe(error: Exception) -> str:
-    """Say what came, in words."""
+    """Return the reason for a failed attempt, in words."""
     if isinstance(error, HTTPError):
-        return f"it answered HTTP {error.code} ({http.client.responses.get(error.code, 'unknown')})"
-    if isinstance(error, TimeoutError) or isinstance(getattr(error, "reason", None), TimeoutError):
-        return f"it did not answer in time ({error})"
+        return f"the server answered HTTP {error.code} ({http.client.responses.get(error.code, 'unknown')})"
+    if isinstance(error, TimeoutError) or (isinstance(error, URLError) and isinstance(error.reason, TimeoutError)):
+        return f"the server did not answer in time ({error})"
     if isinstance(error, URLError):
-        return f"it could not be reached ({getattr(error.reason, 'strerror', None) or error.reason})"
+        return f"the server could not be reached ({getattr(error.reason, 'strerror', None) or error.reason})"
     if isinstance(error, json.JSONDecodeError):
         start = " ".join(error.doc[:60].split())
-        return f"it answered no JSON, maintenance perhaps ({start!r})" if start else "it answered nothing"
+        return f"the answer is not JSON, perhaps because of maintenance ({start!r})" if start else "the answer is empty"
     if isinstance(error, http.client.HTTPException | ConnectionError):
-        return f"it cut the answer off ({type(error).__name__})"
-    if type(error).__name__ == "DrmsQueryError":
-        return f"it refused the query: {str(error).strip()}"
-    return f"an answer of the wrong shape came ({type(error).__name__}: {error})"
+        return f"the connection was closed before the end of the answer ({type(error).__name__})"
+    if isinstance(error, OSError):
+        return f"the query failed ({error})"
+
+    from drms import DrmsQueryError  # here, because importing drms takes 0.3 s
+
+    if isinstance(error, DrmsQueryError):
+        return f"the server refused the query: {str(error).strip()}"
+    return f"the answer has the wrong format ({type(error).__name__}: {error})"

@@ -1,18 +1,17 @@
-"""Tables as people have them: ECSV, CSV, or columns with blanks between them, as SSW writes them."""
+"""Reading of table files: ECSV, CSV, or columns separated by blanks as SSW writes them."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 from astropy.io import ascii as ascii_tables
-from astropy.table import Table
+from astropy.table import Column, Table
 from astropy.time import Time
 
 from aia_ccdproc.errors import TableError
 from aia_ccdproc.images.times import ignore_erfa_warnings, parse_time
 
-__all__ = ["column_times", "read_table_file"]
+__all__ = ["parse_time_column", "read_table_file"]
 
 
 def read_table_file(path: Path) -> Table:
@@ -21,8 +20,8 @@ def read_table_file(path: Path) -> Table:
     Parameters
     ----------
     path : `~pathlib.Path`
-        ECSV, known by its first line; CSV, known by a comma in the line of the names; or columns with blanks between
-        them.
+        File in one of three formats: ECSV, recognized by its first line; CSV, recognized by a comma in the line of the
+        column names; or columns separated by blanks.
 
     Returns
     -------
@@ -32,7 +31,7 @@ def read_table_file(path: Path) -> Table:
     Raises
     ------
     TableError
-        If it cannot be read.
+        If the file cannot be read.
     """
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
@@ -46,13 +45,13 @@ def read_table_file(path: Path) -> Table:
         raise TableError(f"{path}: cannot be read as ECSV or CSV ({str(error).splitlines()[0]})") from error
 
 
-def column_times(column: Any) -> Time:
-    """Read a column of times.
+def parse_time_column(column: Column | Time) -> Time:
+    """Convert a column to times.
 
     Parameters
     ----------
     column : `~astropy.table.Column` or `~astropy.time.Time`
-        Times, or texts as FITS or DRMS writes them.
+        Times, or strings in a format of FITS or DRMS.
 
     Returns
     -------
@@ -62,7 +61,7 @@ def column_times(column: Any) -> Time:
     Raises
     ------
     HeaderError
-        If a text is no time.
+        If a string is not a time.
     """
     if isinstance(column, Time):
         return column.utc
@@ -70,5 +69,5 @@ def column_times(column: Any) -> Time:
     try:
         with ignore_erfa_warnings():
             return Time([text.removesuffix("Z") for text in texts], format="isot", scale="utc")
-    except ValueError:
+    except ValueError:  # another format: slower, one by one
         return Time([parse_time(text) for text in texts])

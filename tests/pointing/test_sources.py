@@ -1,4 +1,4 @@
-"""update_pointing by JSOC, as a user has it: from Python, in batches, and by `aia-prep pointing`."""
+"""Pointing records from JSOC for a user: from Python, in batches, and by ``aia-prep pointing``."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from scenes import EUV_CHANNELS, small_exposure, small_sun
 
 import aia_ccdproc
 from aia_ccdproc.cli.main import main
-from aia_ccdproc.tables.cache import FetchedOnce
+from aia_ccdproc.tables.cache import FetchCache
 from aia_ccdproc.tables.jsoc import connect, server_name
 
 RECIPE = """
@@ -29,7 +29,7 @@ use = "register"
 
 @pytest.fixture
 def files(tmp_path):
-    """The seven EUV channels of record #34506, each with a pointing that is off."""
+    """Images of the seven EUV channels of record #34506, each with a pointing error."""
     paths = []
     for channel in EUV_CHANNELS:
         exposure = small_exposure(channel=channel, pointing_error=(2.0, -3.0), shape=(80, 90))
@@ -53,10 +53,10 @@ def prep(files, recipe, output):
 
 
 @pytest.mark.slow
-def test_a_batch_over_seven_channels_asks_once_and_a_second_run_not_at_all(jsoc, files, recipe, tmp_path):
+def test_a_batch_over_seven_channels_sends_one_query_and_a_second_run_none(jsoc, files, recipe, tmp_path):
     done = prep(files, recipe(), tmp_path / "first")
     assert done.returncode == 0, done.stdout + done.stderr
-    assert len(jsoc.rs_lists) == 1
+    assert len(jsoc.queried_datasets) == 1
     assert len(jsoc.queries) == 1
     for path in sorted((tmp_path / "first").iterdir()):
         header = fits.getheader(path)
@@ -76,18 +76,18 @@ def test_a_batch_over_seven_channels_asks_once_and_a_second_run_not_at_all(jsoc,
 
 @pytest.mark.slow
 @pytest.mark.parametrize("mode", ["maintenance page", "slow", "status 1"])
-def test_an_empty_cache_and_no_jsoc_fail_in_time_and_write_nothing(jsoc, files, recipe, tmp_path, mode):
+def test_an_empty_cache_and_no_answer_fail_within_the_timeout_and_write_nothing(jsoc, files, recipe, tmp_path, mode):
     jsoc.fail(mode)
     done = prep(files, recipe(), tmp_path / "out")
-    assert len(jsoc.queries) < 7  # the tries of one query for all: workers know that the server is down
+    assert len(jsoc.queries) < 7  # the attempts of one query for all files: the workers share its failure
     assert done.returncode == 1
-    assert done.stdout.count("PointingError: the local pointing cache does not hold 2020-01") == 7
+    assert done.stdout.count("PointingError: the local pointing cache does not contain 2020-01") == 7
     assert "Traceback" not in done.stdout + done.stderr
     assert not list((tmp_path / "out").iterdir())
 
 
 @pytest.mark.slow
-def test_an_empty_cache_and_no_jsoc_keep_the_headers_pointing_if_told(jsoc, files, recipe, tmp_path):
+def test_an_empty_cache_and_no_answer_keep_the_headers_pointing_with_on_missing_keep(jsoc, files, recipe, tmp_path):
     jsoc.fail("503")
     done = prep(files[:2], recipe(on_missing="keep"), tmp_path / "out")
     assert done.returncode == 0, done.stdout + done.stderr
@@ -99,9 +99,9 @@ def test_an_empty_cache_and_no_jsoc_keep_the_headers_pointing_if_told(jsoc, file
     assert "pointing of the header kept: the local pointing cache" in "".join(header["HISTORY"])
 
 
-@pytest.mark.parametrize("how", ["url", "client"])
-def test_update_pointing_takes_a_url_or_a_client(jsoc, how):
-    server = jsoc.url if how == "url" else connect(jsoc.url)
+@pytest.mark.parametrize("kind", ["url", "client"])
+def test_update_pointing_takes_a_server_as_url_or_client(jsoc, kind):
+    server = jsoc.url if kind == "url" else connect(jsoc.url)
     level1 = small_exposure(pointing_error=(2, -3)).image(small_sun())
     pointed = aia_ccdproc.update_pointing(level1, source="jsoc", server=server)
     assert pointed.header["CRPIX1"] == pytest.approx(level1.header["CRPIX1"] - 2)
@@ -109,7 +109,7 @@ def test_update_pointing_takes_a_url_or_a_client(jsoc, how):
     assert "source=jsoc" in str(pointed.header["HISTORY"])
 
 
-def test_a_table_may_lie_at_a_url(jsoc, pointing_path, tmp_path):
+def test_a_table_can_be_given_as_a_url(jsoc, pointing_path, tmp_path):
     import http.server
     import threading
 
@@ -136,28 +136,28 @@ def test_a_table_may_lie_at_a_url(jsoc, pointing_path, tmp_path):
 
 
 @pytest.mark.parametrize("suffix", ["ecsv", "csv"])
-def test_a_table_is_carried_to_a_machine_without_a_network(jsoc, tmp_path, suffix, capsys):
+def test_a_written_table_is_a_source_without_a_network(jsoc, tmp_path, suffix, capsys):
     path = tmp_path / f"pointing.{suffix}"
-    span = ["2020-01-01T01:00", "2020-01-01T04:00"]
-    assert main(["pointing", *span, "-o", str(path), "--server", jsoc.url]) == 0
+    interval = ["2020-01-01T01:00", "2020-01-01T04:00"]
+    assert main(["pointing", *interval, "-o", str(path), "--server", jsoc.url]) == 0
     assert "wrote 2 records" in capsys.readouterr().out
     jsoc.fail("500")
     pointed = aia_ccdproc.update_pointing(small_exposure().image(small_sun()), source=path)
     assert pointed.header["MPO_REC"] == "aia.master_pointing3h[:#34506]"
-    assert main(["pointing", *span, "-o", str(path), "--server", jsoc.url]) == 2
-    assert "is there already; --overwrite" in capsys.readouterr().err
+    assert main(["pointing", *interval, "-o", str(path), "--server", jsoc.url]) == 2
+    assert "already exists. Use --overwrite" in capsys.readouterr().err
 
 
-def test_a_cache_that_cannot_be_filled_is_exit_code_1(jsoc, capsys):
+def test_filling_the_cache_without_records_is_exit_code_1(jsoc, capsys):
     assert main(["pointing", "2015-01-01", "2015-01-02", "--cache", "fill", "--server", jsoc.url]) == 1
     assert "has no aia.master_pointing3h record from 2015-01 to 2015-01" in capsys.readouterr().err
 
 
-def test_a_table_over_years_is_fetched_by_a_query_a_year(jsoc, tmp_path, capsys):
+def test_a_table_over_years_is_fetched_with_one_query_per_year(jsoc, tmp_path, capsys):
     path = tmp_path / "table.ecsv"
     assert main(["pointing", "2019-01-01", "2021-12-31", "-o", str(path), "--server", jsoc.url]) == 0
     assert "wrote 2 records" in capsys.readouterr().out
-    assert len(jsoc.rs_lists) == 3
+    assert len(jsoc.queried_datasets) == 3
 
 
 def test_the_cache_is_shown_filled_and_cleared(jsoc, capsys):
@@ -165,22 +165,22 @@ def test_the_cache_is_shown_filled_and_cleared(jsoc, capsys):
     assert main(["pointing", "--cache", "show", *server]) == 0
     assert ": 0 months" in capsys.readouterr().out
     assert main(["pointing", "2020-01-01", "2020-02-05", "--cache", "fill", *server]) == 0
-    assert "holds 1 of the 2 months from 2020-01 to 2020-02" in capsys.readouterr().out
+    assert "contains 1 of the 2 months from 2020-01 to 2020-02" in capsys.readouterr().out
     assert main(["pointing", "--cache", "show", *server]) == 0
     assert "2020-01  2 records, fetched" in capsys.readouterr().out
-    assert main(["pointing", "--cache", "show"]) == 0  # of all servers
+    assert main(["pointing", "--cache", "show"]) == 0  # all servers
     assert "2020-01  2 records, fetched" in capsys.readouterr().out
     assert main(["pointing", "--cache", "clear", *server]) == 0
     assert "1 files removed" in capsys.readouterr().out
 
 
-def test_a_table_has_the_ending_of_a_table(jsoc, tmp_path, capsys):
+def test_a_table_with_another_suffix_is_refused(jsoc, tmp_path, capsys):
     assert main(["pointing", "2020-01-01", "2020-01-02", "-o", str(tmp_path / "t.fits"), "--server", jsoc.url]) == 2
-    assert "ends in .ecsv or .csv" in capsys.readouterr().err
+    assert "must end in .ecsv or .csv" in capsys.readouterr().err
     assert not jsoc.queries
 
 
-def test_a_jsoc_that_fails_is_exit_code_1(jsoc, tmp_path, capsys):
+def test_a_failed_query_is_exit_code_1(jsoc, tmp_path, capsys):
     jsoc.fail("status 1")
     path = tmp_path / "table.ecsv"
     assert main(["pointing", "2020-01-01", "2020-01-02", "-o", str(path), "--server", jsoc.url]) == 1
@@ -207,11 +207,11 @@ def test_wrong_usage_is_exit_code_2(cache_folder, arguments, capsys):
     assert capsys.readouterr().err
 
 
-def test_what_a_process_knows_of_a_dead_server_does_not_outlive_it(jsoc):
+def test_a_remembered_failure_is_gone_after_clear_all(jsoc):
     jsoc.fail("500")
     level1 = small_exposure().image(small_sun())
     with pytest.raises(aia_ccdproc.PointingError):
         aia_ccdproc.update_pointing(level1, server=jsoc.url, timeout=0.3)
-    jsoc.fail("well")
-    FetchedOnce.forget_everything()
+    jsoc.recover()
+    FetchCache.clear_all()
     assert aia_ccdproc.update_pointing(level1, server=jsoc.url).header["MPO_REC"].endswith("[:#34506]")

@@ -1,4 +1,4 @@
-"""Tables of calibrations: from files, URLs and JSOC, and the choice of rows from them."""
+"""Calibration tables: reading from files, URLs and JSOC, and selection of rows."""
 
 from __future__ import annotations
 
@@ -15,12 +15,11 @@ from astropy.table import QTable, Table
 from astropy.time import Time
 from hypothesis import given
 from hypothesis import strategies as st
-from jsoc_server import on_the_wire
+from jsoc_server import as_json_rows
 
 from aia_ccdproc import SettingsError, TableError
 from aia_ccdproc.plugin import StepSettings, table_source
-from aia_ccdproc.tables import CalibrationTable, query_series
-from aia_ccdproc.tables import cache as fetched_tables
+from aia_ccdproc.tables import CalibrationTable, FetchCache, disk_cache, query_series
 from aia_ccdproc.testing.tables import as_ssw, response_table
 
 SERIES = "aia.response"
@@ -28,7 +27,7 @@ SERIES = "aia.response"
 
 @pytest.fixture
 def response(jsoc):
-    jsoc.series[SERIES] = on_the_wire(response_table())
+    jsoc.series[SERIES] = as_json_rows(response_table())
     return jsoc
 
 
@@ -36,14 +35,14 @@ def read_jsoc(server: str, timeout: float = 10) -> CalibrationTable:
     return CalibrationTable.read("jsoc", series=SERIES, server=server, timeout=timeout)
 
 
-def same(one: CalibrationTable, other: CalibrationTable) -> bool:
-    """Whether two tables hold the same, DATE aside, of which JSOC gives whole seconds."""
+def same(table: CalibrationTable, other: CalibrationTable) -> bool:
+    """Return whether two tables have equal values, except for DATE, which JSOC rounds to seconds."""
     names = [name for name in other.table.colnames if name != "DATE"]
-    return all(np.all(one[name] == other[name]) for name in names)
+    return all(np.all(table[name] == other[name]) for name in names)
 
 
 @pytest.mark.parametrize("kind", ["ssw", "csv", "ecsv", "missing as text"])
-def test_a_file_is_read_in_every_form_that_people_have(kind, tmp_path):
+def test_a_file_is_read_in_every_usual_format(kind, tmp_path):
     path, table = tmp_path / "table", response_table()
     if kind == "ssw":
         path.write_text("# from SSW\n" + as_ssw(table))
@@ -75,18 +74,18 @@ def test_a_file_is_parsed_again_when_it_has_changed(tmp_path):
         ("# only a comment", "it is empty"),
         ("a b c\n1 2", "cannot be read as"),
         ("a b c\n1 2 3", "column T_START, T_STOP, VER_NUM, WAVE_STR is missing"),
-        ("T_START T_STOP VER_NUM WAVE_STR\nsoon late 1 94", "'soon' is no time"),
+        ("T_START T_STOP VER_NUM WAVE_STR\nsoon late 1 94", "'soon' is not a time"),
         ("T_START,T_STOP,VER_NUM,WAVE_STR\n", "it is empty"),
     ],
 )
-def test_what_is_no_table_of_calibrations_is_an_error_that_names_it(text, message, tmp_path):
+def test_a_file_that_is_not_a_calibration_table_is_an_error_that_names_it(text, message, tmp_path):
     path = tmp_path / "odd.txt"
     path.write_text(text)
     with pytest.raises(TableError, match=rf"odd\.txt: .*{message}"):
         CalibrationTable.read(path)
 
 
-def test_a_table_with_units_and_times_is_taken_from_python():
+def test_a_table_with_units_and_times_can_be_given_from_python():
     table = QTable(response_table())
     table["T_START"] = Time(list(response_table()["T_START"]))
     table["EFF_AREA"].unit = "cm2"
@@ -97,35 +96,35 @@ def test_a_table_with_units_and_times_is_taken_from_python():
 
 
 @given(seconds=st.integers(0, 400), starts=st.lists(st.integers(0, 300), min_size=1, max_size=8))
-def test_the_last_row_that_holds_wins(seconds, starts):
+def test_the_last_row_that_covers_the_time_is_used(seconds, starts):
     zero = Time("2015-01-01")
     begins, ends = ([(zero + (start + length) * u.s).isot for start in starts] for length in (0, 50))
     count = len(starts)
     rows = {"T_START": begins, "T_STOP": ends, "VER_NUM": [1] * count, "WAVE_STR": ["171_THIN"] * count}
     table = CalibrationTable(Table(rows))
     moment = zero + (seconds + 0.5) * u.s
-    holding = [row for row, start in enumerate(starts) if start <= seconds < start + 50]
-    assert table.first_epoch == max(row for row, start in enumerate(starts) if start == min(starts))
-    if not holding:
+    covering = [row for row, start in enumerate(starts) if start <= seconds < start + 50]
+    assert table.first_epoch_row == max(row for row, start in enumerate(starts) if start == min(starts))
+    if not covering:
         with pytest.raises(TableError, match="no epoch"):
-            table.at(moment)
+            table.rows_at(moment)
         return
-    row, days = table.at(moment)
-    assert row == holding[-1]
+    row, days = table.rows_at(moment)
+    assert row == covering[-1]
     assert days * 86400 == pytest.approx(seconds + 0.5 - starts[row], abs=2e-3)
 
 
-def test_jsoc_gives_the_same_as_a_file_by_one_query(response):
+def test_one_query_of_jsoc_gives_the_same_table_as_a_file(response):
     assert same(read_jsoc(response.url), CalibrationTable(response_table()))
     assert read_jsoc(response.url) is read_jsoc(response.url)
-    assert response.rs_lists == [f"{SERIES}[][!1=1!]"]
+    assert response.queried_datasets == [f"{SERIES}[][!1=1!]"]
 
 
-def test_any_series_can_be_queried_and_its_values_are_text(response):
+def test_any_series_can_be_queried_and_its_values_are_strings(response):
     table = query_series(f"{SERIES}[][!1=1!]", ["WAVE_STR", "VER_NUM", "NO_SUCH"], server=response.url)
     assert table.colnames == ["WAVE_STR", "VER_NUM"]
     assert set(table["VER_NUM"]) == {"3", "9", "10"}
-    with pytest.raises(TableError, match=r"wrong shape.*columns VER_NUM"):
+    with pytest.raises(TableError, match=r"wrong format .*columns are VER_NUM"):
         query_series(f"{SERIES}[][!1=1!]", ["VER_NUM"], needed=["WAVE_STR"], server=response.url)
 
 
@@ -135,95 +134,96 @@ def test_a_series_without_records_is_an_error(jsoc):
         read_jsoc(jsoc.url)
 
 
-def test_another_process_takes_a_fresh_copy_and_asks_nobody(response):
+def test_another_process_uses_a_fresh_copy_without_a_query(response):
     read_jsoc(response.url)
-    CalibrationTable.forget()
+    FetchCache.clear_all()
     assert same(read_jsoc(response.url), CalibrationTable(response_table()))
-    assert len(response.rs_lists) == 1
+    assert len(response.queried_datasets) == 1
 
 
-def test_without_an_answer_an_old_copy_serves(response, monkeypatch, caplog):
+def test_an_old_copy_is_used_if_the_query_fails(response, monkeypatch, caplog):
     read_jsoc(response.url)
-    CalibrationTable.forget()
-    monkeypatch.setattr(fetched_tables, "_FRESH", 0)
+    FetchCache.clear_all()
+    monkeypatch.setattr(disk_cache, "LIFETIME_SECONDS", 0)
     response.fail("status 1")
     assert same(read_jsoc(response.url), CalibrationTable(response_table()))
     assert "refused the query" in caplog.text
     assert "using the copy of an earlier answer" in caplog.text
 
 
-def test_an_answer_that_is_no_table_does_not_replace_the_copy(response, monkeypatch, caplog):
+def test_an_answer_that_is_not_a_calibration_table_does_not_replace_the_copy(response, monkeypatch, caplog):
     read_jsoc(response.url)
-    monkeypatch.setattr(fetched_tables, "_FRESH", 0)
+    monkeypatch.setattr(disk_cache, "LIFETIME_SECONDS", 0)
+    FetchCache.clear_all()
     good = response.series[SERIES]
     response.series[SERIES] = [{**row, "T_START": "junk"} for row in good]
     assert same(read_jsoc(response.url), CalibrationTable(response_table()))
-    assert "'junk' is no time" in caplog.text
+    assert "'junk' is not a time" in caplog.text
     response.fail("status 1")
-    CalibrationTable.forget()
+    FetchCache.clear_all()
     assert same(read_jsoc(response.url), CalibrationTable(response_table()))
 
 
 def test_a_damaged_copy_is_fetched_again(response, cache_folder: Path):
     read_jsoc(response.url)
-    CalibrationTable.forget()
+    FetchCache.clear_all()
     [copy] = cache_folder.rglob(f"{SERIES}.ecsv")
     copy.write_text("")
     assert same(read_jsoc(response.url), CalibrationTable(response_table()))
-    assert len(response.rs_lists) == 2
+    assert len(response.queried_datasets) == 2
 
 
-def test_a_server_that_is_down_is_asked_again_only_with_more_patience(jsoc):
+def test_a_failed_query_is_repeated_only_with_a_longer_timeout(jsoc):
     jsoc.fail("status 1")
-    for message in ("refused the query", "refused the query.*that was 0 s ago"):
+    for message in ("refused the query", "refused the query.*this failed 0 s ago"):
         with pytest.raises(TableError, match=message):
             read_jsoc(jsoc.url, timeout=5)
-    assert len(jsoc.rs_lists) == 1
+    assert len(jsoc.queried_datasets) == 1
     with pytest.raises(TableError):
         read_jsoc(jsoc.url, timeout=6)
-    assert len(jsoc.rs_lists) == 2
+    assert len(jsoc.queried_datasets) == 2
 
 
 @pytest.fixture
 def web(tmp_path: Path, cache_folder: Path) -> Iterator[tuple[str, Path, list[str]]]:
-    """A web server with SSW's table on it: the table's URL, its file, and what was asked for."""
+    """Run a web server with SSW's table. Give the table's URL, its file and the list of requested paths."""
     folder = tmp_path / "web"
     folder.mkdir()
     (folder / "table.txt").write_text(as_ssw(response_table()))
-    asked: list[str] = []
+    requested: list[str] = []
 
     class Handler(http.server.SimpleHTTPRequestHandler):
         def __init__(self, *arguments: object) -> None:
             super().__init__(*arguments, directory=str(folder))
 
         def log_message(self, format: str, *arguments: object) -> None:
-            asked.append(self.path)
+            requested.append(self.path)
 
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_address[1]}/table.txt", folder / "table.txt", asked
+        yield f"http://127.0.0.1:{server.server_address[1]}/table.txt", folder / "table.txt", requested
         server.shutdown()
 
 
-def test_a_url_is_downloaded_once_and_serves_when_it_is_gone(web, caplog):
-    url, file, asked = web
+def test_a_url_is_downloaded_once_and_its_copy_is_used_when_the_file_is_gone(web, caplog):
+    url, file, requested = web
     first = CalibrationTable.read(url, timeout=5)
     assert same(first, CalibrationTable(response_table()))
     assert (first.name, CalibrationTable.read(url, timeout=5)) == ("table.txt", first)
-    assert len(asked) == 1
+    assert len(requested) == 1
     file.unlink()
-    CalibrationTable.forget()
+    FetchCache.clear_all()
     assert same(CalibrationTable.read(url, timeout=5), first)
     assert "using the copy of an earlier download" in caplog.text
 
 
-def test_a_url_with_nothing_at_it_is_an_error(web):
-    with pytest.raises(TableError, match=r"nothing\.txt was asked for; it answered HTTP 404"):
+def test_a_url_without_a_file_is_an_error(web):
+    with pytest.raises(TableError, match=r"cannot get .*nothing\.txt: the server answered HTTP 404"):
         CalibrationTable.read(web[0].replace("table", "nothing"), timeout=5)
 
 
 class SourceSettings(StepSettings):
-    """Settings of a step that takes a table."""
+    """Settings of a step with a table."""
 
     table: Annotated[Any, table_source("jsoc", "cache")] = "jsoc"
 
@@ -238,7 +238,7 @@ class SourceSettings(StepSettings):
         (object(), "should be a path, a URL or a Table, not a object"),
     ],
 )
-def test_a_setting_that_names_no_table_is_refused(value, message):
+def test_a_setting_that_does_not_name_a_table_is_refused(value, message):
     with pytest.raises(SettingsError, match=message):
         SourceSettings.of(table=value)
     assert SourceSettings.of(table="cache").table == "cache"

@@ -1,4 +1,4 @@
-"""JSOC through the real drms client and real HTTP: how it answers, and all the ways it does not."""
+"""Queries of a local JSOC through the real drms client and HTTP: answers, and all kinds of failures."""
 
 from __future__ import annotations
 
@@ -16,27 +16,27 @@ from aia_ccdproc import PointingError
 from aia_ccdproc.pointing.jsoc import fetch_records
 from aia_ccdproc.tables.jsoc import connect, server_name
 
-SPAN = (Time("2020-01-01T00:00:00"), Time("2020-01-01T02:00:00"))
+INTERVAL = (Time("2020-01-01T00:00:00"), Time("2020-01-01T02:00:00"))
 
 
-def test_records_come_as_numbers_with_their_record_number(jsoc):
-    records = fetch_records(*SPAN, server=jsoc.url)
+def test_fetched_records_are_numbers_and_have_their_record_number(jsoc):
+    records = fetch_records(*INTERVAL, server=jsoc.url)
     assert list(records["MPO_RECNUM"]) == ["34506", "34507"]
     assert records["A_094_X0"][0] == 2069.808594
     assert records["T_START"][0] == "2020-01-01T00:00:00Z"
 
 
-def test_one_query_serves_all_channels_and_asks_for_nothing_else(jsoc):
-    fetch_records(*SPAN, server=jsoc.url)
+def test_one_query_fetches_all_channels_and_no_other_is_sent(jsoc):
+    fetch_records(*INTERVAL, server=jsoc.url)
     assert len(jsoc.queries) == 1
-    assert jsoc.rs_lists == ["aia.master_pointing3h[2019-12-29T00:00:00Z-2020-01-04T02:00:00Z]"]
+    assert jsoc.queried_datasets == ["aia.master_pointing3h[2019-12-29T00:00:00Z-2020-01-04T02:00:00Z]"]
 
 
-def test_a_drms_client_is_taken_as_it_is(jsoc):
+def test_a_drms_client_is_used_as_it_is(jsoc):
     client = connect(jsoc.url)
     assert isinstance(client, drms.Client)
     assert connect(client) is client
-    assert len(fetch_records(*SPAN, server=client)) == 2
+    assert len(fetch_records(*INTERVAL, server=client)) == 2
     assert server_name(client) == server_name(jsoc.url)
     assert server_name(drms.Client()) == server_name(None) == "JSOC"
 
@@ -44,76 +44,76 @@ def test_a_drms_client_is_taken_as_it_is(jsoc):
 TRANSIENT = {
     "slow": "did not answer in time",
     "trickle": "did not answer in time",
-    "cut off": "cut the answer off|no JSON",
-    "maintenance page": "no JSON, maintenance perhaps .*<!DOCTYPE html>",
-    "empty": "answered nothing",
+    "cut off": "closed before the end of the answer|not JSON",
+    "maintenance page": "not JSON, perhaps because of maintenance .*<!DOCTYPE html>",
+    "empty": "the answer is empty",
     "500": r"HTTP 500 \(Internal Server Error\)",
     "503": r"HTTP 503 \(Service Unavailable\)",
 }
-FINAL = {
+PERMANENT = {
     "status 1": "refused the query: .*Cannot open series",
-    "a list": "wrong shape",
-    "no columns": "wrong shape",
-    "ragged": "wrong shape",
+    "a list": "wrong format",
+    "no columns": "wrong format",
+    "ragged": "wrong format",
     "404": r"HTTP 404 \(Not Found\)",
     "redirect loop": "HTTP 302",
 }
 
 
 @pytest.mark.parametrize("mode", TRANSIENT)
-def test_what_may_pass_is_tried_again_and_given_up_in_time(jsoc, mode, caplog):
+def test_a_transient_failure_is_retried_until_the_timeout(jsoc, mode, caplog):
     jsoc.fail(mode)
     begun = time.monotonic()
     with pytest.raises(
-        PointingError, match=rf"was asked for aia\.master_pointing3h\[.*{TRANSIENT[mode]}.*\(of 1\.5 s\)"
+        PointingError, match=rf"cannot get aia\.master_pointing3h\[.*{TRANSIENT[mode]}.*\(timeout 1\.5 s\)"
     ):
-        fetch_records(*SPAN, server=jsoc.url, timeout=1.5)
+        fetch_records(*INTERVAL, server=jsoc.url, timeout=1.5)
     assert time.monotonic() - begun < 2.5
 
 
-@pytest.mark.parametrize("mode", FINAL)
-def test_what_will_not_pass_is_an_error_at_once(jsoc, mode):
+@pytest.mark.parametrize("mode", PERMANENT)
+def test_a_permanent_failure_is_an_error_at_once(jsoc, mode):
     jsoc.fail(mode)
     begun = time.monotonic()
-    with pytest.raises(PointingError, match=rf"was asked for.*{FINAL[mode]}.*give a table"):
-        fetch_records(*SPAN, server=jsoc.url, timeout=30)
+    with pytest.raises(PointingError, match=rf"cannot get.*{PERMANENT[mode]}.*give a table"):
+        fetch_records(*INTERVAL, server=jsoc.url, timeout=30)
     assert time.monotonic() - begun < 5
-    assert len(jsoc.rs_lists) < 15
+    assert len(jsoc.queried_datasets) < 15
 
 
 @pytest.mark.parametrize("mode", ["maintenance page", "500", "cut off"])
-def test_a_bad_moment_passes_and_the_user_sees_the_wait(jsoc, mode, caplog):
+def test_a_query_succeeds_after_transient_failures_and_the_pauses_are_logged(jsoc, mode, caplog):
     jsoc.fail(mode, times=2)
-    assert len(fetch_records(*SPAN, server=jsoc.url, timeout=20)) == 2
+    assert len(fetch_records(*INTERVAL, server=jsoc.url, timeout=20)) == 2
     pauses = [record.getMessage() for record in caplog.records]
-    assert [text.partition("again in ")[2][:3] for text in pauses] == ["1 s", "2 s"]
+    assert [text.partition("next attempt in ")[2][:3] for text in pauses] == ["1 s", "2 s"]
 
 
 def test_a_redirect_is_followed(jsoc):
     jsoc.fail("redirect")
-    assert len(fetch_records(*SPAN, server=jsoc.url)) == 2
+    assert len(fetch_records(*INTERVAL, server=jsoc.url)) == 2
 
 
-def test_a_server_that_is_not_there_is_an_error(jsoc):
+def test_a_server_that_does_not_exist_is_an_error(jsoc):
     with pytest.raises(
-        PointingError, match=r"could not be reached \(Connection refused\).*tried \d+ times in .* \(of 0\.5 s\)"
+        PointingError, match=r"could not be reached \(Connection refused\).*\d+ attempts in .* \(timeout 0\.5 s\)"
     ):
-        fetch_records(*SPAN, server="http://127.0.0.1:9/", timeout=0.5)
+        fetch_records(*INTERVAL, server="http://127.0.0.1:9/", timeout=0.5)
 
 
-def test_no_records_are_an_empty_table(jsoc):
+def test_an_answer_without_records_is_an_empty_table(jsoc):
     jsoc.fail("zero records")
-    assert len(fetch_records(*SPAN, server=jsoc.url)) == 0
+    assert len(fetch_records(*INTERVAL, server=jsoc.url)) == 0
 
 
 def test_missing_values_are_masked(jsoc):
     jsoc.fail("missing channel")
-    records = fetch_records(*SPAN, server=jsoc.url)
+    records = fetch_records(*INTERVAL, server=jsoc.url)
     assert records["A_094_X0"].mask.all()
     assert not getattr(records["A_171_X0"], "mask", [False])[0]
 
 
-def test_ctrl_c_ends_a_wait_at_once(jsoc):
+def test_ctrl_c_ends_a_query_at_once(jsoc):
     jsoc.fail("slow")
     code = (
         "from aia_ccdproc.__main__ import main; import sys;"

@@ -13,7 +13,7 @@ from astropy.nddata import CCDData
 import aia_ccdproc
 from aia_ccdproc import InstrumentError, ReadError, RecipeError, StateError, TableError
 from aia_ccdproc.__main__ import main
-from aia_ccdproc.tables import FetchedOnce
+from aia_ccdproc.tables import FetchCache
 from aia_ccdproc_respike import fetch_spikes, respike
 from aia_ccdproc_respike.settings import SpikesSettings
 
@@ -122,7 +122,7 @@ def test_spikes_come_from_jsoc_by_one_query_and_one_download(image, online):
     result = aia_ccdproc.prep(image, recipe)
     assert (result.data != image.data).sum() == 3
     assert result.header["SPK_SRC"] == f"{RECORD}{{spikes}}"
-    assert online.rs_lists == [RECORD]
+    assert online.queried_datasets == [RECORD]
     [query] = [query for query in online.queries if query.get("op") == "rs_list"]
     assert (query["key"], query["seg"]) == ("FSN", "spikes")
 
@@ -169,7 +169,7 @@ def test_a_batch_asks_once_where_the_spikes_of_all_its_images_are(level1, jsoc, 
     recipe = aia_ccdproc.Recipe.from_toml(recipe_of(f'use = "respike"\nserver = "{jsoc.url}"'))
     results = aia_ccdproc.run(files, recipe, tmp_path / "out", jobs=2)
     assert [result.status for result in results] == ["done"] * 3, [result.error for result in results]
-    assert sorted(jsoc.rs_lists) == sorted(records)
+    assert sorted(jsoc.queried_datasets) == sorted(records)
     assert [aia_ccdproc.read(result.output).header["SPK_N"] for result in results] == [3, 3, 3]
 
 
@@ -189,7 +189,7 @@ def test_a_channel_that_jsoc_refuses_leaves_the_others_alone(level1, jsoc, tmp_p
     results = aia_ccdproc.run(files, recipe, tmp_path / "out")
     assert [result.status for result in results] == ["failed", "done"], [result.error for result in results]
     assert "[131]; it refused the query" in results[0].error
-    assert len(jsoc.rs_lists) == 2
+    assert len(jsoc.queried_datasets) == 2
 
 
 @pytest.mark.parametrize("count", [4, 4.0, "4"])
@@ -210,7 +210,7 @@ def test_what_jsoc_sends_in_place_of_spikes_is_refused(image, online):
     with pytest.raises(ReadError, match="cannot be read"):
         fetch_spikes(image.header, server=online.url)
     del online.files[PATH]
-    FetchedOnce.forget_everything()
+    FetchCache.clear_all()
     online.answers[RECORD]["segments"][0]["values"] = ["/SUM31/elsewhere.fits"]
     with pytest.raises(TableError, match="HTTP 404"):
         fetch_spikes(image.header, server=online.url)
