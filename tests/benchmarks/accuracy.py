@@ -7,7 +7,7 @@ import functools
 import numpy as np
 from astropy.wcs import WCS
 from methods import Method, Registered
-from scenes import ANALYTIC, fit_source, true_pixels
+from scenes import GAUSSIANS, fit_source, true_image
 
 from aia_ccdproc.synthetic import Exposure, Source
 
@@ -26,7 +26,7 @@ EDGE_BINS = np.linspace(-6, 6, 121)
 @functools.cache
 def _scenes() -> dict[str, object]:
     """Return level-1 images: stars, white noise, and an edge between two pixels."""
-    stars = Exposure().image(ANALYTIC)
+    stars = Exposure().image(GAUSSIANS)
     noise, edge = stars.copy(), stars.copy()
     noise.data = np.random.default_rng(1).normal(0, _SIGMA, stars.shape).astype(np.float32)
     edge.data = np.zeros_like(stars.data)
@@ -42,7 +42,7 @@ def _truth(grid: tuple[float, ...], shape: tuple[int, int]) -> np.ndarray:
     wcs = WCS(naxis=2)
     wcs.wcs.ctype, wcs.wcs.cunit = ["HPLN-TAN", "HPLT-TAN"], ["arcsec", "arcsec"]
     wcs.wcs.crpix, wcs.wcs.cdelt = crpix, [scale, scale]
-    return true_pixels(wcs, shape, ANALYTIC)
+    return true_image(wcs, shape, GAUSSIANS)
 
 
 def accuracy(method: Method) -> dict[str, float | list[float]]:
@@ -90,10 +90,10 @@ class _AsCCD:
 
 def _isolated() -> list[Source]:
     """Return the stars that are at least 24 arcsec away from every other star."""
-    positions = np.array([(s.x, s.y) for s in ANALYTIC.sources])
+    positions = np.array([(s.x, s.y) for s in GAUSSIANS.sources])
     distances = np.hypot(*(positions[:, None] - positions[None]).transpose(2, 0, 1))
     np.fill_diagonal(distances, np.inf)
-    return [s for s, nearest in zip(ANALYTIC.sources, distances.min(axis=1), strict=True) if nearest > 24]
+    return [s for s, nearest in zip(GAUSSIANS.sources, distances.min(axis=1), strict=True) if nearest > 24]
 
 
 def _edge_profile(level1: WCS, image: Registered) -> np.ndarray:

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from scenes import WHOLE
+from scenes import FULL_SUN
 
 from aia_ccdproc import get_plugin_manager
 from aia_ccdproc.synthetic import Exposure, builtin_pointing_path
@@ -35,7 +35,7 @@ use = "normalize_exposure"
 @pytest.fixture(scope="module")
 def level1_files(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     folder = tmp_path_factory.mktemp("files")
-    first = Exposure().write_level1(Exposure().image(WHOLE, noise=1), folder / "00.fits")
+    first = Exposure().write_level1(Exposure().image(FULL_SUN, noise=1), folder / "00.fits")
     return [first, *(Path(shutil.copy(first, folder / f"{i:02}.fits")) for i in range(1, FILES))]
 
 

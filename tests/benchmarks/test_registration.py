@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from accuracy import accuracy
 from methods import methods, peak_memory
-from scenes import WHOLE
+from scenes import FULL_SUN
 
 from aia_ccdproc import normalize_exposure, read, register, update_pointing, write
 from aia_ccdproc.synthetic import Exposure, builtin_pointing_path
@@ -18,7 +18,7 @@ from aia_ccdproc.synthetic import Exposure, builtin_pointing_path
 
 @pytest.fixture(scope="module")
 def level1():
-    return Exposure().image(WHOLE)
+    return Exposure().image(FULL_SUN)
 
 
 @pytest.fixture(scope="module")

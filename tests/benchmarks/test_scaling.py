@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from methods import methods
-from scenes import WHOLE
+from scenes import FULL_SUN
 
 from aia_ccdproc import get_plugin_manager, run
 from aia_ccdproc.parallel import limit_threads
@@ -27,7 +27,7 @@ OUR_METHODS = [
 def test_side(benchmark, name, side):
     """Register a square around the center of the Sun. That of 8192 is the full frame and an empty border."""
     corner = ((4096 - side) // 2, (4096 - side) // 2)
-    work = methods()[name](Exposure(corner=corner, shape=(side, side)).image(WHOLE))
+    work = methods()[name](Exposure(corner=corner, shape=(side, side)).image(FULL_SUN))
     assert min(benchmark.pedantic(work, rounds=3, warmup_rounds=1).data.shape) >= side
 
 
@@ -35,7 +35,7 @@ def test_side(benchmark, name, side):
 @pytest.mark.parametrize("name", OUR_METHODS)
 @pytest.mark.benchmark(group="threads")
 def test_threads(benchmark, name, threads):
-    work = methods()[name](Exposure().image(WHOLE))
+    work = methods()[name](Exposure().image(FULL_SUN))
     limit_threads(threads)
     try:
         benchmark.pedantic(work, rounds=3, warmup_rounds=1)
@@ -47,7 +47,7 @@ def test_threads(benchmark, name, threads):
 def level1_files(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     """48 full-size files."""
     folder = tmp_path_factory.mktemp("files")
-    first = Exposure().write_level1(Exposure().image(WHOLE, noise=1), folder / "00.fits")
+    first = Exposure().write_level1(Exposure().image(FULL_SUN, noise=1), folder / "00.fits")
     return [first, *(Path(shutil.copy(first, folder / f"{i:02}.fits")) for i in range(1, 48))]
 
 

@@ -9,7 +9,7 @@ import pytest
 from astropy import units as u
 from astropy.io import fits
 from astropy.wcs import WCS
-from scenes import STARS, position_errors, true_pixels
+from scenes import POINTS_ONLY, position_errors, true_image
 
 from aia_ccdproc import Instrument, InstrumentError, Pipeline, Recipe, RecipeError, prep, read, register, run
 from aia_ccdproc.images.header import complete_header
@@ -28,12 +28,12 @@ def generic(scale: object, steps: str = REGISTER) -> Recipe:
 
 def test_the_error_for_an_unknown_instrument_names_the_generic_one() -> None:
     with pytest.raises(InstrumentError, match=r"INSTRUME='SWAP'.* has instrument = \"generic\""):
-        prep(UNKNOWN.image(STARS), Recipe.from_toml(REGISTER))
+        prep(UNKNOWN.image(POINTS_ONLY), Recipe.from_toml(REGISTER))
 
 
 def test_an_image_of_an_unknown_instrument_is_registered_onto_aias_pixels() -> None:
-    aia = prep(FRAME.image(STARS), Recipe.from_toml(REGISTER))
-    other = prep(UNKNOWN.image(STARS), generic(0.6))
+    aia = prep(FRAME.image(POINTS_ONLY), Recipe.from_toml(REGISTER))
+    other = prep(UNKNOWN.image(POINTS_ONLY), generic(0.6))
     assert other.shape == aia.shape == (512, 512)
     assert other.header["INSTRUME"] == "SWAP"
     np.testing.assert_array_equal(other.data, aia.data)
@@ -41,7 +41,7 @@ def test_an_image_of_an_unknown_instrument_is_registered_onto_aias_pixels() -> N
 
 @pytest.mark.slow
 def test_the_plate_scale_of_the_recipe_becomes_that_of_level_15() -> None:
-    sun = Sun(disk=0, corona=0, sources=tuple(s.__class__(s.x, s.y, s.peak, sigma=8.0) for s in STARS.sources))
+    sun = Sun(disk=0, corona=0, sources=tuple(s.__class__(s.x, s.y, s.peak, sigma=8.0) for s in POINTS_ONLY.sources))
     result = prep(UNKNOWN.image(sun), generic(4.8))
     assert result.shape == (4096, 4096)
     assert result.header["CDELT1"] == pytest.approx(0.6)
@@ -51,7 +51,7 @@ def test_the_plate_scale_of_the_recipe_becomes_that_of_level_15() -> None:
 
 
 def test_a_part_of_a_frame_is_registered_onto_the_whole_grid() -> None:
-    part = Exposure(binning=8, corner=(200, 210), shape=(90, 80), keywords=OTHER).image(STARS)
+    part = Exposure(binning=8, corner=(200, 210), shape=(90, 80), keywords=OTHER).image(POINTS_ONLY)
     result = prep(part, generic(0.6))
     assert result.shape == (512, 512)
     assert np.isnan(result.data).mean() == pytest.approx(1 - 90 * 80 / 512**2, abs=0.003)
@@ -60,26 +60,26 @@ def test_a_part_of_a_frame_is_registered_onto_the_whole_grid() -> None:
 
 def test_a_plate_scale_that_is_not_a_multiple_of_that_of_the_recipe_is_refused() -> None:
     with pytest.raises(Exception, match=r"plate scale of 4\.801 arcsec is not a whole multiple of that of generic, 2"):
-        prep(UNKNOWN.image(STARS), generic(2.0))
+        prep(UNKNOWN.image(POINTS_ONLY), generic(2.0))
 
 
 def test_axes_that_are_not_helioprojective_are_refused() -> None:
     keywords = {**OTHER, "CTYPE1": "RA---TAN", "CTYPE2": "DEC--TAN"}
     with pytest.raises(Exception, match=r"the axes are RA---TAN and DEC--TAN, not HPLN and HPLT.*target="):
-        prep(Exposure(binning=8, keywords=keywords).image(STARS), generic(0.6))
+        prep(Exposure(binning=8, keywords=keywords).image(POINTS_ONLY), generic(0.6))
 
 
 def test_the_pointing_is_kept_and_the_image_is_divided_by_the_exposure_time() -> None:
     steps = ("update_pointing", "register", "normalize_exposure")
     recipe = generic(0.6, "".join(f'[[step]]\nuse = "{step}"\n' for step in steps))
-    result = prep(UNKNOWN.image(STARS), recipe)
+    result = prep(UNKNOWN.image(POINTS_ONLY), recipe)
     assert result.unit == u.DN / u.s
     assert "update_pointing: generic has no master pointing records" in str(result.header["HISTORY"])
 
 
 def test_steps_and_selections_may_select_generic() -> None:
     recipe = generic(0.6, f'[select]\ninstrument = "generic"\n{REGISTER}[step.only]\ninstrument = "AIA"\n')
-    image = UNKNOWN.image(STARS)
+    image = UNKNOWN.image(POINTS_ONLY)
     assert recipe.mismatch(complete_header(image)) is None
     assert prep(image, recipe).shape == image.shape
 
@@ -112,7 +112,7 @@ def test_a_recipe_with_half_of_a_generic_instrument_is_refused(top: str, match: 
 
 
 def test_a_file_is_read_with_an_instrument_given(tmp_path: Path) -> None:
-    image = UNKNOWN.image(STARS)
+    image = UNKNOWN.image(POINTS_ONLY)
     path = UNKNOWN.write_level1(image, tmp_path / "swap.fits")
     with pytest.raises(InstrumentError, match=r"swap\.fits: unknown instrument"):
         read(path)
@@ -151,7 +151,7 @@ def suvi_file(path: Path, sun: Sun) -> Path:
             "HGLT_OBS": -3.0,
         }
     )
-    pixels = true_pixels(WCS(header), (1280, 1280), sun).astype(np.float32)
+    pixels = true_image(WCS(header), (1280, 1280), sun).astype(np.float32)
     header["DATE-OBS"] = "2020-01-01T00:00:11.570"
     image, quality = fits.PrimaryHDU(pixels, header), fits.ImageHDU(np.zeros(pixels.shape, np.uint8), name="DQF")
     fits.HDUList([image, quality]).writeto(path)
@@ -159,7 +159,7 @@ def suvi_file(path: Path, sun: Sun) -> Path:
 
 
 def test_an_image_of_suvi_is_registered_onto_aias_pixels(tmp_path: Path) -> None:
-    sun = Sun(disk=0, corona=0, sources=tuple(Source(s.x, s.y, s.peak, sigma=6.0) for s in STARS.sources))
+    sun = Sun(disk=0, corona=0, sources=tuple(Source(s.x, s.y, s.peak, sigma=6.0) for s in POINTS_ONLY.sources))
     path = suvi_file(tmp_path / "suvi.fits", sun)
     [failed] = run(path, generic(2.5), tmp_path / "out")
     assert "contains 2 images: HDU 0 (PRIMARY, 1280x1280), 1 (DQF, 1280x1280). Choose one with hdu=" in failed.error
@@ -212,7 +212,7 @@ def test_a_file_without_helioprojective_axes_is_refused(real_data: Path, tmp_pat
 
 
 def test_the_solar_radius_in_pixels_is_computed_from_the_plate_scale_if_the_header_has_none() -> None:
-    image = UNKNOWN.image(STARS)
+    image = UNKNOWN.image(POINTS_ONLY)
     radius = image.header["RSUN_OBS"]
     del image.header["RSUN_OBS"]
     result = prep(image, generic(0.6))
@@ -224,9 +224,9 @@ def test_a_pipeline_of_a_generic_recipe_does_not_identify_the_instrument(prep_ma
     manager.identify = None
     header = fits.Header(OTHER)
     Pipeline(generic(0.6)).prefetch([header])
-    assert Pipeline(generic(0.6))(UNKNOWN.image(STARS)).shape == (512, 512)
+    assert Pipeline(generic(0.6))(UNKNOWN.image(POINTS_ONLY)).shape == (512, 512)
 
 
 def test_the_function_of_a_step_still_identifies_the_instrument() -> None:
     with pytest.raises(InstrumentError):
-        register(UNKNOWN.image(STARS))
+        register(UNKNOWN.image(POINTS_ONLY))

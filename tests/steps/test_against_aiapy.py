@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 
 import pytest
-from scenes import ANALYTIC, rms_error
+from scenes import GAUSSIANS, rms_error
 
 from aia_ccdproc import register
 from aia_ccdproc.synthetic import Exposure
@@ -15,11 +15,11 @@ from aia_ccdproc.synthetic import Exposure
 def test_bicubic_errs_no_more_than_aiapys_register():
     sunpy_map = pytest.importorskip("sunpy.map")
     calibrate = pytest.importorskip("aiapy.calibrate")
-    level1 = Exposure().image(ANALYTIC)
+    level1 = Exposure().image(GAUSSIANS)
     ours = register(level1)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # aiapy's and sunpy's own
         theirs = calibrate.register(sunpy_map.Map(level1.data, level1.header))
-    our_error, their_error = rms_error(ours.data, ours.wcs, ANALYTIC), rms_error(theirs.data, theirs.wcs, ANALYTIC)
+    our_error, their_error = rms_error(ours.data, ours.wcs, GAUSSIANS), rms_error(theirs.data, theirs.wcs, GAUSSIANS)
     assert our_error <= their_error
     assert our_error < 1e-4 * 1000

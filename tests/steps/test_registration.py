@@ -13,9 +13,9 @@ from astropy.nddata import CCDData, InverseVariance, StdDevUncertainty, UnknownU
 from astropy.wcs import WCS
 from scenes import (
     EUV_CHANNELS,
+    FULL_SUN,
     POINTS,
-    STARS,
-    WHOLE,
+    POINTS_ONLY,
     fit_source,
     limb_center,
     pixel_of,
@@ -38,7 +38,7 @@ def small() -> CCDData:
 
 @pytest.fixture(scope="module")
 def whole() -> CCDData:
-    return Exposure(roll=0.4).image(WHOLE)
+    return Exposure(roll=0.4).image(FULL_SUN)
 
 
 @pytest.fixture(scope="module")
@@ -85,7 +85,7 @@ def test_all_euv_channels_of_one_record_are_aligned_with_each_other(pointing_pat
     places = []
     for number, channel in enumerate(EUV_CHANNELS):
         exposure = Exposure(channel=channel, pointing_error=(number - 3.3, 2.1 - number))
-        level15 = register(update_pointing(exposure.image(STARS), source=pointing_path))
+        level15 = register(update_pointing(exposure.image(POINTS_ONLY), source=pointing_path))
         assert level15.shape == (4096, 4096)
         assert_level15(level15)
         places.append([fit_source(level15, source)[:2] for source in POINTS])
@@ -95,7 +95,7 @@ def test_all_euv_channels_of_one_record_are_aligned_with_each_other(pointing_pat
 
 @pytest.mark.slow
 def test_an_image_taken_upside_down_is_turned():
-    level15 = register(Exposure(roll=180.0).image(STARS))
+    level15 = register(Exposure(roll=180.0).image(POINTS_ONLY))
     assert_level15(level15)
     assert position_errors(level15, POINTS).max() < 0.01
 
