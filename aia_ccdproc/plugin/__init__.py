@@ -7,15 +7,16 @@ A plugin is a distribution with an entry point of the group ``aia_ccdproc``::
 
 The entry point is a module that implements hooks. This one, ``aia_scale.py``, brings a step of its own::
 
+    from pydantic import Field
     from aia_ccdproc.plugin import StepSettings, hookimpl, hookspec, step
 
     class ScaleSettings(StepSettings):
-        factor: float = 2.0
+        factor: float = Field(default=2.0, description="Factor of the pixels.")
 
     class Declarations:
         @step(settings=ScaleSettings, before=["register"])
         @hookspec(firstresult=True)
-        def prep_scale(ccd, instrument, settings):
+        def prep_scale(self, ccd, instrument, settings):
             "Multiply an image by a number."
 
     @hookimpl

@@ -1,7 +1,7 @@
-"""Fixtures for the tests of plugins; pytest finds them by itself where the package is installed.
+"""Fixtures for the tests of plugins. pytest loads them if this package is installed.
 
-`level1` makes exposures whose truth is known, `prep_manager` loads chosen plugins and no others, and `check_step` runs
-a step and checks that it keeps what every step promises.
+`level1` makes images of a synthetic Sun, `prep_manager` loads chosen plugins and no others, and `check_step` runs a
+step and checks that it keeps what every step promises.
 """
 
 from __future__ import annotations
@@ -38,27 +38,28 @@ def level1() -> Callable[..., CCDData]:
 
 @pytest.fixture
 def prep_manager(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., PrepPluginManager]]:
-    """Load the core and the plugins that are named, and no others.
+    """Load the core and chosen plugins, and no others.
 
     Parameters
     ----------
     monkeypatch : `pytest.MonkeyPatch`
-        Sets AIA_CCDPROC_PLUGINS, so that processes started by the test load the same.
+        Sets AIA_CCDPROC_PLUGINS, so that processes that the test starts load the same plugins.
 
     Yields
     ------
     callable
-        ``prep_manager(*names)``: names are those of distributions or entry points. Gives the
-        `~aia_ccdproc.plugin.manager.PrepPluginManager`, which for the rest of the test is the one that
-        `~aia_ccdproc.get_plugin_manager` gives.
+        ``prep_manager(*names)`` with names of distributions or entry points. It returns a
+        `~aia_ccdproc.plugin.manager.PrepPluginManager`, which `~aia_ccdproc.get_plugin_manager` returns for the rest of
+        the test.
     """
     with ExitStack() as stack:
 
         def load(*names: str) -> PrepPluginManager:
-            from aia_ccdproc.plugin.manager import CHOSEN, PrepPluginManager
+            from aia_ccdproc.plugin.loading import load_plugins
+            from aia_ccdproc.plugin.manager import CHOSEN_PLUGINS
 
-            monkeypatch.setenv(CHOSEN, ",".join(names))
-            manager = PrepPluginManager(names)
+            monkeypatch.setenv(CHOSEN_PLUGINS, ",".join(names))
+            manager = load_plugins(names)
             stack.enter_context(manager.in_use())
             return manager
 
@@ -72,21 +73,22 @@ def check_step(tmp_path: Path) -> Callable[..., CCDData]:
     Parameters
     ----------
     tmp_path : `~pathlib.Path`
-        Folder in which a result is written and read back.
+        Folder in which a result is written and read.
 
     Returns
     -------
     callable
-        ``check_step(name, settings=None, ccd=None, refuses=())``, as `aia_ccdproc.testing.contract.check_step`. Gives
-        the step's result, for what is particular to it.
+        ``check_step(name, settings=None, ccd=None, refuses=())``, as `aia_ccdproc.testing.contract.check_step`. It
+        returns the step's result, for further checks.
     """
     from aia_ccdproc.testing import contract
+    from aia_ccdproc.testing.promises import BrokenPromiseError
 
     def check(name: str, settings: Any = None, ccd: CCDData | None = None, refuses: Any = ()) -> CCDData:
         __tracebackhide__ = True
         try:
             return contract.check_step(name, settings, ccd, refuses, folder=tmp_path)
-        except contract.BrokenPromiseError as broken:  # of which the message says it all
-            raise broken.with_traceback(None) from None
+        except BrokenPromiseError as error:  # the message is sufficient, the traceback would show the checks
+            raise error.with_traceback(None) from None
 
     return check

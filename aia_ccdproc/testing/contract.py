@@ -1,47 +1,32 @@
-"""The contract of a step, run on the step: what a pipeline, a batch and the reader of an output rely on."""
+"""The contract of a step: what pipelines, batches and readers of an output rely on, checked by running the step."""
 
 from __future__ import annotations
 
-import difflib
-import functools
-import pickle
 import re
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, TypeAlias
 
-import numpy as np
-from astropy import units as u
 from astropy.io import fits
 from astropy.nddata import CCDData
 
-from aia_ccdproc.errors import PrepError, suggestion
-from aia_ccdproc.images.geometry import same_geometry
-from aia_ccdproc.images.header import complete_header, fits_header
-from aia_ccdproc.images.statistics import without_statistics
-from aia_ccdproc.images.wcs import wcs_from_header
-from aia_ccdproc.images.wcs_cards import without_wcs
-from aia_ccdproc.io import read, write
+from aia_ccdproc.errors import PluginError, PrepError, suggestion
+from aia_ccdproc.images.header import complete_header
 from aia_ccdproc.pipeline import Pipeline
 from aia_ccdproc.plugin.loading import get_plugin_manager
 from aia_ccdproc.plugin.manager import PrepPluginManager
 from aia_ccdproc.plugin.settings import StepSettings
-from aia_ccdproc.plugin.step import Step, order_faults
+from aia_ccdproc.plugin.step import Step
 from aia_ccdproc.recipe.recipe_step import RecipeStep
+from aia_ccdproc.testing import promises
 from aia_ccdproc.testing.images import level1_image
+from aia_ccdproc.testing.promises import BrokenPromiseError, require
+from aia_ccdproc.testing.snapshot import Snapshot
 
-__all__ = ["BrokenPromiseError", "check_step"]
+__all__ = ["check_step"]
 
-#: What makes an image of a good one that the step has to refuse: by changing it, or by returning another.
+#: A function that makes an image that the step must refuse: it changes the image, or returns another one.
 Change: TypeAlias = Callable[[CCDData], CCDData | None]
-#: What calls the hook of the step on an image or a header.
-Ask: TypeAlias = Callable[[CCDData | fits.Header], Any]
-#: Keywords that later steps, reports and names of outputs are made of.
-_KEPT = ("TELESCOP", "INSTRUME", "WAVELNTH", "T_OBS", "DATE-OBS", "EXPTIME", "QUALITY")
-
-
-class BrokenPromiseError(AssertionError):
-    """A step does not keep what every step promises."""
 
 
 def check_step(
@@ -52,21 +37,22 @@ def check_step(
     *,
     folder: Path,
 ) -> CCDData:
-    """Run a step by a pipeline of the manager in use, and check that it keeps what every step promises.
+    """Run a step in a pipeline, and check that it keeps what every step promises.
 
     Parameters
     ----------
     name : str
-        The step.
+        Name of the step.
     settings : `~aia_ccdproc.plugin.StepSettings` or dict, optional
-        Its table in a recipe; by default its defaults.
+        The step's table in a recipe; by default its defaults.
     ccd : `~astropy.nddata.CCDData`, optional
-        The image, shape ``(ny, nx)``; by default `level1_image` with mask and uncertainty, and then without.
+        The image, shape ``(ny, nx)``. By default the step is run on a `level1_image` without mask and uncertainty, and
+        on one with both.
     refuses : iterable of (callable, str)
-        What the step has to refuse: a function that changes a copy of the image, or returns another, and a regular
-        expression that the message of the `~aia_ccdproc.PrepError` matches.
+        Images that the step must refuse: a function that changes a copy of the image or returns another one, and a
+        regular expression that the message of the `~aia_ccdproc.PrepError` must match.
     folder : `~pathlib.Path`
-        Where a result is written and read back.
+        Folder in which a result is written and read.
 
     Returns
     -------
@@ -76,246 +62,106 @@ def check_step(
     Raises
     ------
     BrokenPromiseError
-        If a promise is broken; it says which.
+        If the step breaks a promise; the message names it.
     """
     manager = get_plugin_manager()
     known = manager.steps()
-    _hold(name in known, f"there is no step {name!r}; {suggestion(name, known)}{manager.left_out}")
+    require(name in known, f"unknown step {name!r}; {suggestion(name, known)}{manager.broken_note()}")
     step = known[name]
-    _check_declaration(step, known)
-    made = settings if isinstance(settings, StepSettings) else step.settings.of(**(settings or {}))
-    _check_travels(f"{name}: its settings do", made, lambda copied: copied.describe() != made.describe() and str(made))
-    pipeline = Pipeline([RecipeStep(name, made)], manager)
-    ask = functools.partial(_ask, step, manager, made)
-    given = level1_image(mask=True, uncertainty=True) if ccd is None else ccd
+    promises.check_declaration(step, known)
+    values = settings if isinstance(settings, StepSettings) else step.settings.of(**(settings or {}))
+    promises.check_settings(name, values)
+    contract = _Contract(step, values, manager, folder)
+    image = level1_image(mask=True, uncertainty=True) if ccd is None else ccd
     if ccd is None:
-        _check_run(step, pipeline, ask, level1_image(), folder)
-    result = _check_run(step, pipeline, ask, given, folder)
-    if step.place.repeatable:
-        _check_repeated(step, pipeline, result)
-    if step.takes_header:
-        _check_header_is_not_changed(step, ask, given)
+        contract.check_run(level1_image())
+    result = contract.check_run(image)
+    if step.order.repeatable:
+        contract.check_second_run(result)
     for change, message in refuses:
-        _check_refusal(step, pipeline, given, change, message)
+        contract.check_refusal(image, change, message)
     return result
 
 
-def _hold(holds: object, otherwise: str) -> None:
-    """Say which promise is broken, if it is."""
-    if not holds:
-        raise BrokenPromiseError(otherwise)
+class _Contract:
+    """The checks that run a step with the same settings."""
 
+    def __init__(self, step: Step, settings: StepSettings, manager: PrepPluginManager, folder: Path) -> None:
+        self._step = step
+        self._settings = settings
+        self._manager = manager
+        self._folder = folder
+        self._pipeline = Pipeline([RecipeStep(step.name, settings)], manager)
 
-# -- declaration -----------------------------------------------------------------------------------
+    def check_run(self, image: CCDData) -> CCDData:
+        """Check everything that the step promises about one image, and return the result."""
+        name = self._step.name
+        image = image.copy()
+        image.header.add_history("a line from before the step")
+        self._check_answer(image)
+        before = Snapshot.take(image)
+        result = self._pipeline(image)
+        changed = before.differences(image)
+        require(not changed, f"{name} changes its input: {', '.join(changed)}")
+        promises.check_memory(name, image, result)
+        promises.check_planes(name, image, result)
+        promises.check_header(name, image, result)
+        promises.check_history(name, image, result)
+        promises.check_pickling(name, result)
+        promises.check_file(name, result, self._folder)
+        different = Snapshot.take(result).differences(self._pipeline(image))
+        require(not different, f"{name} gives a different result when it is run again: {', '.join(different)}")
+        return result
 
+    def _check_answer(self, image: CCDData) -> None:
+        """Check what the hook itself returns: the pipeline copies what is shared, and completes headers."""
+        if not self._step.implementers:  # the step is not a hook
+            return
+        if self._step.takes == "header":
+            header = complete_header(image)
+            before = header.tostring()
+            self._ask(header=header)
+            require(header.tostring() == before, f"{self._step.name} changes the header that it is given")
+            return
+        given = image.copy()
+        answer = self._ask(ccd=given)
+        if isinstance(answer, CCDData):  # the pipeline refuses everything else
+            promises.check_memory(self._step.name, given, answer)
 
-def _check_declaration(step: Step, known: Mapping[str, Step]) -> None:
-    """Check what a recipe and ``aia-prep steps`` make of a step."""
-    _hold(step.summary, f"{step.name}: its hook has no docstring, whose first line is the step's summary")
-    silent = [key for key, setting in step.settings.document().items() if not setting.description]
-    _hold(not silent, f"{step.name}: settings without a description: {', '.join(silent)}")
-    for other in (*step.place.before, *step.place.after):
-        # What is not near enough for a slip is a step of a plugin that is not here: despike is not respike.
-        near = () if other in known else difflib.get_close_matches(other, known, n=1, cutoff=0.9)
-        _hold(not near, f"{step.name}: its place names the unknown step {other!r}; did you mean {''.join(near)!r}?")
-    for name in known:
-        if name != step.name:
-            either = order_faults([step, known[name]]) and order_faults([known[name], step])
-            _hold(not either, f"{step.name} and {name} cannot stand in one recipe, in whichever order")
+    def _ask(self, *, header: fits.Header | None = None, ccd: CCDData | None = None) -> Any:
+        """Return what the hook of the step returns for a header or an image."""
+        name = self._step.name
+        given: dict[str, Any] = {"header": header} if ccd is None else {"ccd": ccd}
+        instrument = self._manager.identify(header if ccd is None else complete_header(ccd))
+        answer = self._manager.ask(f"prep_{name}", **given, instrument=instrument, settings=self._settings)
+        if answer is None:
+            raise BrokenPromiseError(
+                f"{name}: the hook returns None for an image of {instrument.name}{self._manager.broken_note()}"
+            )
+        return answer.value
 
+    def check_second_run(self, result: CCDData) -> None:
+        """Check that a repeatable step accepts its own result."""
+        name = self._step.name
+        try:
+            self._pipeline(result)
+        except PrepError as error:
+            raise BrokenPromiseError(f"{name} is declared repeatable but refuses its own result: {error}") from error
 
-# -- run -------------------------------------------------------------------------------------------
-
-
-class _Trace(NamedTuple):
-    """All of an image, in bytes."""
-
-    data: Any
-    mask: Any
-    uncertainty: Any
-    unit: str
-    header: str
-    wcs: str
-
-    @classmethod
-    def of(cls, ccd: CCDData) -> _Trace:
-        return cls(
-            _bytes(ccd.data),
-            _bytes(ccd.mask),
-            (type(ccd.uncertainty).__name__, _bytes(getattr(ccd.uncertainty, "array", None))),
-            str(ccd.unit),
-            fits_header(ccd).tostring(),
-            "" if ccd.wcs is None else ccd.wcs.to_header_string(relax=True),
-        )
-
-    def changes(self, ccd: CCDData) -> str:
-        """Name what is no longer the same."""
-        now = _Trace.of(ccd)
-        return ", ".join(name for name in self._fields if getattr(self, name) != getattr(now, name))
-
-
-def _bytes(plane: Any) -> Any:
-    return None if plane is None else (np.shape(plane), str(np.asarray(plane).dtype), np.asarray(plane).tobytes())
-
-
-def _ask(step: Step, manager: PrepPluginManager, settings: StepSettings, given: CCDData | fits.Header) -> Any:
-    """Call a step's hook on an image or a header, without what the pipeline does to the answer."""
-    header = complete_header(given) if isinstance(given, CCDData) else given
-    instrument = manager.identify(header)
-    what = {"header": given} if step.takes_header else {"ccd": given}
-    result = getattr(manager.hook, step.hook)(**what, instrument=instrument, settings=settings)
-    said = f"{step.name}: its hook returns None for an image of {instrument.name}, which it was to do"
-    _hold(result is not None, f"{said}{manager.left_out}")
-    return result
-
-
-def _check_run(step: Step, pipeline: Pipeline, ask: Ask, given: CCDData, folder: Path) -> CCDData:
-    given = given.copy()
-    given.header.add_history("what was done before")
-    handed = given.copy()
-    returned = ask(complete_header(handed) if step.takes_header else handed)
-    if isinstance(returned, CCDData):  # else the pipeline refuses it; it also copies what is shared
-        _check_memory(step, handed, returned)
-    before = _Trace.of(given)
-    result = pipeline(given)
-    changed = before.changes(given)
-    _hold(not changed, f"{step.name} changes its input: {changed}")
-    _check_memory(step, given, result)
-    _check_planes(step, given, result)
-    _check_header(step, given, result)
-    _check_history(step, given, result)
-    _check_travels(f"{step.name}: its result does", result, _Trace.of(result).changes)
-    _check_file(step, result, folder)
-    differs = _Trace.of(pipeline(given)).changes(result)
-    _hold(not differs, f"{step.name} gives another result when it is run again: {differs}")
-    return result
-
-
-def _check_memory(step: Step, given: CCDData, result: CCDData) -> None:
-    one, other = (
-        {"data": ccd.data, "mask": ccd.mask, "uncertainty": getattr(ccd.uncertainty, "array", None)}
-        for ccd in (given, result)
-    )
-    for name in one:
-        shared = one[name] is not None and other[name] is not None and np.may_share_memory(one[name], other[name])
-        _hold(not shared, f"{step.name}: {name} of the result is that of its input, and not a copy")
-    for name in ("header", "wcs"):
-        _hold(
-            getattr(result, name) is None or getattr(result, name) is not getattr(given, name),
-            f"{step.name}: {name} of the result is that of its input, and not a copy",
-        )
-
-
-def _check_planes(step: Step, given: CCDData, result: CCDData) -> None:
-    """Check pixels, mask, uncertainty and unit."""
-    name, mask = step.name, result.mask
-    _hold(result.data.ndim == 2, f"{name}: the result has {result.data.ndim} axes, not 2")
-    _hold(
-        result.data.dtype == given.data.dtype,
-        f"{name}: the pixels were {given.data.dtype} and are {result.data.dtype}; a factor of that type keeps them so",
-    )
-    if given.mask is not None and np.any(given.mask):
-        _hold(mask is not None and np.any(mask), f"{name} loses the mask")
-    _hold(mask is None or np.shape(mask) == result.shape, f"{name}: the mask has shape {np.shape(mask)}")
-    _hold(mask is None or not np.all(mask), f"{name} masks every pixel")
-    if given.mask is not None and mask is not None and _same_grid(given, result):
-        lost = int(np.count_nonzero(np.asarray(given.mask, bool) & ~np.asarray(mask, bool)))
-        _hold(not lost, f"{name} takes {lost} masked pixels for good: the mask does not contain that of its input")
-    if not _has_bad_pixels(given):
-        _hold(not _has_bad_pixels(result), f"{name} makes pixels that are not finite, and does not mask them")
-    if given.uncertainty is not None:
-        _hold(result.uncertainty is not None, f"{name} loses the uncertainty")
-        kinds = [type(ccd.uncertainty).__name__ for ccd in (given, result)]
-        _hold(kinds[0] == kinds[1], f"{name}: the uncertainty was a {kinds[0]} and is a {kinds[1]}")
-    if result.uncertainty is not None:
-        shape = np.shape(result.uncertainty.array)
-        _hold(shape == result.shape, f"{name}: the uncertainty has shape {shape}, the image {result.shape}")
-    for keyword in ("BUNIT", "PIXLUNIT"):
-        said = result.header.get(keyword, str(result.unit))
-        same = u.Unit(said, parse_strict="silent") == result.unit
-        _hold(same, f"{name}: the image is in {result.unit or 'no unit'}, {keyword} says {said!r}")
-
-
-def _same_grid(one: CCDData, other: CCDData) -> bool:
-    known = one.wcs is not None and other.wcs is not None
-    return known and one.shape == other.shape and same_geometry(one.wcs, other.wcs)
-
-
-def _has_bad_pixels(ccd: CCDData) -> bool:
-    """Whether pixels that are not finite are taken for good."""
-    bad = ~np.isfinite(ccd.data)
-    return bool(np.any(bad if ccd.mask is None else bad & ~np.asarray(ccd.mask, bool)))
-
-
-def _check_header(step: Step, given: CCDData, result: CCDData) -> None:
-    name, header = step.name, result.header
-    _hold(result.wcs is not None, f"{name} loses the WCS")
-    try:
-        rebuilt = wcs_from_header(header)
-    except PrepError as error:
-        raise BrokenPromiseError(f"{name}: the header is not complete: {error}") from error
-    _hold(same_geometry(rebuilt, result.wcs), f"{name}: the header and the WCS of the result put the pixels elsewhere")
-    stays = without_statistics(without_wcs(complete_header(given)))
-    lost = [keyword for keyword in dict.fromkeys(stays) if keyword not in header]
-    _hold(not lost, f"{name} loses keywords of the header: {', '.join(lost)}")
-    changed = [keyword for keyword in _KEPT if header.get(keyword) != given.header.get(keyword)]
-    _hold(not changed, f"{name} changes what the exposure was: {', '.join(changed)}")
-
-
-def _check_history(step: Step, given: CCDData, result: CCDData) -> None:
-    before, after = ([str(line) for line in ccd.header.get("HISTORY", [])] for ccd in (given, result))
-    _hold(after[: len(before)] == before, f"{step.name} does not keep the HISTORY of its input")
-    count = sum(line.startswith(f"{step.name} (") for line in after[len(before) :])
-    _hold(
-        count == 1,
-        f"{step.name} stands in HISTORY {count} times, not once; the pipeline writes that line: "
-        "in a hook call functions with add_keyword=None",
-    )
-
-
-def _check_travels(what: str, sent: Any, changes: Callable[[Any], str | bool]) -> None:
-    """Send something to another process, as batches do, and have it come back."""
-    try:
-        changed = changes(pickle.loads(pickle.dumps(sent)))
-    except Exception as error:
-        raise BrokenPromiseError(f"{what} not survive pickling: {error}") from error
-    _hold(not changed, f"{what} not survive pickling: {changed}")
-
-
-def _check_file(step: Step, result: CCDData, folder: Path) -> None:
-    back = _Trace.of(read(write(result, folder / f"{step.name}.fits", overwrite=True)))
-    for name in ("data", "uncertainty", "unit"):
-        same = getattr(back, name) == getattr(_Trace.of(result), name)
-        _hold(same, f"{step.name}: {name} of its result does not survive being written")
-
-
-def _check_header_is_not_changed(step: Step, ask: Ask, given: CCDData) -> None:
-    header = complete_header(given)
-    before = header.tostring()
-    ask(header)
-    _hold(header.tostring() == before, f"{step.name} changes the header that it is given")
-
-
-def _check_repeated(step: Step, pipeline: Pipeline, result: CCDData) -> None:
-    try:
-        pipeline(result)
-    except PrepError as error:
-        raise BrokenPromiseError(f"{step.name} is repeatable, and refuses its own result: {error}") from error
-
-
-def _check_refusal(step: Step, pipeline: Pipeline, given: CCDData, change: Change, message: str) -> None:
-    wrong = given.copy()
-    wrong = change(wrong) or wrong
-    what = getattr(change, "__name__", str(change))
-    before = _Trace.of(wrong)
-    try:
-        pipeline(wrong)
-    except PrepError as error:
-        found = re.search(message, str(error))
-        _hold(found, f"{step.name} refuses {what}, but {str(error)!r} does not say {message!r}")
-    except Exception as error:
-        raise BrokenPromiseError(f"{step.name}: {what} is no PrepError, but {error!r}") from error
-    else:
-        raise BrokenPromiseError(f"{step.name} does not refuse {what}; it should say {message!r}")
-    changed = before.changes(wrong)
-    _hold(not changed, f"{step.name} refuses {what}, but has changed it: {changed}")
+    def check_refusal(self, image: CCDData, change: Change, message: str) -> None:
+        """Check that the step refuses an image with an error of this package, and does not change it."""
+        name, case = self._step.name, getattr(change, "__name__", str(change))
+        wrong = image.copy()
+        wrong = change(wrong) or wrong
+        before = Snapshot.take(wrong)
+        try:
+            self._pipeline(wrong)
+        except PluginError as error:  # an exception that is not a PrepError
+            raise BrokenPromiseError(f"{name}: {case} must be refused with a PrepError, but {error}") from error
+        except PrepError as error:
+            matches = re.search(message, str(error))
+            require(matches, f"{name} refuses {case}, but {str(error)!r} does not match {message!r}")
+        else:
+            raise BrokenPromiseError(f"{name} does not refuse {case} with an error that matches {message!r}")
+        changed = before.differences(wrong)
+        require(not changed, f"{name} refuses {case} but changes it: {', '.join(changed)}")

@@ -1,4 +1,4 @@
-"""Level-1 images for tests: small, quick, and of a sun whose truth is known."""
+"""Synthetic level-1 images for tests: small, fast to make, and of a Sun whose true brightness is known."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from aia_ccdproc.synthetic import Exposure, Source, Sun
 
 __all__ = ["SUN", "level1_image"]
 
-#: A disk with points on it, all of which a cutout about the Sun's centre sees.
+#: A disk with bright points that are all in a cutout about the center of the Sun.
 SUN = Sun(
     disk=100,
     corona=0,
@@ -29,28 +29,28 @@ def level1_image(
     uncertainty: bool = False,
     **options: Any,
 ) -> CCDData:
-    """Make a level-1 image of a synthetic sun.
+    """Make a level-1 image of a synthetic Sun.
 
     Parameters
     ----------
     channel : int
-        Wavelength, angstrom: one of AIA's ten.
+        Wavelength in angstrom: one of AIA's ten channels.
     sun : `~aia_ccdproc.synthetic.Sun`
-        What it is of.
+        The Sun that is observed.
     noise : int, optional
-        Seed of photon noise; by default there is none.
+        Seed of the photon noise; by default the image has no noise.
     mask : bool
-        Mask a few pixels, one of them NaN, and hot ones.
+        Mask a few pixels; one of them is NaN, another is saturated.
     uncertainty : bool
-        Give it the uncertainty of photon noise, a `~astropy.nddata.StdDevUncertainty`.
+        Add the uncertainty of photon noise, a `~astropy.nddata.StdDevUncertainty`.
     **options : object
-        As of `~aia_ccdproc.synthetic.Exposure`. By default a cutout of 320 x 300 pixels about the Sun's centre;
-        ``corner=(0, 0), shape=None`` for the full frame.
+        Parameters of `~aia_ccdproc.synthetic.Exposure`. By default the image is a cutout of 320 × 300 pixels about the
+        center of the Sun; ``corner=(0, 0), shape=None`` makes a full frame.
 
     Returns
     -------
     `~astropy.nddata.CCDData`
-        The image, float32, in DN, with a complete level-1 header.
+        Image in DN, float32, shape ``(ny, nx)``, with a complete level-1 header.
 
     Raises
     ------
@@ -58,7 +58,7 @@ def level1_image(
         If AIA has no such channel.
     """
     if channel not in CHANNELS:
-        raise ValueError(f"AIA has no channel {channel!r}; there are: {', '.join(map(str, CHANNELS))}")
+        raise ValueError(f"AIA has no channel {channel!r}; available: {', '.join(map(str, CHANNELS))}")
     exposure = Exposure(channel=channel, **{"corner": (1900, 1850), "shape": (300, 320), **options})
     image = exposure.image(sun, noise=noise)
     if uncertainty:

@@ -1,4 +1,4 @@
-"""The contract of a step: the core's steps keep it, and a step that does not is caught, whatever it does."""
+"""Tests of the step contract: the steps of the core keep it, and a step that breaks a promise is caught."""
 
 from __future__ import annotations
 
@@ -24,61 +24,64 @@ from aia_ccdproc import (
     register,
 )
 from aia_ccdproc.plugin import StepSettings, step
-from aia_ccdproc.plugin.loading import Plugin
 from aia_ccdproc.plugin.manager import PrepPluginManager
+from aia_ccdproc.plugin.plugin import Plugin
 
-Impl = Callable[..., object]
+Implementation = Callable[..., object]
 
 
 class Settings(StepSettings):
-    by: float = Field(default=2.0, description="What the pixels are divided by.")
+    by: float = Field(default=2.0, description="Divisor of the pixels.")
 
 
-def declaration(schema: type[StepSettings] = Settings, **place: object) -> type:
-    class Specs:
+def image_step(settings: type[StepSettings] = Settings, **order: object) -> type:
+    """Declare the step ``example``, which takes an image."""
+
+    class Declarations:
         @staticmethod
-        @step(**place)
+        @step(settings=settings, **order)
         @hookspec(firstresult=True)
-        def prep_mine(ccd: CCDData, instrument: Instrument, settings: Settings) -> CCDData | None:
-            """Do as a plugin does."""
+        def prep_example(ccd: CCDData, instrument: Instrument, settings: Settings) -> CCDData | None:
+            """Change an image."""
 
-    Specs.prep_mine.__annotations__["settings"] = schema
-    return Specs
+    return Declarations
 
 
-def header_declaration() -> type:
-    class Specs:
+def header_step() -> type:
+    """Declare the step ``example``, which takes a header."""
+
+    class Declarations:
         @staticmethod
-        @step()
+        @step(settings=Settings)
         @hookspec(firstresult=True)
-        def prep_mine(header: fits.Header, instrument: Instrument, settings: Settings) -> fits.Header | None:
-            """Do as a plugin does."""
+        def prep_example(header: fits.Header, instrument: Instrument, settings: Settings) -> fits.Header | None:
+            """Change a header."""
 
-    return Specs
+    return Declarations
 
 
 @pytest.fixture
-def mine(prep_manager) -> Callable[..., PrepPluginManager]:
-    """Put a step ``mine`` beside the core."""
+def add_step(prep_manager) -> Callable[..., PrepPluginManager]:
+    """Load the core and a plugin with the step ``example``."""
 
-    def put(function: Impl, specs: type | None = None) -> PrepPluginManager:
+    def add(function: Implementation, declarations: type | None = None) -> PrepPluginManager:
         @functools.wraps(function)
-        def prep_mine(*arguments: object) -> object:
+        def prep_example(*arguments: object) -> object:
             return function(*arguments)
 
         manager = prep_manager()
-        manager.add_hookspecs(specs or declaration())
-        holder = type("Mine", (), {"prep_mine": staticmethod(hookimpl(prep_mine))})
-        manager.add(holder(), Plugin("mine", "aia-mine", "1.0"))
+        manager.add_hookspecs(declarations or image_step())
+        plugin = type("Example", (), {"prep_example": staticmethod(hookimpl(prep_example))})
+        manager.add(plugin(), Plugin("example", "aia-example", "1.0"))
         return manager
 
-    return put
+    return add
 
 
 def divided(ccd: CCDData, settings: Settings) -> CCDData:
-    """As it should be."""
+    """Divide an image, as a step should."""
     if "DIVIDED" in ccd.header:
-        raise StateError(f"the image is divided already, by {ccd.header['DIVIDED']:g}")
+        raise StateError(f"the image was already divided by {ccd.header['DIVIDED']:g}")
     result = ccd.copy()
     result.data /= np.float32(settings.by)
     if result.uncertainty is not None:
@@ -87,7 +90,7 @@ def divided(ccd: CCDData, settings: Settings) -> CCDData:
     return result
 
 
-# -- what is as it should be -----------------------------------------------------------------------
+# -- steps that keep the contract ------------------------------------------------------------------
 
 
 def already_a_rate(ccd: CCDData) -> CCDData:
@@ -111,7 +114,7 @@ def test_register_keeps_the_contract(check_step, method: str) -> None:
     def masked(ccd: CCDData) -> None:
         ccd.mask = np.ones(ccd.shape, dtype=bool)
 
-    refuses = [(registered, "level 1.5 already"), (masked, "no pixel of the image is good")]
+    refuses = [(registered, "already at level 1.5"), (masked, "no pixel of the image is good")]
     assert check_step("register", {"method": method}, refuses=refuses).header["CDELT1"] == pytest.approx(0.6)
 
 
@@ -126,37 +129,37 @@ def test_update_pointing_keeps_the_contract(check_step, level1, pointing_path: P
     assert result.wcs.wcs.crpix - ccd.wcs.wcs.crpix == pytest.approx([-3.0, 2.0])
 
 
-def test_a_step_of_a_plugin_that_is_as_it_should_be_passes(check_step, mine) -> None:
-    mine(divided, declaration(before=("register",)))
+def test_a_correct_step_of_a_plugin_passes(check_step, add_step) -> None:
+    add_step(divided, image_step(before=("register",)))
 
-    def divided_already(ccd: CCDData) -> None:
+    def already_divided(ccd: CCDData) -> None:
         ccd.header["DIVIDED"] = 4.0
 
-    result = check_step("mine", {"by": 4.0}, refuses=[(divided_already, "divided already, by 4")])
+    result = check_step("example", {"by": 4.0}, refuses=[(already_divided, "already divided by 4")])
     assert result.header["DIVIDED"] == 4.0
 
 
-def test_settings_may_be_given_as_such_and_the_image_as_well(check_step, level1, mine) -> None:
-    mine(divided)
+def test_settings_and_image_can_be_given(check_step, level1, add_step) -> None:
+    add_step(divided)
     image = level1(94, shape=(20, 24), corner=(2060, 2000))
-    assert check_step("mine", Settings(by=5.0), image).data == pytest.approx(image.data / 5)
+    assert check_step("example", Settings(by=5.0), image).data == pytest.approx(image.data / 5)
 
 
-def test_a_header_step_that_is_as_it_should_be_passes(check_step, mine) -> None:
+def test_a_correct_header_step_passes(check_step, add_step) -> None:
     def shifted(header: fits.Header) -> fits.Header:
         result = header.copy()
         result["CRPIX1"] += 1
         return result
 
-    mine(shifted, header_declaration())
-    check_step("mine")
+    add_step(shifted, header_step())
+    check_step("example")
 
 
-# -- what is not -----------------------------------------------------------------------------------
+# -- steps that break it ---------------------------------------------------------------------------
 
 
-def own(ccd: CCDData, **changes: object) -> CCDData:
-    """A copy, with something else in it."""
+def changed(ccd: CCDData, **changes: object) -> CCDData:
+    """Return a copy with changed attributes."""
     result = ccd.copy()
     for name, value in changes.items():
         setattr(result, name, value)
@@ -181,7 +184,7 @@ def shifts_the_wcs_of_its_input(ccd: CCDData) -> CCDData:
 
 
 def shares_the_mask(ccd: CCDData) -> CCDData:
-    return own(ccd, mask=ccd.mask)
+    return changed(ccd, mask=ccd.mask)
 
 
 def shares_the_header(ccd: CCDData) -> CCDData:
@@ -194,7 +197,7 @@ def shares_all_planes(ccd: CCDData) -> CCDData:
     return CCDData(ccd, meta=ccd.header.copy(), wcs=ccd.wcs.deepcopy())
 
 
-def hands_its_input_through(ccd: CCDData) -> CCDData:
+def returns_its_input(ccd: CCDData) -> CCDData:
     return ccd
 
 
@@ -222,15 +225,15 @@ def rewrites_the_exposure_time(ccd: CCDData) -> CCDData:
     return result
 
 
-def forgets_what_was_done_before(ccd: CCDData) -> CCDData:
+def deletes_the_history(ccd: CCDData) -> CCDData:
     result = ccd.copy()
     del result.header["HISTORY"]
     return result
 
 
-def logs_itself(ccd: CCDData) -> CCDData:
+def writes_history_itself(ccd: CCDData) -> CCDData:
     result = ccd.copy()
-    result.header.add_history("mine (aia-mine 1.0): by=2.0")
+    result.header.add_history("example (aia-example 1.0): by=2.0")
     return result
 
 
@@ -240,214 +243,227 @@ def moves_the_header_and_not_the_wcs(ccd: CCDData) -> CCDData:
     return result
 
 
-def loses_the_pointing(ccd: CCDData) -> CCDData:
+def loses_the_reference_pixel(ccd: CCDData) -> CCDData:
     result = ccd.copy()
     for keyword in ("CRPIX1", "CRPIX2"):
         del result.header[keyword]
     return result
 
 
-def makes_nan(ccd: CCDData) -> CCDData:
+def creates_nan(ccd: CCDData) -> CCDData:
     result = ccd.copy()
     result.data[3, 4] = np.nan
     return result
 
 
 def changes_the_unit_alone(ccd: CCDData) -> CCDData:
-    return own(ccd, unit=u.DN / u.s)
+    return changed(ccd, unit=u.DN / u.s)
 
 
-def makes_float64(ccd: CCDData) -> CCDData:
-    return own(ccd, data=ccd.data / np.array(2.0))
+def returns_float64(ccd: CCDData) -> CCDData:
+    return changed(ccd, data=ccd.data / np.array(2.0))
 
 
-def renames_the_uncertainty(ccd: CCDData) -> CCDData:
+def changes_the_type_of_the_uncertainty(ccd: CCDData) -> CCDData:
     result = ccd.copy()
     if result.uncertainty is not None:
         result.uncertainty = VarianceUncertainty(result.uncertainty.array)
     return result
 
 
-def masks_all(ccd: CCDData) -> CCDData:
-    return own(ccd, mask=np.ones(ccd.shape, dtype=bool))
+def masks_every_pixel(ccd: CCDData) -> CCDData:
+    return changed(ccd, mask=np.ones(ccd.shape, dtype=bool))
 
 
 _calls = itertools.count()
 
 
 def counts_its_calls(ccd: CCDData) -> CCDData:
-    return own(ccd, data=ccd.data + np.float32(next(_calls)))
+    return changed(ccd, data=ccd.data + np.float32(next(_calls)))
 
 
 BAD_STEPS = {
-    renames_the_uncertainty: "mine: the uncertainty was a StdDevUncertainty and is a VarianceUncertainty",
-    masks_all: "mine masks every pixel",
-    writes_into_its_input: "mine changes its input: data",
-    writes_into_the_header_of_its_input: "mine changes its input: header",
-    shifts_the_wcs_of_its_input: "mine changes its input: .*wcs",
-    shares_the_mask: "mask of the result is that of its input",
-    shares_the_header: "header of the result is that of its input",
-    shares_all_planes: "data of the result is that of its input",
-    hands_its_input_through: "data of the result is that of its input",
-    unmasks_some_pixels: "mine takes 1 masked pixels for good",
-    returns_nothing: "mine: its hook returns None for an image of AIA",
-    loses_a_keyword: "mine loses keywords of the header: RSUN_OBS",
-    rewrites_the_exposure_time: "mine changes what the exposure was: EXPTIME",
-    forgets_what_was_done_before: "mine does not keep the HISTORY of its input",
-    logs_itself: "mine stands in HISTORY 2 times, not once; .* add_keyword=None",
-    moves_the_header_and_not_the_wcs: "the header and the WCS of the result put the pixels elsewhere",
-    loses_the_pointing: "the header is not complete: no WCS: CRPIX1, CRPIX2 are missing",
-    makes_nan: "mine makes pixels that are not finite, and does not mask them",
-    changes_the_unit_alone: "the image is in DN / s, PIXLUNIT says 'DN'",
-    makes_float64: "the pixels were float32 and are float64",
-    counts_its_calls: "mine gives another result when it is run again: data",
-    lambda ccd: own(ccd, mask=None): "mine loses the mask",
-    lambda ccd: own(ccd, uncertainty=None): "mine loses the uncertainty",
-    lambda ccd: own(ccd, wcs=None): "mine loses the WCS",
+    changes_the_type_of_the_uncertainty: "the uncertainty was a StdDevUncertainty and is now a VarianceUncertainty",
+    masks_every_pixel: "example masks every pixel",
+    writes_into_its_input: "example changes its input: data",
+    writes_into_the_header_of_its_input: "example changes its input: header",
+    shifts_the_wcs_of_its_input: "example changes its input: .*wcs",
+    shares_the_mask: "the result shares its mask with the input",
+    shares_the_header: "the result shares its header with the input",
+    shares_all_planes: "the result shares its data with the input",
+    returns_its_input: "the result shares its data with the input",
+    unmasks_some_pixels: "pixels that are masked in the input and not in the result: 1",
+    returns_nothing: "example: the hook returns None for an image of AIA",
+    loses_a_keyword: "example loses keywords of the header: RSUN_OBS",
+    rewrites_the_exposure_time: "example changes keywords of the exposure: EXPTIME",
+    deletes_the_history: "example does not keep the HISTORY of its input",
+    writes_history_itself: "HISTORY contains 2 lines about the step, not 1.* add_keyword=None",
+    moves_the_header_and_not_the_wcs: "the header and the WCS of the result give the pixels different positions",
+    loses_the_reference_pixel: "the header of the result is not complete: .*CRPIX1, CRPIX2",
+    creates_nan: "example creates pixels that are not finite and does not mask them",
+    changes_the_unit_alone: "the unit of the image is 'DN / s', but PIXLUNIT is 'DN'",
+    returns_float64: "the pixels were float32 and are now float64",
+    counts_its_calls: "example gives a different result when it is run again: data",
+    lambda ccd: changed(ccd, mask=None): "example loses the mask",
+    lambda ccd: changed(ccd, uncertainty=None): "example loses the uncertainty",
+    lambda ccd: changed(ccd, wcs=None): "example loses the WCS",
 }
 
 
 @pytest.mark.parametrize("bad", BAD_STEPS, ids=lambda bad: bad.__name__)
-def test_a_step_that_breaks_a_promise_is_caught_and_the_message_says_which(check_step, mine, bad: Impl) -> None:
-    mine(bad)
-    with pytest.raises(AssertionError, match=BAD_STEPS[bad]):
-        check_step("mine")
-
-
-def test_a_step_that_loses_planes_only_where_there_are_some_is_caught_by_the_image_that_has_them(
-    check_step, level1, mine
+def test_a_step_that_breaks_a_promise_is_caught_and_the_promise_is_named(
+    check_step, add_step, bad: Implementation
 ) -> None:
-    mine(lambda ccd: CCDData(ccd.data * 1, unit=ccd.unit, meta=ccd.header.copy(), wcs=ccd.wcs.deepcopy()))
-    check_step("mine", ccd=level1())
-    with pytest.raises(AssertionError, match="mine loses the mask"):
-        check_step("mine", ccd=level1(mask=True))
+    add_step(bad)
+    with pytest.raises(AssertionError, match=BAD_STEPS[bad]):
+        check_step("example")
 
 
-def test_a_step_that_only_does_with_planes_is_caught_by_the_image_that_has_none(check_step, mine) -> None:
+def test_a_step_that_loses_planes_is_caught_with_an_image_that_has_them(check_step, level1, add_step) -> None:
+    add_step(lambda ccd: CCDData(ccd.data * 1, unit=ccd.unit, meta=ccd.header.copy(), wcs=ccd.wcs.deepcopy()))
+    check_step("example", ccd=level1())
+    with pytest.raises(AssertionError, match="example loses the mask"):
+        check_step("example", ccd=level1(mask=True))
+
+
+def test_a_step_that_needs_an_uncertainty_fails_with_the_image_that_has_none(check_step, add_step) -> None:
     def divided_by_noise(ccd: CCDData) -> CCDData:
-        return own(ccd, data=ccd.data / ccd.uncertainty.array)
+        return changed(ccd, data=ccd.data / ccd.uncertainty.array)
 
-    mine(divided_by_noise)
-    with pytest.raises(AttributeError, match="NoneType"):
-        check_step("mine")
+    add_step(divided_by_noise)
+    with pytest.raises(PluginError, match=r"example of aia-example 1\.0 failed: AttributeError: 'NoneType'"):
+        check_step("example")
 
 
-def test_a_header_step_that_writes_into_its_header_is_caught(check_step, mine) -> None:
+def test_a_header_step_that_writes_into_its_header_is_caught(check_step, add_step) -> None:
     def shifted(header: fits.Header) -> fits.Header:
         header["CRPIX1"] += 1
         return header
 
-    mine(shifted, header_declaration())
-    with pytest.raises(AssertionError, match="mine changes the header that it is given"):
-        check_step("mine")
+    add_step(shifted, header_step())
+    with pytest.raises(AssertionError, match="example changes the header that it is given"):
+        check_step("example")
 
 
-def dark_one(shape: tuple[int, int]) -> CCDData:
+def dark_image(shape: tuple[int, int]) -> CCDData:
     return CCDData(np.zeros(shape, np.float32), unit="DN")
 
 
-class Forgetful(CCDData):
+class LosesEverything(CCDData):
     def __reduce__(self) -> tuple:
-        return dark_one, (self.shape,)
+        return dark_image, (self.shape,)
 
 
-class Unsendable(CCDData):
+class NotPicklable(CCDData):
     def __reduce__(self) -> tuple:
         raise TypeError("holds a lock")
 
 
-@pytest.mark.parametrize(("kind", "why"), [(Forgetful, "data, .*header"), (Unsendable, "holds a lock")])
-def test_a_result_that_cannot_be_sent_to_another_process_is_caught(check_step, mine, kind: type, why: str) -> None:
-    mine(lambda ccd: kind(ccd.copy()))
-    with pytest.raises(AssertionError, match=f"mine: its result does not survive pickling: {why}"):
-        check_step("mine")
+@pytest.mark.parametrize(
+    ("image_class", "message"),
+    [
+        (LosesEverything, "the result of example changes when it is pickled: data, .*header"),
+        (NotPicklable, "the result of example cannot be pickled: holds a lock"),
+    ],
+)
+def test_a_result_that_cannot_be_sent_to_another_process_is_caught(
+    check_step, add_step, image_class: type, message: str
+) -> None:
+    add_step(lambda ccd: image_class(ccd.copy()))
+    with pytest.raises(AssertionError, match=message):
+        check_step("example")
 
 
-def test_a_header_that_is_none_of_fits_is_refused_by_the_pipeline(check_step, mine) -> None:
-    mine(lambda ccd: own(ccd, meta=dict(ccd.header)))
-    match = r"mine of aia-mine 1.0 returned an image with a header that is a dict, not a Header"
+def test_a_header_that_is_not_a_fits_header_is_refused_by_the_pipeline(check_step, add_step) -> None:
+    add_step(lambda ccd: changed(ccd, meta=dict(ccd.header)))
+    match = r"example of aia-example 1.0 returned an image whose header is a dict, not a Header"
     with pytest.raises(PluginError, match=match):
-        check_step("mine")
+        check_step("example")
 
 
-def test_an_uncertainty_that_no_file_can_hold_is_caught(check_step, mine) -> None:
+def test_an_uncertainty_that_a_file_cannot_represent_is_caught(check_step, add_step) -> None:
     def with_noise(ccd: CCDData) -> CCDData:
-        return own(ccd, uncertainty=StdDevUncertainty(np.full(ccd.shape, 0.1)))
+        return changed(ccd, uncertainty=StdDevUncertainty(np.full(ccd.shape, 0.1)))
 
-    mine(with_noise)
-    with pytest.raises(AssertionError, match="uncertainty of its result does not survive being written"):
-        check_step("mine")
+    add_step(with_noise)
+    with pytest.raises(
+        AssertionError, match="the result of example changes when it is written to a file and read: uncertainty"
+    ):
+        check_step("example")
 
 
-class Undescribed(StepSettings):
+class WithoutDescription(StepSettings):
     by: float = 2.0
 
 
-class Unpicklable(Settings):
+class ChangedByPickling(Settings):
     def __reduce__(self) -> tuple:
         return Settings.of, ()
 
 
-def test_a_header_step_that_returns_nothing_is_caught(check_step, mine) -> None:
-    mine(lambda header: None, header_declaration())
-    with pytest.raises(AssertionError, match="mine: its hook returns None for an image of AIA"):
-        check_step("mine")
+def test_a_header_step_that_returns_nothing_is_caught(check_step, add_step) -> None:
+    add_step(lambda header: None, header_step())
+    with pytest.raises(AssertionError, match="example: the hook returns None for an image of AIA"):
+        check_step("example")
 
 
-class Silent:
+class WithoutDocstring:
     @staticmethod
-    @step()
+    @step(settings=Settings)
     @hookspec(firstresult=True)
-    def prep_mine(ccd: CCDData, instrument: Instrument, settings: Settings) -> CCDData | None:
+    def prep_example(ccd: CCDData, instrument: Instrument, settings: Settings) -> CCDData | None:
         pass
 
 
 BAD_DECLARATIONS = {
-    "no docstring": (Silent, "mine: its hook has no docstring"),
-    "a setting without description": (declaration(Undescribed), "mine: settings without a description: by"),
-    "settings that change on the way": (declaration(Unpicklable), "mine: its settings do not survive pickling: by=3.0"),
-    "a slip in its place": (
-        declaration(before=("rregister",)),
-        r"mine: its place names the unknown step 'rregister'; did you mean 'register'\?",
+    "no docstring": (WithoutDocstring, "example: the hook has no docstring"),
+    "a setting without description": (image_step(WithoutDescription), "example: settings without a description: by"),
+    "settings that change when they are pickled": (
+        image_step(ChangedByPickling),
+        "the settings of example change when they are pickled: by=3.0",
     ),
-    "no place at all": (
-        declaration(before=("register",), after=("register",)),
-        "mine and register cannot stand in one recipe, in whichever order",
+    "a misspelled step": (
+        image_step(before=("rregister",)),
+        r"example: before or after names the unknown step 'rregister'; did you mean 'register'\?",
     ),
-    "repeatable, and is not": (
-        declaration(repeatable=True),
-        "mine is repeatable, and refuses its own result: the image is divided already, by 3",
+    "an impossible order": (
+        image_step(before=("register",), after=("register",)),
+        "example and register cannot be in one recipe: neither order is allowed",
+    ),
+    "repeatable by mistake": (
+        image_step(repeatable=True),
+        "example is declared repeatable but refuses its own result: the image was already divided by 3",
     ),
 }
 
 
 @pytest.mark.parametrize("what", BAD_DECLARATIONS)
-def test_a_bad_declaration_is_caught(check_step, mine, what: str) -> None:
-    specs, message = BAD_DECLARATIONS[what]
-    mine(divided, specs)
+def test_a_bad_declaration_is_caught(check_step, add_step, what: str) -> None:
+    declarations, message = BAD_DECLARATIONS[what]
+    add_step(divided, declarations)
     with pytest.raises(AssertionError, match=message):
-        check_step("mine", {"by": 3.0})
+        check_step("example", {"by": 3.0})
 
 
-def test_a_place_may_name_a_step_of_a_plugin_that_is_not_there(check_step, mine) -> None:
-    mine(divided, declaration(before=("deconvolve", "time"), after=("minx",)))
-    check_step("mine")
+def test_the_order_may_name_a_step_of_a_plugin_that_is_not_installed(check_step, add_step) -> None:
+    add_step(divided, image_step(before=("deconvolve", "time"), after=("minx",)))
+    check_step("example")
 
 
-def test_a_step_that_is_not_there_is_answered_with_the_nearest(check_step, mine) -> None:
-    mine(divided)
-    with pytest.raises(AssertionError, match=r"there is no step 'mien'; did you mean 'mine'\?"):
-        check_step("mien")
+def test_an_unknown_step_is_an_error_with_the_nearest_name(check_step, add_step) -> None:
+    add_step(divided)
+    with pytest.raises(AssertionError, match=r"unknown step 'exmaple'; did you mean 'example'\?"):
+        check_step("exmaple")
 
 
-# -- what is to be refused and is not ------------------------------------------------------------
+# -- refusals --------------------------------------------------------------------------------------
 
 
 def dark(ccd: CCDData) -> None:
     ccd.data[:] = 0
 
 
-def takes_anything(ccd: CCDData) -> CCDData:
+def accepts_every_image(ccd: CCDData) -> CCDData:
     return ccd.copy()
 
 
@@ -457,13 +473,13 @@ def raises_value_error(ccd: CCDData) -> CCDData:
     return ccd.copy()
 
 
-def says_something_else(ccd: CCDData) -> CCDData:
+def gives_another_reason(ccd: CCDData) -> CCDData:
     if not ccd.data.any():
         raise StateError("no")
     return ccd.copy()
 
 
-def writes_before_it_refuses(ccd: CCDData) -> CCDData:
+def changes_the_image_before_it_refuses(ccd: CCDData) -> CCDData:
     if not ccd.data.any():
         ccd.data += 1
         raise StateError("all dark")
@@ -473,13 +489,13 @@ def writes_before_it_refuses(ccd: CCDData) -> CCDData:
 @pytest.mark.parametrize(
     ("bad", "message"),
     [
-        (takes_anything, "mine does not refuse dark; it should say 'all dark'"),
-        (raises_value_error, r"mine: dark is no PrepError, but ValueError\('all dark'\)"),
-        (says_something_else, "mine refuses dark, but 'no' does not say 'all dark'"),
-        (writes_before_it_refuses, "mine refuses dark, but has changed it: data"),
+        (accepts_every_image, "example does not refuse dark with an error that matches 'all dark'"),
+        (raises_value_error, "example: dark must be refused with a PrepError, but .* failed: ValueError: all dark"),
+        (gives_another_reason, "example refuses dark, but 'no' does not match 'all dark'"),
+        (changes_the_image_before_it_refuses, "example refuses dark but changes it: data"),
     ],
 )
-def test_a_step_that_does_not_refuse_as_it_should_is_caught(check_step, mine, bad: Impl, message: str) -> None:
-    mine(bad)
+def test_a_wrong_refusal_is_caught(check_step, add_step, bad: Implementation, message: str) -> None:
+    add_step(bad)
     with pytest.raises(AssertionError, match=message):
-        check_step("mine", refuses=[(dark, "all dark")])
+        check_step("example", refuses=[(dark, "all dark")])

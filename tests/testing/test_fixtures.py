@@ -1,4 +1,4 @@
-"""The fixtures that pytest finds by itself: images of any channel, and a manager with chosen plugins alone."""
+"""Tests of the fixtures `level1` and `prep_manager`."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from aia_ccdproc.synthetic import Source, Sun
 
 
 @pytest.mark.parametrize("channel", CHANNELS)
-def test_an_image_of_any_channel_is_one_of_aia_and_can_be_registered(level1, channel: int) -> None:
+def test_images_of_all_channels_are_identified_as_aia_and_can_be_registered(level1, channel: int) -> None:
     image = level1(channel)
     header = complete_header(image)
     assert get_plugin_manager().identify(header) is AIA
@@ -28,13 +28,13 @@ def test_an_image_of_any_channel_is_one_of_aia_and_can_be_registered(level1, cha
     assert register(image, method="nearest-neighbor").header["CDELT1"] == pytest.approx(0.6)
 
 
-def test_a_source_is_where_the_header_says_and_as_bright(level1) -> None:
+def test_a_source_has_the_position_and_the_brightness_that_it_should_have(level1) -> None:
     image = level1(193, sun=Sun(disk=0, corona=0, sources=(Source(20, -30, peak=700, sigma=3),)), satellite_roll=5.0)
     column, row = wcs_from_header(image.header).wcs_world2pix(20 / 3600, -30 / 3600, 0)
     assert image.data[round(float(row)), round(float(column))] == pytest.approx(700, rel=0.05)
 
 
-def test_mask_and_uncertainty_are_there_when_they_are_asked_for(level1) -> None:
+def test_mask_and_uncertainty_are_optional(level1) -> None:
     plain, full = level1(noise=1), level1(noise=1, mask=True, uncertainty=True)
     assert plain.mask is None
     assert plain.uncertainty is None
@@ -45,7 +45,8 @@ def test_mask_and_uncertainty_are_there_when_they_are_asked_for(level1) -> None:
     assert full.data.dtype == np.float32
 
 
-def test_only_the_plugins_that_are_named_are_loaded_and_they_are_in_use(
+@pytest.mark.process
+def test_only_the_named_plugins_are_loaded_also_in_child_processes(
     prep_manager, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.syspath_prepend(str(tmp_path))
@@ -56,28 +57,30 @@ def test_only_the_plugins_that_are_named_are_loaded_and_they_are_in_use(
     assert get_plugin_manager() is manager
     script = "from aia_ccdproc import *; print(*{p.distribution for p in get_plugin_manager().plugins.values()})"
     environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
-    said = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=True)
-    assert set(said.stdout.split()) == {"aia-ccdproc", "aia-one"}
+    process = subprocess.run(
+        [sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=True
+    )
+    assert set(process.stdout.split()) == {"aia-ccdproc", "aia-one"}
 
 
 @pytest.fixture
 def outside() -> Iterator[None]:
-    """What is in use before a test and after it."""
+    """Check after the test that the manager in use is that of before the test."""
     before = get_plugin_manager()
     yield
     assert get_plugin_manager() is before
 
 
-def test_the_manager_of_a_test_is_gone_after_it(outside, prep_manager) -> None:
+def test_the_manager_of_a_test_is_not_in_use_after_it(outside, prep_manager) -> None:
     first = prep_manager()
     assert prep_manager() is get_plugin_manager() is not first
 
 
 def test_a_plugin_that_is_not_installed_is_an_error(prep_manager) -> None:
-    with pytest.raises(PluginError, match="no plugin 'aia-nowhere' is installed"):
+    with pytest.raises(PluginError, match="plugin 'aia-nowhere' is not installed"):
         prep_manager("aia-nowhere")
 
 
-def test_a_channel_that_aia_has_not_is_answered_with_those_it_has(level1) -> None:
-    with pytest.raises(ValueError, match=r"AIA has no channel 95; there are: 94, 131, .*, 4500"):
+def test_an_unknown_channel_is_an_error_that_lists_the_known_ones(level1) -> None:
+    with pytest.raises(ValueError, match=r"AIA has no channel 95; available: 94, 131, .*, 4500"):
         level1(95)
