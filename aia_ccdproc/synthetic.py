@@ -1,4 +1,8 @@
-"""Synthetic level-1 exposures of a sun whose truth is known: for the demo, for tests, for plugin authors."""
+"""Synthetic level-1 images of a Sun whose true brightness is known, for the demo, for tests and for plugin authors.
+
+A `Sun` gives the brightness of any position on the sky. An `Exposure` is a level-1 observation: it writes the header,
+computes the image of a Sun, and writes both to a file in JSOC's format.
+"""
 
 from __future__ import annotations
 
@@ -17,44 +21,45 @@ from aia_ccdproc.images.times import parse_time
 from aia_ccdproc.images.wcs import wcs_from_header
 from aia_ccdproc.pointing.table import PointingRecord, read_pointing_table
 
-__all__ = ["BUILTIN_POINTING", "Exposure", "Source", "Sun", "builtin_pointing_path"]
+__all__ = ["BUILTIN_POINTING", "RSUN_OBS", "Exposure", "Source", "Sun", "builtin_pointing_path"]
 
-#: Record #34506 of aia.master_pointing3h: the pointing of the seven EUV channels on 2020-01-01, 00 to 03 UTC.
+#: File with record #34506 of aia.master_pointing3h: the pointing of the seven EUV channels on 2020-01-01, 0 to 3 h UTC.
 BUILTIN_POINTING = "pointing_34506.ecsv"
 
-#: Distance of SDO from the Sun on 2020-01-01, m, and the Sun's radius that AIA headers assume.
-_DSUN, _RSUN = 147090492361.0, 696000000.0
-RSUN_OBS = math.degrees(math.asin(_RSUN / _DSUN)) * 3600
+#: Distance of SDO from the Sun on 2020-01-01, and radius of the Sun in AIA headers; both in m.
+_DSUN_OBS, _RSUN_REF = 147090492361.0, 696000000.0
+#: Apparent radius of the Sun in all exposures, arcsec.
+RSUN_OBS = math.degrees(math.asin(_RSUN_REF / _DSUN_OBS)) * 3600
 
-#: Which of the four cameras takes a channel (Lemen et al. 2012), by the number in INSTRUME.
+#: Camera of each channel, as the number in INSTRUME (Lemen et al. 2012).
 _CAMERAS = {131: 1, 335: 1, 193: 2, 211: 2, 171: 3, 1600: 3, 1700: 3, 4500: 3, 94: 4, 304: 4}
-#: The ultraviolet channels are not in the built-in record: the pointing of 1600 angstrom on 2012-06-06 stands for all.
-_ULTRAVIOLET = PointingRecord("sdo.master_pointing[:#282]", "", 2058.389893, 2044.119995, 0.609112, 0.10244)
+#: Pointing of all UV channels, which are not in the built-in record: that of 1600 angstrom on 2012-06-06.
+_UV_POINTING = PointingRecord("sdo.master_pointing[:#282]", "", 2058.389893, 2044.119995, 0.609112, 0.10244)
 
 
 def builtin_pointing_path() -> Path:
-    """Give the path of the pointing table that comes with the package.
+    """Return the path of the pointing table that is part of the package.
 
     Returns
     -------
     `~pathlib.Path`
-        An ECSV file with JSOC's columns.
+        ECSV file with JSOC's columns.
     """
     return Path(str(importlib.resources.files("aia_ccdproc") / "data" / BUILTIN_POINTING))
 
 
 @dataclass(frozen=True)
 class Source:  # numpydoc ignore=PR02
-    """A Gaussian on the sky: a bright point, already blurred by the telescope.
+    """A Gaussian on the sky: a point source, blurred by the telescope.
 
     Parameters
     ----------
     x, y : float
         Helioprojective position, arcsec.
     peak : float
-        Brightness at its centre, DN per pixel and exposure.
+        Brightness at the center, DN per pixel and exposure.
     sigma : float
-        Width, arcsec.
+        Standard deviation, arcsec.
     """
 
     x: float
@@ -65,18 +70,18 @@ class Source:  # numpydoc ignore=PR02
 
 @dataclass(frozen=True)
 class Sun:  # numpydoc ignore=PR02
-    """A sun that is a formula: disk, corona and Gaussian sources.
+    """A Sun whose brightness is a formula: disk, corona and Gaussian sources.
 
     Parameters
     ----------
     disk : float
         Brightness of the disk, DN per pixel and exposure.
     corona : float
-        Brightness just above the limb; it falls off over 100 arcsec.
+        Brightness of the corona at the limb, DN per pixel and exposure; it falls by a factor of e in 100 arcsec.
     limb : float
-        Width over which the limb fades, arcsec.
+        Width of the limb, over which the disk fades, arcsec.
     sources : tuple of `Source`
-        What shines on it.
+        Sources, which are added.
     """
 
     disk: float = 100.0
@@ -85,31 +90,31 @@ class Sun:  # numpydoc ignore=PR02
     sources: tuple[Source, ...] = ()
 
     def brightness(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
-        """Evaluate the formula.
+        """Compute the brightness at given positions.
 
         Parameters
         ----------
         x, y : `~numpy.ndarray`
-            Helioprojective positions, arcsec, of one shape.
+            Helioprojective positions of a grid of pixels, arcsec, shape ``(ny, nx)``.
 
         Returns
         -------
         `~numpy.ndarray`
-            Brightness, DN per pixel and exposure, of that shape.
+            Brightness, DN per pixel and exposure, shape ``(ny, nx)``.
         """
-        image = np.zeros(np.broadcast_shapes(x.shape, y.shape))
+        image = np.zeros(x.shape)
         if self.disk or self.corona:
             height = np.hypot(x, y) - RSUN_OBS
             inside = 0.5 * (1 - np.tanh(height / self.limb))
             image += self.disk * inside
             image += self.corona * (1 - inside) * np.exp(-np.maximum(height, 0) / 100)
         for source in self.sources:
-            self._add(image, source, x, y)
+            self._add_source(image, source, x, y)
         return image
 
     @staticmethod
-    def _add(image: np.ndarray, source: Source, x: np.ndarray, y: np.ndarray) -> None:
-        # On a grid of pixels a source fills a few of them; the rest of it is below float64. Find them coarsely.
+    def _add_source(image: np.ndarray, source: Source, x: np.ndarray, y: np.ndarray) -> None:
+        # Beyond 9 sigma a source is negligible. A coarse grid finds the part of the image that is nearer than that.
         step = 32
         coarse_x, coarse_y = x[::step, ::step], y[::step, ::step]
         spacing = max(float(np.abs(np.diff(c, axis=a)).max(initial=0)) for c in (coarse_x, coarse_y) for a in (0, 1))
@@ -123,31 +128,30 @@ class Sun:  # numpydoc ignore=PR02
 
 @dataclass(frozen=True)
 class Exposure:  # numpydoc ignore=PR02
-    """A level-1 exposure as JSOC would deliver it: where the camera looked, and how.
+    """A level-1 observation as JSOC delivers it.
 
     Parameters
     ----------
     channel : int
-        Wavelength, angstrom: one of AIA's ten.
+        Wavelength, angstrom: one of AIA's ten channels.
     time : str
-        T_OBS; the pointing is that of the built-in record whatever the time.
+        T_OBS, UTC. The pointing is that of the built-in record at any time.
     satellite_roll : float
         SAT_ROT, degrees.
     pointing_error : tuple of float
-        By how much the header's X0_MP and Y0_MP, and CRPIX with them, are off, in pixels. The pixels are where
-        the record says.
+        Errors of X0_MP and Y0_MP in the header, camera pixels; CRPIX has the same errors. The image has none.
     binning : int
-        Camera pixels per side of a pixel.
+        Number of camera pixels along each side of an image pixel.
     corner : tuple of int
-        First column and row of a cutout.
+        First column and row of a cutout, image pixels.
     shape : tuple of int, optional
-        Rows and columns of a cutout; by default the full frame.
+        Shape ``(ny, nx)`` of a cutout; by default the full frame.
     exposure_time : float
         EXPTIME, s.
     roll : float
-        Further roll, degrees: 180 for a camera upside down.
+        Additional roll angle of the camera, degrees.
     keywords : dict
-        Further keywords of the header, or other values of those it has.
+        Keywords that are added to the header or replaced in it.
     """
 
     channel: int = 94
@@ -162,12 +166,12 @@ class Exposure:  # numpydoc ignore=PR02
     keywords: dict[str, object] = field(default_factory=dict)
 
     def header(self) -> fits.Header:
-        """Write the level-1 header.
+        """Make the level-1 header.
 
         Returns
         -------
         `~astropy.io.fits.Header`
-            Complete header, with the pointing error in it.
+            Complete header, including the pointing error.
         """
         record = self._pointing()
         x0, y0 = record.x0 + self.pointing_error[0], record.y0 + self.pointing_error[1]
@@ -181,17 +185,17 @@ class Exposure:  # numpydoc ignore=PR02
         header["T_OBS"], header["DATE-OBS"] = self.time, self.time.removesuffix("Z")
         header["EXPTIME"], header["LVL_NUM"], header["QUALITY"] = self.exposure_time, 1.0, 0
         header["PIXLUNIT"] = "DN"
-        # The centre of pixel (0, 0) of the camera is CRPIX 1; that of the first binned pixel lies (n - 1) / 2 further.
-        for axis, (centre, corner) in enumerate(zip((x0, y0), self.corner, strict=True), start=1):
+        # Position p in camera pixels, counted from 0, is (p + 0.5) / binning + 0.5 in binned pixels, counted from 1.
+        for axis, (center, corner) in enumerate(zip((x0, y0), self.corner, strict=True), start=1):
             header[f"CTYPE{axis}"] = ("HPLN-TAN", "HPLT-TAN")[axis - 1]
             header[f"CUNIT{axis}"], header[f"CRVAL{axis}"] = "arcsec", 0.0
             header[f"CDELT{axis}"] = scale
-            header[f"CRPIX{axis}"] = (centre + 0.5) / self.binning + 0.5 - corner
+            header[f"CRPIX{axis}"] = (center + 0.5) / self.binning + 0.5 - corner
         header["CROTA2"] = record.instrument_roll + self.satellite_roll + self.roll
         header["X0_MP"], header["Y0_MP"], header["IMSCL_MP"] = x0, y0, record.image_scale
         header["INST_ROT"], header["SAT_ROT"] = record.instrument_roll, self.satellite_roll
         header["MPO_REC"], header["ACS_MODE"] = "sdo.master_pointing[:#1050]", "SCIENCE"
-        header["RSUN_OBS"], header["RSUN_REF"], header["DSUN_OBS"] = RSUN_OBS, _RSUN, _DSUN
+        header["RSUN_OBS"], header["RSUN_REF"], header["DSUN_OBS"] = RSUN_OBS, _RSUN_REF, _DSUN_OBS
         header["R_SUN"] = RSUN_OBS / scale
         header["HGLN_OBS"], header["HGLT_OBS"] = 0.0, -2.98
         header["CRLN_OBS"], header["CRLT_OBS"] = 70.36, -2.98
@@ -200,32 +204,32 @@ class Exposure:  # numpydoc ignore=PR02
 
     def _pointing(self) -> PointingRecord:
         if self.channel >= 1600:
-            return _ULTRAVIOLET
+            return _UV_POINTING
         table = read_pointing_table(builtin_pointing_path())
         return table.record(parse_time("2020-01-01T00:00:00"), self.channel)
 
     def image(self, sun: Sun, *, noise: int | None = None) -> CCDData:
-        """Expose the camera to a sun.
+        """Compute the level-1 image of a Sun.
 
         Parameters
         ----------
         sun : `Sun`
-            What it looks at.
+            The Sun that is observed.
         noise : int, optional
-            Seed of photon noise; by default there is none.
+            Seed of the photon noise; by default the image has no noise.
 
         Returns
         -------
         `~astropy.nddata.CCDData`
-            Level-1 image, float32, DN: the formula at the pixels' centres, which is right for sources that
-            are smooth on the scale of a pixel.
+            Image in DN, float32, shape ``(ny, nx)``, with header and WCS. A pixel has the brightness at its center,
+            which is accurate for sources that are smooth on the scale of a pixel.
         """
         truth = replace(self, pointing_error=(0.0, 0.0)).header()
         rows, columns = truth["NAXIS2"], truth["NAXIS1"]
         angle = math.radians(truth["CROTA2"])
         across = (np.arange(1, columns + 1) - truth["CRPIX1"]) * truth["CDELT1"]
         along = ((np.arange(1, rows + 1) - truth["CRPIX2"]) * truth["CDELT2"])[:, None]
-        # Intermediate world coordinates, and the tangent projection from them (Calabretta & Greisen 2002).
+        # Intermediate world coordinates, and the sky coordinates of the tangent projection (Calabretta & Greisen 2002).
         xi = np.radians((across * math.cos(angle) - along * math.sin(angle)) / 3600)
         eta = np.radians((across * math.sin(angle) + along * math.cos(angle)) / 3600)
         longitude = np.arctan(xi)
@@ -237,19 +241,19 @@ class Exposure:  # numpydoc ignore=PR02
         return CCDData(data.astype(np.float32), unit="DN", header=header, wcs=wcs_from_header(header))
 
     def write_level1(self, ccd: CCDData, path: str | Path) -> Path:
-        """Write an image as JSOC does: int16, RICE_1, in extension 1, without BUNIT.
+        """Write an image in the format of JSOC's level-1 files: int16, RICE_1, in extension 1, without BUNIT.
 
         Parameters
         ----------
         ccd : `~astropy.nddata.CCDData`
-            The image.
+            Image in DN, shape ``(ny, nx)``. Its values are rounded; those that are not finite are written as BLANK.
         path : str or path-like
-            The file, replaced if it is there.
+            Path of the file; an existing file is replaced.
 
         Returns
         -------
         `~pathlib.Path`
-            The file.
+            The path.
         """
         values = np.where(np.isfinite(ccd.data), np.clip(np.rint(ccd.data), -32767, 32767), -32768).astype(np.int16)
         header = ccd.header.copy()

@@ -37,7 +37,7 @@ GAUSSIANS = _random_gaussians()
 
 
 def small_exposure(**options: object) -> Exposure:
-    """Return an exposure of a cutout about the Sun's center: faster than a full frame, and sufficient for most tests."""
+    """Return an exposure of a cutout about the Sun's center: small, and sufficient for most tests."""
     return Exposure(**{"corner": (1900, 1850), "shape": (300, 320), **options})  # type: ignore[arg-type]
 
 
