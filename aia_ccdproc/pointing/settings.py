@@ -9,10 +9,10 @@ from pydantic import Field, ValidationInfo, field_validator
 from aia_ccdproc.plugin.fields import ServerURL, Timeout, validate_table_source
 from aia_ccdproc.plugin.settings import StepSettings
 
-__all__ = ["PointingSettings"]
+__all__ = ["SOURCE_NAMES", "PointingSettings"]
 
-#: Names of sources; any other string is the path or URL of a table. ``pointing/sources.py`` says what they stand for.
-_SOURCE_NAMES = ("auto", "cache", "jsoc")
+#: Names of sources; any other string is the path or URL of a table. ``pointing/sources.py`` defines what they stand for.
+SOURCE_NAMES = ("auto", "cache", "jsoc")
 
 
 class PointingSettings(StepSettings):
@@ -36,8 +36,8 @@ class PointingSettings(StepSettings):
     @classmethod
     def _validate_source(cls, value: Any, info: ValidationInfo) -> Any:
         if isinstance(value, list | tuple) and value:
-            return tuple(validate_table_source(element, info, _SOURCE_NAMES, "a list of these") for element in value)
-        return validate_table_source(value, info, _SOURCE_NAMES, "a list of these")
+            return tuple(validate_table_source(element, info, SOURCE_NAMES, "a list of these") for element in value)
+        return validate_table_source(value, info, SOURCE_NAMES, "a list of these")
 
     @property
     def sources(self) -> tuple[Any, ...]:

@@ -11,6 +11,8 @@ from scenes import EUV_CHANNELS, small_exposure, small_sun
 
 import aia_ccdproc
 from aia_ccdproc.cli.main import main
+from aia_ccdproc.pointing import sources
+from aia_ccdproc.pointing.settings import SOURCE_NAMES
 from aia_ccdproc.tables.cache import FetchCache
 from aia_ccdproc.tables.jsoc import connect, server_name
 
@@ -107,6 +109,10 @@ def test_update_pointing_takes_a_server_as_url_or_client(jsoc, kind):
     assert pointed.header["CRPIX1"] == pytest.approx(level1.header["CRPIX1"] - 2)
     assert pointed.header["MPO_REC"] == "aia.master_pointing3h[:#34506]"
     assert "source=jsoc" in str(pointed.header["HISTORY"])
+
+
+def test_every_name_of_a_source_has_functions():
+    assert set(sources._NAMED_SOURCES) == set(SOURCE_NAMES)
 
 
 def test_a_table_can_be_given_as_a_url(jsoc, pointing_path, tmp_path):

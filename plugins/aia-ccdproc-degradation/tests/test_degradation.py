@@ -68,9 +68,9 @@ def test_4500_uses_version_3_in_place_of_later_ones(version):
 @pytest.mark.parametrize(
     ("channel", "time", "version", "message"),
     [
-        (174, "2015-01-01", None, "no rows for 174 Å; it has 94_THIN, 131_THIN"),
-        (171, "2015-01-01", 8, "no version 8 for 171 Å; it has 9, 10"),
-        (4500, "2015-01-01", 2, "no version 2 for 4500 Å; it has 3"),
+        (174, "2015-01-01", None, "no rows for 174 Å, only for 94_THIN, 131_THIN"),
+        (171, "2015-01-01", 8, "no version 8 for 171 Å, only 9, 10"),
+        (4500, "2015-01-01", 2, "no version 2 for 4500 Å, only 3"),
         (171, "2009-12-31", None, "no epoch of table covers 2009-12-31T.*171_THIN, version 10.* 2010-03-24T00"),
         (171, ["2015-01-01", "2030-05-01"], None, "no epoch of table covers 2030-05-01"),
     ],
@@ -112,11 +112,11 @@ def test_a_server_must_be_a_url(server):
 def test_a_table_without_a_column_or_with_an_impossible_value_is_an_error(tmp_path):
     table = response_table()
     table.remove_column("EFF_AREA")
-    with pytest.raises(TableError, match="no column EFF_AREA; it has DATE, T_START"):
+    with pytest.raises(TableError, match="no column EFF_AREA, only DATE, T_START"):
         degradation(171, NEW_YEAR, table)
     with pytest.raises(TableError, match="column T_START, T_STOP, VER_NUM, WAVE_STR is missing"):
         degradation(171, NEW_YEAR, Table({"a": [1]}))
-    with pytest.raises(TableError, match="no such table"):
+    with pytest.raises(TableError, match="cannot open the table"):
         degradation(171, NEW_YEAR, tmp_path / "nowhere.txt")
     table = response_table()
     table["EFFA_P1"] = -1.0

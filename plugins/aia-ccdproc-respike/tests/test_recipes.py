@@ -188,7 +188,8 @@ def test_a_channel_that_jsoc_refuses_leaves_the_others_alone(level1, jsoc, tmp_p
     recipe = aia_ccdproc.Recipe.from_toml(recipe_of(f'use = "respike"\nserver = "{jsoc.url}"'))
     results = aia_ccdproc.run(files, recipe, tmp_path / "out")
     assert [result.status for result in results] == ["failed", "done"], [result.error for result in results]
-    assert "[131]; it refused the query" in results[0].error
+    assert "[131] from 127.0.0.1" in results[0].error
+    assert ": the server refused the query" in results[0].error
     assert len(jsoc.queried_datasets) == 2
 
 
