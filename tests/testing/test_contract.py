@@ -129,6 +129,14 @@ def test_update_pointing_keeps_the_contract(check_step, level1, pointing_path: P
     assert result.wcs.wcs.crpix - ccd.wcs.wcs.crpix == pytest.approx([-3.0, 2.0])
 
 
+def test_a_step_that_is_not_a_hook_is_checked_too(check_step, level1) -> None:
+    image = level1(mask=True, uncertainty=True)
+    result = check_step("ccdproc.gain_correct", {"gain": 2.0}, image)
+    np.testing.assert_allclose(result.data, 2 * image.data)
+    with pytest.raises(AssertionError, match=r"ccdproc\.gain_correct does not refuse without_exposure_time"):
+        check_step("ccdproc.gain_correct", {"gain": 2.0}, refuses=[(without_exposure_time, "EXPTIME")])
+
+
 def test_a_correct_step_of_a_plugin_passes(check_step, add_step) -> None:
     add_step(divided, image_step(before=("register",)))
 

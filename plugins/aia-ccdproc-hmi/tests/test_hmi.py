@@ -1,4 +1,4 @@
-"""HMI: known by its header, and put where AIA's images are."""
+"""Tests of HMI: its images are identified and registered onto the grid of AIA."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from aia_ccdproc.images import observation_time, plate_scale, roll_angle
 from aia_ccdproc.synthetic import Exposure, Source, Sun
 from aia_ccdproc_hmi import observe
 
-#: Of both signs, and none but these: what positions are measured on.
+#: Spots of both signs, for measurements of positions.
 SPOTS = tuple(
     Source(x, y, peak, 2.0) for x, y, peak in [(0, 0, 900), (-60, 25, -700), (45, -50, 500), (-30, -55, -1200)]
 )
-MIDDLE = {"corner": (1890, 1900), "shape": (320, 340)}
+CUTOUT = {"corner": (1890, 1900), "shape": (320, 340)}
 
 
 @pytest.fixture(autouse=True)
@@ -30,22 +30,22 @@ def manager(prep_manager):
 @pytest.mark.parametrize(
     ("content", "unit"), [("CONTINUUM INTENSITY", "DN / s"), ("MAGNETOGRAM", "G"), ("DOPPLERGRAM", "m / s")]
 )
-def test_each_content_is_known_with_its_unit_and_written_back_so(content, unit, manager, tmp_path):
-    image = observe(Sun(disk=10, corona=0), content, **MIDDLE)
+def test_each_content_is_identified_and_keeps_its_unit_in_a_file(content, unit, manager, tmp_path):
+    image = observe(Sun(disk=10, corona=0), content, **CUTOUT)
     assert manager.identify(image.header).name == "HMI"
     aia_ccdproc.write(image, tmp_path / "hmi.fits")
     assert aia_ccdproc.read(tmp_path / "hmi.fits").unit == u.Unit(unit)
 
 
 @pytest.mark.parametrize(("camera", "unit"), [("HMI_SIDE1", "Gauss"), ("HMI_COMBINED", "m/s"), ("HMI_FRONT2", "DN/s")])
-def test_an_image_without_content_is_known_by_its_unit(camera, unit, manager):
+def test_an_image_without_content_is_identified_by_its_unit(camera, unit, manager):
     header = fits.Header({"TELESCOP": "SDO/HMI", "INSTRUME": camera, "BUNIT": unit})
     assert manager.identify(header).unit == unit
 
 
-def test_other_images_of_hmi_are_refused_by_name_and_other_instruments_are_left_alone(manager, level1):
+def test_other_images_of_hmi_are_refused_and_other_instruments_are_not_identified(manager, level1):
     wrong = fits.Header({"TELESCOP": "SDO/HMI", "INSTRUME": "HMI_COMBINED", "CONTENT": "AZIMUTH", "BUNIT": "degree"})
-    with pytest.raises(InstrumentError, match="CONTENT='AZIMUTH', BUNIT='degree'; known are CONTINUUM INTENSITY"):
+    with pytest.raises(InstrumentError, match="CONTENT='AZIMUTH', BUNIT='degree'; supported: CONTINUUM INTENSITY"):
         manager.identify(wrong)
     assert manager.identify(level1().header).name == "AIA"
     with pytest.raises(InstrumentError, match="unknown instrument"):
@@ -53,12 +53,12 @@ def test_other_images_of_hmi_are_refused_by_name_and_other_instruments_are_left_
 
 
 def test_time_is_read_as_tai(manager):
-    time = observation_time(observe(Sun(), **MIDDLE).header)
+    time = observation_time(observe(Sun(), **CUTOUT).header)
     assert abs(time - Time("2020-01-01T00:00:00", scale="utc")) < 1e-6 * u.s
 
 
-def test_update_pointing_leaves_the_header_and_says_so():
-    image = observe(Sun(), **MIDDLE)
+def test_update_pointing_keeps_the_header_and_records_that():
+    image = observe(Sun(), **CUTOUT)
     result = aia_ccdproc.update_pointing(image)
     history = "".join(map(str, result.header["HISTORY"]))
     assert "update_pointing: HMI has no master pointing records; pointing of the header kept" in history
@@ -66,8 +66,8 @@ def test_update_pointing_leaves_the_header_and_says_so():
         assert result.header[keyword] == image.header[keyword]
 
 
-def test_register_turns_hmi_upright_onto_the_scale_of_aia():
-    image = observe(Sun(disk=0, corona=0, sources=SPOTS), **MIDDLE)
+def test_register_removes_the_roll_and_sets_the_plate_scale_of_aia():
+    image = observe(Sun(disk=0, corona=0, sources=SPOTS), **CUTOUT)
     assert roll_angle(image.wcs) == pytest.approx(179.929733)
     result = aia_ccdproc.register(image)
     assert plate_scale(result.wcs) == pytest.approx(0.6, rel=1e-12)
@@ -78,8 +78,8 @@ def test_register_turns_hmi_upright_onto_the_scale_of_aia():
         aia_ccdproc.register(result)
 
 
-def test_signed_quantities_are_not_clipped():
-    result = aia_ccdproc.register(observe(Sun(disk=0, corona=0, sources=SPOTS), **MIDDLE))
+def test_negative_values_are_not_clipped():
+    result = aia_ccdproc.register(observe(Sun(disk=0, corona=0, sources=SPOTS), **CUTOUT))
     for spot in SPOTS:
         assert fit_source(result, spot)[2] == pytest.approx(spot.peak, rel=0.02)
     assert np.nanmin(result.data) < -1150
@@ -91,15 +91,15 @@ def test_register_keeps_the_contract(check_step):
     check_step("register", ccd=image)
 
 
-def test_division_by_an_exposure_time_is_refused_with_what_to_do():
+def test_normalize_exposure_is_refused_with_advice():
     recipe = aia_ccdproc.Recipe.from_toml('step = [{ use = "normalize_exposure" }]')
-    with pytest.raises(StateError, match=r'in G is no count .*only = { instrument = "AIA" }'):
-        aia_ccdproc.prep(observe(Sun(), **MIDDLE), recipe)
+    with pytest.raises(StateError, match=r'cannot run normalize_exposure on .* HMI: .*only = { instrument = "AIA" }'):
+        aia_ccdproc.prep(observe(Sun(), **CUTOUT), recipe)
 
 
-def test_a_spot_lies_on_the_same_pixel_of_hmi_and_aia(level1):
+def test_a_spot_is_at_the_same_pixel_of_hmi_and_aia(level1):
     sun = Sun(disk=0, corona=0, sources=SPOTS)
-    hmi = aia_ccdproc.register(observe(sun, **MIDDLE))
+    hmi = aia_ccdproc.register(observe(sun, **CUTOUT))
     aia = aia_ccdproc.register(level1(94, sun=sun))
     for spot in SPOTS:
         places = []
@@ -111,7 +111,7 @@ def test_a_spot_lies_on_the_same_pixel_of_hmi_and_aia(level1):
 
 
 @pytest.mark.slow
-def test_full_frames_of_one_time_are_divided_pixel_by_pixel():
+def test_full_frames_of_the_same_time_can_be_divided_pixel_by_pixel():
     sun = Sun(disk=400, corona=0, sources=(Source(300, -200, 800, 3), Source(-500, 450, 600, 3)))
     aia = aia_ccdproc.register(Exposure(channel=171).image(sun))
     hmi = aia_ccdproc.register(observe(sun, "CONTINUUM INTENSITY"))
@@ -135,22 +135,22 @@ def test_full_frames_of_one_time_are_divided_pixel_by_pixel():
 @pytest.mark.slow
 def test_sunpy_opens_a_registered_magnetogram_as_hmi(tmp_path):
     sunpy_map = pytest.importorskip("sunpy.map")
-    path = aia_ccdproc.write(aia_ccdproc.register(observe(Sun(disk=5, corona=0), **MIDDLE)), tmp_path / "m.fits")
+    path = aia_ccdproc.write(aia_ccdproc.register(observe(Sun(disk=5, corona=0), **CUTOUT)), tmp_path / "m.fits")
     opened = sunpy_map.Map(path)
     assert type(opened).__name__ == "HMIMap"
     np.testing.assert_allclose(opened.rotation_matrix, np.eye(2), atol=1e-12)
     assert opened.unit == u.G
 
 
-def test_the_real_continuum_is_registered_with_its_disk_in_the_middle(real_data):
+def test_the_disk_of_a_real_continuum_image_is_centered_by_register(real_data):
     level1 = aia_ccdproc.read(real_data / "other_instruments" / "resampled_hmi.fits")
     assert (level1.unit, level1.mask.sum()) == (u.Unit("DN / s"), 2430)
     result = aia_ccdproc.register(level1)
     assert roll_angle(result.wcs) == 0
     assert plate_scale(result.wcs) == pytest.approx(0.6 * 41)
     rows, columns = np.nonzero(np.isfinite(result.data))
-    middle = [(index.min() + index.max()) / 2 for index in (columns, rows)]
-    np.testing.assert_allclose(middle, pixel_of(result, 0, 0), atol=1)
+    center = [(index.min() + index.max()) / 2 for index in (columns, rows)]
+    np.testing.assert_allclose(center, pixel_of(result, 0, 0), atol=1)
     assert np.ptp(columns) * 24.6 / 2 == pytest.approx(result.header["RSUN_OBS"], abs=25)
     inner = []
     for image in (level1, result):
@@ -160,9 +160,9 @@ def test_the_real_continuum_is_registered_with_its_disk_in_the_middle(real_data)
     assert inner[1] == pytest.approx(inner[0], rel=2e-3)
 
 
-def test_a_recipe_for_a_plugin_that_is_not_there_is_refused(prep_manager):
+def test_without_the_plugin_its_images_and_recipes_are_refused(prep_manager):
     prep_manager()
     with pytest.raises(InstrumentError, match="unknown instrument"):
-        aia_ccdproc.register(observe(Sun(), **MIDDLE))
-    with pytest.raises(RecipeError, match="no plugin 'aia-ccdproc-hmi'"):
+        aia_ccdproc.register(observe(Sun(), **CUTOUT))
+    with pytest.raises(RecipeError, match="plugin 'aia-ccdproc-hmi' is not installed"):
         aia_ccdproc.Recipe.from_toml('step = [{ use = "normalize_exposure", plugin = "aia-ccdproc-hmi" }]')

@@ -1,7 +1,7 @@
-"""SDO/HMI for aia-ccdproc: continuum, magnetograms and Dopplergrams, registered onto the grid of AIA's level 1.5.
+"""SDO/HMI for aia-ccdproc: continuum images, magnetograms and Dopplergrams on the level-1.5 grid of AIA.
 
-Nothing has to be called: once the distribution is installed, `aia_ccdproc.read` knows HMI's images, and ``register``
-puts them where AIA's are. `observe` makes images of HMI whose truth is known.
+After installation `aia_ccdproc.read` identifies images of HMI, and ``register`` moves them onto the grid of AIA.
+`observe` makes synthetic images of HMI for tests.
 """
 
 from aia_ccdproc_hmi.synthetic import observe

@@ -1,4 +1,4 @@
-"""The hooks: how HMI's images are known, and what is not done to them."""
+"""The hooks of the plugin: they identify images of HMI."""
 
 from __future__ import annotations
 
@@ -9,36 +9,39 @@ from aia_ccdproc.plugin import Instrument, hookimpl
 
 __all__ = ["BUNIT"]
 
-#: What HMI's images are of (CONTENT), and the unit of their pixels as JSOC writes it.
+#: Units of the pixels by the keyword CONTENT, as JSOC writes them.
 BUNIT = {"CONTINUUM INTENSITY": "DN/s", "MAGNETOGRAM": "Gauss", "DOPPLERGRAM": "m/s"}
 
-_REFUSED = {
-    "normalize_exposure": "it is computed from many filtergrams and is not a count of one exposure; "
-    'restrict the step to AIA: only = { instrument = "AIA" }'
+#: Steps that HMI's images must not be given to, and why.
+_REFUSED_STEPS = {
+    "normalize_exposure": "it was computed from many filtergrams, and its pixels are not counts of one exposure. "
+    'Restrict the step to AIA: only = { instrument = "AIA" }'
 }
 
 
 @hookimpl
 def prep_identify(header: fits.Header) -> Instrument | None:
-    """Know an HMI image by TELESCOP, INSTRUME (``HMI_FRONT2``, ``HMI_SIDE1``, ``HMI_COMBINED``) and what it is of."""
+    """Identify an image of HMI by TELESCOP, INSTRUME (``HMI_FRONT2``, ``HMI_SIDE1``, ``HMI_COMBINED``) and CONTENT."""
     telescope, camera, content, unit = (
         str(header.get(key, "")).strip() for key in ("TELESCOP", "INSTRUME", "CONTENT", "BUNIT")
     )
     if telescope != "SDO/HMI" or not camera.startswith("HMI"):
         return None
-    if not content:  # some programs keep the unit alone
-        content = next((known for known, its_unit in BUNIT.items() if its_unit == unit), "")
+    if not content:  # some programs drop CONTENT and keep BUNIT
+        content = next((known for known, known_unit in BUNIT.items() if known_unit == unit), "")
     if content not in BUNIT:
-        raise InstrumentError(f"an image of HMI with CONTENT={content!r}, BUNIT={unit!r}; known are {', '.join(BUNIT)}")
+        raise InstrumentError(
+            f"cannot prep an image of HMI with CONTENT={content!r}, BUNIT={unit!r}; supported: {', '.join(BUNIT)}"
+        )
     return _instrument(content)
 
 
 @hookimpl
 def prep_instruments() -> list[Instrument]:
-    """Name HMI; the unit is that of the image."""
+    """Return HMI. The unit of an image depends on its CONTENT."""
     return [_instrument("MAGNETOGRAM")]
 
 
 def _instrument(content: str) -> Instrument:
-    # Without master pointing: HMI's images are computed from filtergrams whose pointing has been corrected.
-    return Instrument("HMI", plate_scale=0.504, shape=(4096, 4096), unit=BUNIT[content], refused_steps=_REFUSED)
+    # No master pointing: HMI's images are computed from filtergrams whose pointing was corrected.
+    return Instrument("HMI", plate_scale=0.504, shape=(4096, 4096), unit=BUNIT[content], refused_steps=_REFUSED_STEPS)

@@ -1,4 +1,4 @@
-"""Synthetic images of HMI whose truth is known: for tests, and to try a recipe on."""
+"""Synthetic images of HMI of a Sun whose true brightness is known, for tests and for trying recipes."""
 
 from __future__ import annotations
 
@@ -12,10 +12,11 @@ from aia_ccdproc_hmi.hooks import BUNIT
 
 __all__ = ["observe"]
 
-#: Centre of the Sun on the full frame, columns and rows from 0; plate scale; roll: of hmi.M_45s on 2020-01-01.
-_CENTRE, _SCALE, _ROLL = (2041.240112, 2049.3), 0.504011, 179.929733
-#: Keywords of AIA that HMI's images do not have.
-_NOT_HMI = (
+#: Center of the Sun on the full frame (0-based column and row), plate scale in arcsec and roll angle in degrees, as in
+#: hmi.M_45s on 2020-01-01.
+_CENTER, _SCALE, _ROLL = (2041.240112, 2049.3), 0.504011, 179.929733
+#: Keywords of AIA that images of HMI do not have.
+_AIA_KEYWORDS = (
     *("EXPTIME", "PIXLUNIT", "LVL_NUM", "R_SUN", "ACS_MODE"),
     *("X0_MP", "Y0_MP", "IMSCL_MP", "INST_ROT", "SAT_ROT", "MPO_REC"),
 )
@@ -29,27 +30,28 @@ def observe(
     shape: tuple[int, int] | None = None,
     **keywords: Any,
 ) -> CCDData:
-    """Observe a sun as HMI does: upside down, at 0.504 arcsec per pixel, with NaN off the disk.
+    """Make an image of a synthetic Sun as HMI would observe it: rotated by 180 degrees, with NaN off the disk.
 
     Parameters
     ----------
     sun : `~aia_ccdproc.synthetic.Sun`
-        What it looks at; its brightness is in the unit of the content, and may be negative.
+        The Sun that is observed. Its brightness is in the unit of the content, and may be negative.
     content : {"CONTINUUM INTENSITY", "MAGNETOGRAM", "DOPPLERGRAM"}
-        What the image is of.
+        Physical quantity of the pixels.
     corner : tuple of int
         First column and row of a cutout.
     shape : tuple of int, optional
-        Rows and columns of a cutout; by default the full frame of 4096 x 4096.
+        Rows and columns of a cutout; by default the full frame of 4096 × 4096 pixels.
     **keywords : object
-        Keywords of the header to have other values.
+        Values of header keywords that replace the default ones.
 
     Returns
     -------
     `~astropy.nddata.CCDData`
-        The image, float32, seen from where `aia_ccdproc.synthetic.Exposure` sees the Sun, on 2020-01-01.
+        Image of 2020-01-01, float32, shape ``(ny, nx)``, at 0.504 arcsec per pixel. The observer is that of
+        `aia_ccdproc.synthetic.Exposure`.
     """
-    own = {
+    hmi_keywords = {
         "TELESCOP": "SDO/HMI",
         "INSTRUME": "HMI_FRONT2",
         "CONTENT": content,
@@ -58,11 +60,11 @@ def observe(
         "T_OBS": "2020.01.01_00:00:37_TAI",
         "T_REC": "2020.01.01_00:00:45_TAI",
         "DATE-OBS": "2019-12-31T23:59:37.90",
-        **{f"CRPIX{i + 1}": _CENTRE[i] + 1 - corner[i] for i in (0, 1)},
+        **{f"CRPIX{i + 1}": _CENTER[i] + 1 - corner[i] for i in (0, 1)},
         **{"CDELT1": _SCALE, "CDELT2": _SCALE, "CROTA2": _ROLL},
     }
-    image = Exposure(corner=corner, shape=shape, keywords={**own, **keywords}).image(sun)
-    for keyword in _NOT_HMI:
+    image = Exposure(corner=corner, shape=shape, keywords={**hmi_keywords, **keywords}).image(sun)
+    for keyword in _AIA_KEYWORDS:
         image.header.remove(keyword)
     header = image.header
     y, x = np.ogrid[1 : header["NAXIS2"] + 1, 1 : header["NAXIS1"] + 1]
