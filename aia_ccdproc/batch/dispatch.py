@@ -139,6 +139,8 @@ def _result(job: Job, future: Future[FileResult]) -> FileResult:
     if error is None:
         return future.result()
     if isinstance(error, CancelledError):
-        return FileResult(job.path, "failed", error="not done: the executor has canceled this file")
+        return FileResult(
+            job.path, "failed", error="not done: canceled, because the workers or their scheduler stopped"
+        )
     result = failed_result(job.path, error)
     return replace(result, error=f"the worker could not process this file ({result.error})")

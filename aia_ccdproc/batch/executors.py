@@ -1,4 +1,4 @@
-"""Executors that process the files of a batch: this process, worker processes, a dask cluster, or one from the user."""
+"""Executors that process the files of a batch: this process, worker processes, or an executor from the user."""
 
 from __future__ import annotations
 
@@ -6,12 +6,11 @@ import functools
 import multiprocessing
 import os
 import pickle
-import re
 import signal
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import BrokenExecutor, Executor, Future, ProcessPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import replace
 from multiprocessing import connection
 from pathlib import Path
@@ -19,15 +18,15 @@ from typing import Any, TypeAlias
 
 from aia_ccdproc.batch.plan import Job
 from aia_ccdproc.batch.worker import BatchOptions, Worker, prep_job
-from aia_ccdproc.errors import PrepError, SettingsError
+from aia_ccdproc.errors import PrepError
 from aia_ccdproc.parallel import available_cpus, retain_freed_memory, worker_context
 from aia_ccdproc.report.results import FileResult
 from aia_ccdproc.tables.cache import FetchCache
 
-__all__ = ["WorkerPool", "dask_cluster", "existing_executor", "this_process", "worker_processes"]
+__all__ = ["WorkerPool", "existing_executor", "make_prep_function", "this_process", "worker_processes"]
 
 #: Function that processes one file.
-_PrepFunction: TypeAlias = Callable[[Job], FileResult]
+PrepFunction: TypeAlias = Callable[[Job], FileResult]
 
 
 class WorkerPool:
@@ -46,7 +45,7 @@ class WorkerPool:
     #: Exceptions with which a future ends if the worker died while it processed the file.
     death_errors: tuple[type[BaseException], ...] = (BrokenExecutor,)
 
-    def __init__(self, executor: Executor, size: int, prep: _PrepFunction) -> None:
+    def __init__(self, executor: Executor, size: int, prep: PrepFunction) -> None:
         self._executor = executor
         self._size = size
         self._prep = prep
@@ -119,6 +118,26 @@ class WorkerPool:
             future.cancel()
 
 
+def make_prep_function(options: BatchOptions, threads: int) -> PrepFunction:
+    """Make a function that processes one job in another process.
+
+    Parameters
+    ----------
+    options : `~aia_ccdproc.batch.worker.BatchOptions`
+        Options of the batch.
+    threads : int
+        Largest number of threads for one file.
+
+    Returns
+    -------
+    callable
+        Function that can be pickled. It contains what has been fetched and the folder to which relative paths refer.
+    """
+    # The recipe can be pickled: its digest has pickled every object in its settings.
+    options = replace(options, threads=threads, fetched=FetchCache.snapshot_all(), folder=Path.cwd())
+    return functools.partial(prep_job, pickled_options=pickle.dumps(options))
+
+
 # -- this process --------------------------------------------------------------------------------
 
 
@@ -172,7 +191,7 @@ def existing_executor(executor: Executor, count: int, options: BatchOptions) -> 
     `WorkerPool`
         The pool.
     """
-    yield WorkerPool(executor, count, _prep_function(options, max(1, available_cpus() // count)))
+    yield WorkerPool(executor, count, make_prep_function(options, max(1, available_cpus() // count)))
 
 
 # -- worker processes ----------------------------------------------------------------------------
@@ -201,7 +220,7 @@ def worker_processes(count: int, options: BatchOptions) -> Iterator[WorkerPool]:
         If no process can be started.
     """
     other_children = multiprocessing.active_children()
-    pool = _ProcessPool(count, _prep_function(options, max(1, available_cpus() // count)))
+    pool = _ProcessPool(count, make_prep_function(options, max(1, available_cpus() // count)))
     try:
         yield pool
     except BaseException:  # the files that are being processed are given up
@@ -214,7 +233,7 @@ def worker_processes(count: int, options: BatchOptions) -> Iterator[WorkerPool]:
 
 
 class _ProcessPool(WorkerPool):
-    def __init__(self, count: int, prep: _PrepFunction) -> None:
+    def __init__(self, count: int, prep: PrepFunction) -> None:
         super().__init__(_start_processes(count), count, prep)
 
     def restart(self) -> None:
@@ -255,104 +274,3 @@ def _initialize_process(environment: dict[str, str]) -> None:
 def _exit_after(sentinel: int) -> None:
     connection.wait([sentinel])
     os._exit(1)
-
-
-# -- a dask cluster ------------------------------------------------------------------------------
-
-_ADDRESS = re.compile(r"([a-z]+://)?[^\s:/]+:\d+|inproc://\S+")
-#: Time within which a cluster must have its first worker.
-_FIRST_WORKER_SECONDS = 30
-
-
-@contextmanager
-def dask_cluster(address: str, options: BatchOptions) -> Iterator[WorkerPool]:
-    """Process files with the workers of a dask.distributed cluster.
-
-    Parameters
-    ----------
-    address : str
-        Address of its scheduler, ``tcp://host:8786``. This package must be installed for the workers, and they must see
-        the files under the same paths.
-    options : `~aia_ccdproc.batch.worker.BatchOptions`
-        Options of the batch.
-
-    Yields
-    ------
-    `WorkerPool`
-        The pool. The cluster continues to run after the block.
-
-    Raises
-    ------
-    SettingsError
-        If the address is not valid.
-    PrepError
-        If dask.distributed is not installed, or the scheduler does not answer or has no workers.
-    """
-    try:
-        import distributed
-    except ImportError as error:
-        raise PrepError(
-            "a scheduler needs dask.distributed, which is not installed. "
-            'Install it with: pip install "aia-ccdproc[distributed]"'
-        ) from error
-    if not _ADDRESS.fullmatch(address):  # distributed would try it for a minute
-        raise SettingsError(f"scheduler {address!r} is not an address like tcp://host:8786")
-    make_client: Any = distributed.Client  # which has no annotations
-    try:
-        client = make_client(address, set_as_default=False)
-    except (OSError, ValueError, TypeError) as error:
-        raise PrepError(f"no dask scheduler answers at {address!r} ({error})") from error
-    try:
-        client.wait_for_workers(1, timeout=_FIRST_WORKER_SECONDS)
-    except TimeoutError as error:
-        client.close(timeout=1)
-        raise PrepError(
-            f"the dask scheduler at {address} had no workers within {_FIRST_WORKER_SECONDS} s. Start workers for it"
-        ) from error
-    try:
-        yield _DaskPool(client, options, (BrokenExecutor, distributed.KilledWorker))
-    finally:
-        with suppress(Exception):  # the scheduler may no longer answer
-            client.close(timeout=5)
-
-
-class _DaskPool(WorkerPool):
-    def __init__(self, client: Any, options: BatchOptions, death_errors: tuple[type[BaseException], ...]) -> None:
-        # A worker processes one file at a time, so the file may use all of its threads.
-        threads = min(client.nthreads().values(), default=1)
-        super().__init__(client.get_executor(pure=False), 2, _prep_function(options, threads))
-        self._client = client
-        self.death_errors = death_errors
-
-    @property
-    def size(self) -> int:
-        with suppress(Exception):  # if the scheduler no longer answers, submit reports it
-            self._size = 2 * max(1, len(self._client.nthreads()))  # so that no worker waits for its next file
-        return self._size
-
-    def submit(self, job: Job) -> Future[FileResult]:
-        try:
-            return super().submit(job)
-        except Exception as error:  # distributed raises many types when the scheduler no longer answers
-            raise BrokenExecutor(f"{type(error).__name__}: {error}") from error
-
-    def restart(self) -> None:
-        # The scheduler replaces its workers itself.
-        raise PrepError("the dask scheduler no longer answers")
-
-    def check(self) -> None:
-        if self._client.status in ("closing", "closed"):
-            raise PrepError("lost the connection to the dask scheduler")
-
-    def cancel(self, futures: Iterable[Future[FileResult]]) -> None:
-        """Leave the jobs alone: the scheduler forgets them when the client is closed."""
-
-
-# -- options -------------------------------------------------------------------------------------
-
-
-def _prep_function(options: BatchOptions, threads: int) -> _PrepFunction:
-    """Make a function that can be sent to other processes, which may run in another folder."""
-    # The recipe can be pickled: its digest has pickled every object in its settings.
-    options = replace(options, threads=threads, fetched=FetchCache.snapshot_all(), folder=Path.cwd())
-    return functools.partial(prep_job, pickled_options=pickle.dumps(options))

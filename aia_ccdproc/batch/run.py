@@ -18,14 +18,9 @@ from typing import Any, Literal
 
 from astropy.io import fits
 
+from aia_ccdproc.batch.cluster import dask_cluster
 from aia_ccdproc.batch.dispatch import dispatch
-from aia_ccdproc.batch.executors import (
-    WorkerPool,
-    dask_cluster,
-    existing_executor,
-    this_process,
-    worker_processes,
-)
+from aia_ccdproc.batch.executors import WorkerPool, existing_executor, this_process, worker_processes
 from aia_ccdproc.batch.inputs import Files, find_inputs
 from aia_ccdproc.batch.plan import Job, make_plan
 from aia_ccdproc.batch.signals import stop_on_signals
@@ -128,7 +123,7 @@ def run(
     WriteError
         If two files would have the same output, an output would be outside the folder, or the folder cannot be created.
     SettingsError
-        If ``jobs`` is less than 1, both a scheduler and an executor are given, or a report has an unknown ending.
+        If ``jobs`` is less than 1, both a scheduler and an executor are given, or a report has an unknown suffix.
     PrepError
         If the scheduler does not answer, or no worker can be started.
     KeyboardInterrupt
@@ -139,7 +134,7 @@ def run(
     All errors except the last are raised before any output is written.
     """
     started, clock = datetime.now(UTC), time.perf_counter()
-    jobs = _check_workers(jobs, scheduler, executor)
+    jobs = _count_jobs(jobs, scheduler, executor)
     reports = [Path(report)] if isinstance(report, str | os.PathLike) else [Path(path) for path in report]
     progress = progress or Progress()
     if quicklook:
@@ -152,6 +147,7 @@ def run(
     thumbnails = any(path.suffix.lower() != ".json" for path in reports)
     options = BatchOptions(loaded, thumbnails=thumbnails, output_hashes=bool(reports), quicklook=quicklook)
     workers = max(1, min(jobs, len(todo)))
+    info = _describe_batch(loaded, folder, jobs, scheduler, started)
     results = _Results(plan, progress)
     interrupted = True
     try:
@@ -167,18 +163,7 @@ def run(
                     results.add(result)
         interrupted = not results.is_complete
     finally:  # the reports are written even if the batch is interrupted
-        info = BatchInfo(
-            recipe=loaded.name,
-            digest=loaded.digest,
-            steps=tuple((step.use, step.settings.describe(), step.plugin) for step in loaded.steps),
-            versions=_versions(),
-            started=started,
-            seconds=time.perf_counter() - clock,
-            jobs=jobs,
-            scheduler=scheduler or "",
-            output_dir=folder,
-            interrupted=interrupted,
-        )
+        info = replace(info, seconds=time.perf_counter() - clock, interrupted=interrupted)
         _write_reports(reports, info, results.in_order())
     if interrupted:
         raise KeyboardInterrupt
@@ -211,8 +196,8 @@ class _Results:
         return [self._by_path[path] for path in self._paths if path in self._by_path]
 
 
-def _check_workers(jobs: int | None, scheduler: str | None, executor: Executor | None) -> int:
-    """Return the number of jobs, after a check of the options for workers."""
+def _count_jobs(jobs: int | None, scheduler: str | None, executor: Executor | None) -> int:
+    """Return the number of jobs. Raise SettingsError if the options for workers are wrong."""
     if scheduler is not None and executor is not None:
         raise SettingsError(f"scheduler = {scheduler!r} and an executor are both given. Give one of them")
     if jobs is None:
@@ -239,6 +224,29 @@ def _prepare_folders(folder: Path, todo: Sequence[Job], reports: Sequence[Path])
         check_report_path(path)
     for used in {folder, *(job.output.parent for job in todo), *(path.parent for path in reports)}:
         remove_abandoned(used)
+
+
+def _describe_batch(recipe: Recipe, folder: Path, jobs: int, scheduler: str | None, started: datetime) -> BatchInfo:
+    return BatchInfo(
+        recipe=recipe.name,
+        digest=recipe.digest,
+        steps=tuple((step.use, step.settings.describe(), step.plugin) for step in recipe.steps),
+        versions=_versions(),
+        started=started,
+        seconds=0.0,
+        jobs=jobs,
+        scheduler=scheduler or "",
+        output_dir=folder,
+    )
+
+
+def _versions() -> dict[str, str]:
+    plugins = get_plugin_manager().plugins.values()
+    return {
+        "python": platform.python_version(),
+        **{plugin.distribution: plugin.version for plugin in plugins},
+        **{name: version(name) for name in _DEPENDENCIES},
+    }
 
 
 def _open_pool(
@@ -290,12 +298,3 @@ def _write_reports(paths: Sequence[Path], info: BatchInfo, results: Sequence[Fil
             errors.append(error)
     if errors:
         raise errors[0]
-
-
-def _versions() -> dict[str, str]:
-    plugins = get_plugin_manager().plugins.values()
-    return {
-        "python": platform.python_version(),
-        **{plugin.distribution: plugin.version for plugin in plugins},
-        **{name: version(name) for name in _DEPENDENCIES},
-    }

@@ -43,7 +43,7 @@ def test_a_cluster_makes_the_same_outputs_as_one_process(tmp_path: Path, files, 
 def test_a_scheduler_that_does_not_answer_is_an_error_with_its_address(tmp_path: Path, files, recipe: Recipe) -> None:
     with (
         dask.config.set({"distributed.comm.timeouts.connect": "0.2s"}),
-        pytest.raises(PrepError, match=r"no dask scheduler answers at 'tcp://127\.0\.0\.1:9'"),
+        pytest.raises(PrepError, match=r"the dask scheduler at 'tcp://127\.0\.0\.1:9' does not answer"),
     ):
         run(files, recipe, tmp_path / "out", scheduler="tcp://127.0.0.1:9")
     assert not list((tmp_path / "out").iterdir())
@@ -58,7 +58,7 @@ def test_an_invalid_address_is_refused_at_once(tmp_path: Path, files, recipe: Re
 @pytest.mark.slow
 @pytest.mark.process
 def test_a_cluster_without_workers_is_an_error(tmp_path: Path, files, recipe: Recipe, monkeypatch) -> None:
-    monkeypatch.setattr("aia_ccdproc.batch.executors._FIRST_WORKER_SECONDS", 0.2)
+    monkeypatch.setattr("aia_ccdproc.batch.cluster._FIRST_WORKER_SECONDS", 0.2)
     with (
         distributed.LocalCluster(n_workers=0, **LOOPBACK) as empty,
         pytest.raises(PrepError, match=r"had no workers within 0\.2 s"),
@@ -81,7 +81,10 @@ def test_a_file_that_kills_workers_of_a_cluster_fails_alone(tmp_path: Path, file
 
 @pytest.mark.slow
 @pytest.mark.process
-def test_a_scheduler_that_stops_fails_the_files_that_are_not_done(tmp_path: Path, files, recipe: Recipe) -> None:
+def test_a_scheduler_that_stops_fails_the_files_that_are_not_done(
+    tmp_path: Path, files, recipe: Recipe, monkeypatch
+) -> None:
+    monkeypatch.setattr("aia_ccdproc.batch.dispatch._POLL_SECONDS", 0.1)
     many = [Path(shutil.copy(files[i % 6], tmp_path / f"{i:03}.fits")) for i in range(60)]
     stopping = distributed.LocalCluster(n_workers=1, threads_per_worker=1, **LOOPBACK)
 
@@ -90,7 +93,7 @@ def test_a_scheduler_that_stops_fails_the_files_that_are_not_done(tmp_path: Path
             if result.path == many[2]:
                 stopping.close()
 
-    with dask.config.set({"distributed.comm.timeouts.connect": "1s"}):
+    with dask.config.set({"distributed.comm.timeouts.connect": "0.2s"}):
         results = run(many, recipe, tmp_path / "out", scheduler=stopping.scheduler_address, progress=StopScheduler())
     assert len(results) == 60
     assert "done" in {result.status for result in results}

@@ -113,7 +113,7 @@ def test_a_file_that_the_worker_cannot_process_is_not_retried() -> None:
     failed = results[JOBS[0].path]
     assert failed.error == "the worker could not process this file (ModuleNotFoundError: No module named 'aia_ccdproc')"
     assert "ModuleNotFoundError" in failed.traceback
-    assert results[JOBS[1].path].error == "not done: the executor has canceled this file"
+    assert results[JOBS[1].path].error == "not done: canceled, because the workers or their scheduler stopped"
 
 
 def test_no_job_is_started_after_a_stop_and_no_file_is_retried() -> None:

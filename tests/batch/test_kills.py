@@ -122,7 +122,7 @@ class Batch:
 
 @pytest.mark.slow
 def test_kills_at_three_chosen_points_lose_nothing(tmp_path: Path, toml: str) -> None:
-    batch = Batch(tmp_path, toml, count=24, size=600)
+    batch = Batch(tmp_path, toml, count=20, size=450)
     for kill in CHOSEN_KILLS:
         has_new_outputs = batch.kill(kill)
         assert has_new_outputs or not kill.at_work
