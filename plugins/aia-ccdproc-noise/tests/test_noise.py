@@ -1,4 +1,4 @@
-"""The formula: its terms one by one, and aiapy with the same table."""
+"""Tests of the noise model: its terms one by one, and comparison with aiapy."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ CAMERA = {94: 4, 131: 1, 171: 3, 193: 2, 211: 2, 304: 4, 335: 1, 1600: 3, 1700: 
 
 
 @pytest.mark.parametrize("channel", CHANNELS)
-def test_noise_of_no_counts_is_that_of_the_camera(channel):
+def test_noise_of_zero_counts_is_that_of_the_camera(channel):
     floor = math.sqrt(0.18**2 + READ[CAMERA[channel]] ** 2 + 1 / 12)
     for counts in (0.0, -3.0, -1e-30):
         assert noise_sigma(np.array(counts), channel, 1.1, 14.0) == pytest.approx(floor, rel=1e-12)
 
 
-def test_shot_noise_is_that_of_the_number_of_photons():
-    # 100 DN at 4 DN per photon are 25 photons: 5 photons, 20 DN. Compression adds a tenth of it.
+def test_shot_noise_depends_on_the_number_of_photons():
+    # 100 DN at 4 DN per photon are 25 photons with a noise of 5 photons or 20 DN. Compression adds a tenth of that.
     floor = 0.18**2 + 1.15**2 + 1 / 12
     assert noise_sigma(np.array(100.0), 171, 4.0, 10.0) == pytest.approx(math.sqrt(20**2 + 2**2 + floor))
 
 
-def test_compression_adds_nothing_below_25_dn_and_from_there_rounding_at_least():
+def test_compression_noise_is_zero_below_25_dn_and_then_at_least_that_of_rounding():
     floor, gain = 0.18**2 + 1.15**2 + 1 / 12, 0.01
     below, at, above = noise_sigma(np.array([24.999, 25.0, 1000.0]), 171, gain, 14.0) ** 2 - floor
     assert below == pytest.approx(24.999 * gain)
@@ -42,7 +42,7 @@ def test_compression_adds_nothing_below_25_dn_and_from_there_rounding_at_least()
     assert noise_sigma(np.array(1e5), 171, 1.0, 10.0) ** 2 - floor == pytest.approx(1e5 * 1.01)
 
 
-def test_systematic_errors_add_in_squares():
+def test_systematic_errors_are_added_in_quadrature():
     counts = np.array(200.0)
     plain = noise_sigma(counts, 193, 1.0, 12.0)
     both = noise_sigma(counts, 193, 1.0, 12.0, (0.25, 0.5))
@@ -59,14 +59,14 @@ def test_noise_is_finite_positive_and_the_same_in_both_precisions(counts, channe
     np.testing.assert_allclose(single, double, rtol=1e-6)
 
 
-def test_nan_stays_nan_and_integers_are_taken():
+def test_nan_stays_nan_and_integers_are_accepted():
     sigma = noise_sigma(np.array([np.nan, 9.0], np.float32), 171, 1.0, 10.0)
     assert np.isnan(sigma).tolist() == [True, False]
     assert noise_sigma(np.array([[9]], np.int16), 171, 1.0, 10.0)[0, 0] == sigma[1]
 
 
-def test_a_channel_that_aia_has_not_is_an_error():
-    with pytest.raises(InstrumentError, match="no channel of 174 Å; it has 94, 131"):
+def test_an_unknown_channel_is_an_error():
+    with pytest.raises(InstrumentError, match="no channel of 174 Å; available: 94, 131"):
         noise_sigma(np.ones(3), 174, 1.0, 10.0)
 
 
@@ -79,7 +79,7 @@ def test_a_channel_that_aia_has_not_is_an_error():
     ],
 )
 @pytest.mark.parametrize("channel", CHANNELS)
-def test_aiapy_estimates_the_same(channel, keywords, columns, real_data: Path):
+def test_the_noise_is_that_of_aiapy(channel, keywords, columns, real_data: Path):
     uncertainty = pytest.importorskip("aiapy.calibrate.uncertainty")
     util = pytest.importorskip("aiapy.calibrate.util")
     path = real_data / "response" / "aia_V3_error_table.txt"

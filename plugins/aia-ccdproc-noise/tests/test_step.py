@@ -1,4 +1,4 @@
-"""The step: what it does to an image, in a recipe, and what becomes of the uncertainty in the steps after it."""
+"""Tests of the step: on images, in recipes, and what later steps do to the uncertainty."""
 
 from __future__ import annotations
 
@@ -37,8 +37,8 @@ def _recipe(text: str) -> aia_ccdproc.Recipe:
     return aia_ccdproc.Recipe.from_toml(text)
 
 
-def test_step_keeps_what_every_step_promises(check_step, level1, table):
-    def estimated_already(ccd):
+def test_step_keeps_the_contract(check_step, level1, table):
+    def already_estimated(ccd):
         return estimate_uncertainty(ccd, table=table)
 
     def divided_by_its_degradation(ccd):
@@ -49,17 +49,17 @@ def test_step_keeps_what_every_step_promises(check_step, level1, table):
         {"table": table},
         level1(mask=True),
         refuses=[
-            (estimated_already, "has an uncertainty already, a StdDevUncertainty; replace = true"),
-            (aia_ccdproc.normalize_exposure, "in DN / s; .* before normalize_exposure"),
-            (aia_ccdproc.register, r"at level 1\.5; .* before register"),
-            (divided_by_its_degradation, r"its degradation of 0\.4 \(DEGFACT\); .* before correct_degradation"),
-            (lambda ccd: level1(binning=2), r"resampled: 1\.199 arcsec per pixel"),
+            (already_estimated, r"already has an uncertainty, a StdDevUncertainty\. Set replace = true"),
+            (aia_ccdproc.normalize_exposure, "in DN / s: .* before normalize_exposure"),
+            (aia_ccdproc.register, r"level-1\.5 image: .* before register"),
+            (divided_by_its_degradation, r"its degradation of 0\.4 \(DEGFACT\): .* before correct_degradation"),
+            (lambda ccd: level1(binning=2), r"resampled image with 1\.199 arcsec per pixel"),
             (lambda ccd: level1(time="2009-01-01T00:00:00Z"), "no epoch of error_table.txt covers 2009-01-01"),
         ],
     )
 
 
-def test_uncertainty_is_the_models_and_the_pixels_stay_as_they_are(level1, table):
+def test_uncertainty_is_that_of_the_model_and_pixels_are_not_changed(level1, table):
     image = level1(193, mask=True, noise=1)
     image.data[0, 0] = -2
     known = estimate_uncertainty(image, table=table)
@@ -83,26 +83,26 @@ def test_uncertainty_is_the_models_and_the_pixels_stay_as_they_are(level1, table
         ({"calibration": "eve", "chianti": True}, (0.02, 0.5)),
     ],
 )
-def test_systematic_errors_are_those_of_the_table(level1, table, settings, terms):
+def test_systematic_errors_are_read_from_the_table(level1, table, settings, terms):
     image = level1(304)
     known = estimate_uncertainty(image, table=table, **settings)
     np.testing.assert_allclose(known.uncertainty.array, noise_sigma(image.data, 304, 0.7, 15.0, terms), rtol=1e-6)
 
 
-def test_an_uncertainty_is_replaced_when_that_is_asked_for(level1, table):
+def test_an_uncertainty_is_replaced_on_request(level1, table):
     image = level1(171)
     image.uncertainty = VarianceUncertainty(np.ones(image.shape))
     known = estimate_uncertainty(image, table=table, replace=True)
     assert isinstance(known.uncertainty, StdDevUncertainty)
-    with pytest.raises(StateError, match="a VarianceUncertainty; replace = true"):
+    with pytest.raises(StateError, match=r"a VarianceUncertainty\. Set replace = true"):
         estimate_uncertainty(image, table=table)
 
 
 @pytest.mark.parametrize("value", [0.0, np.nan, -1.0])
-def test_a_table_without_a_value_is_an_error(level1, value):
+def test_a_table_with_an_impossible_value_or_without_a_column_is_an_error(level1, value):
     table = error_table()
     table["COMPRESS"] = value
-    with pytest.raises(TableError, match=r"has COMPRESS = .* for 171_THIN; it is positive"):
+    with pytest.raises(TableError, match=r"has COMPRESS = .* for 171_THIN; it must be positive"):
         estimate_uncertainty(level1(171), table=table)
     table.remove_column("COMPRESS")
     with pytest.raises(TableError, match="has no column COMPRESS"):
@@ -134,7 +134,7 @@ def test_a_recipe_cannot_estimate_noise_after_the_degradation(table, prep_manage
         ('table = "a.txt"\nversion = 0', "greater than or equal to 1"),
     ],
 )
-def test_a_wrong_setting_is_a_fault_of_the_recipe(line, message):
+def test_a_wrong_setting_is_a_problem_of_the_recipe(line, message):
     with pytest.raises(RecipeError, match=message):
         _recipe(f'[[step]]\nuse = "estimate_uncertainty"\n{line}\n')
 
@@ -160,28 +160,28 @@ def test_a_wrong_setting_of_the_function_is_an_error_too(level1, table, settings
         estimate_uncertainty(level1(), **{"table": table, **settings})
 
 
-def test_noise_is_not_estimated_in_a_second_run_after_the_degradation_was_corrected(level1, table, prep_manager):
+def test_noise_is_not_estimated_after_the_degradation_was_corrected_in_an_earlier_run(level1, table, prep_manager):
     degradation = pytest.importorskip("aia_ccdproc_degradation")
     prep_manager(NAME, "aia-ccdproc-degradation")
     corrected = degradation.correct_degradation(level1(), table=response_table())
-    with pytest.raises(StateError, match="Estimate it before correct_degradation"):
+    with pytest.raises(StateError, match="Run estimate_uncertainty before correct_degradation"):
         aia_ccdproc.prep(corrected, _recipe(STEP.format(table=table)))
 
 
 def _exposed(truth: np.ndarray, random: np.random.Generator) -> np.ndarray:
-    """Expose the camera of 171 Å: photons of 1 DN, dark current, read-out, rounding, and rounding by the shot noise."""
+    """Simulate the camera of 171 Å: photons of 1 DN, dark current, read-out, rounding, compression."""
     signal = random.poisson(truth) + random.normal(0, 0.18, truth.shape) + random.normal(0, 1.15, truth.shape)
     signal = np.rint(signal)
     step = np.sqrt(12) * np.maximum(np.sqrt(truth) / 15, np.sqrt(1 / 12))
-    dither = random.uniform(0, 1, truth.shape)  # so that the second rounding does not fall on the first
+    dither = random.uniform(0, 1, truth.shape)  # the steps of compression must not coincide with whole DN
     return np.where(truth >= 25, (np.floor(signal / step + dither) + 0.5 - dither) * step, signal)
 
 
 @pytest.mark.parametrize("method", ["bilinear", "bicubic"])
-def test_a_recipe_ends_with_the_spread_of_exposures(level1, table, method):
+def test_the_uncertainty_after_a_recipe_is_the_spread_of_many_exposures(level1, table, method):
     points = tuple(Source(20 * (n % 5) - 40, 20 * (n // 5) - 40, 60 * 2.0 ** (n % 6), 7) for n in range(25))
     truth = level1(171, sun=Sun(disk=150, corona=0, sources=points), corner=(1900, 1900), shape=(300, 300))
-    truth.data[:, :60] *= 0.05  # a dark side, below the counts that are compressed
+    truth.data[:, :60] *= 0.05  # a dark side, with counts that are not compressed
     rest = _recipe(REST.replace('"register"', f'"register"\nmethod = "{method}"'))
     sigma = aia_ccdproc.prep(estimate_uncertainty(truth, table=table), rest).uncertainty.array
     mean = aia_ccdproc.prep(truth, rest).data
@@ -191,7 +191,7 @@ def test_a_recipe_ends_with_the_spread_of_exposures(level1, table, method):
         exposed = truth.copy()
         exposed.data = _exposed(truth.data.astype(float), random).astype(np.float32)
         deviations.append((aia_ccdproc.prep(exposed, rest).data - mean) / sigma)
-    # Away from the edges of the frame and of the dark side, where the variance jumps from one pixel to the next.
+    # Away from the edges of the image and of the dark side, where the variance changes from one pixel to the next.
     inside = np.zeros(mean.shape, bool)
     inside[15:-15, 80:-15] = inside[15:-15, 15:45] = True
     counts = mean * truth.header["EXPTIME"]
@@ -202,7 +202,7 @@ def test_a_recipe_ends_with_the_spread_of_exposures(level1, table, method):
         assert some.std() == pytest.approx(1, abs=0.015), (low, high)
 
 
-def test_a_real_file_has_its_uncertainty_after_a_recipe(real_data, tmp_path):
+def test_a_real_file_has_an_uncertainty_after_a_recipe(real_data, tmp_path):
     [path] = (real_data / "aia_level1").glob("*2013-03-10*171.cutout.fits")
     recipe = _recipe(STEP.format(table=real_data / "response" / "aia_V3_error_table.txt") + REST)
     [result] = aia_ccdproc.run([path], recipe, tmp_path)
@@ -211,12 +211,12 @@ def test_a_real_file_has_its_uncertainty_after_a_recipe(real_data, tmp_path):
     sigma, exposure = rate.uncertainty.array, rate.header["EXPTIME"]
     good = np.isfinite(sigma) & (rate.data * exposure > 50)
     assert good.mean() > 0.5
-    # Shot noise at 1.122 DN per photon rules; the spline lowers sigma to some 0.86 of it.
+    # Shot noise at 1.122 DN per photon dominates; the spline reduces sigma to about 0.86 of it.
     gain = sigma[good] * exposure / noise_sigma(rate.data[good] * exposure, 171, 1.122, 14.4)
     assert 0.7 < np.median(gain) < 1
 
 
-def test_workers_know_the_table_that_was_fetched_before_the_batch(level1, jsoc, tmp_path):
+def test_workers_use_the_table_that_was_fetched_before_the_batch(level1, jsoc, tmp_path):
     jsoc.files["/error.txt"] = as_ssw(error_table()).encode()
     files = [aia_ccdproc.write(level1(171, time=f"2020-01-01T00:0{n}:11Z"), tmp_path / f"{n}.fits") for n in range(4)]
     recipe = aia_ccdproc.Recipe.from_toml(STEP.format(table=jsoc.url.replace("/cgi-bin/ajax/", "/error.txt")))

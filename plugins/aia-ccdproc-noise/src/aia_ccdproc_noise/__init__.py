@@ -1,4 +1,4 @@
-"""The noise of a pixel of AIA, and images that know it."""
+"""The noise of AIA's pixels, and images with it as their uncertainty."""
 
 from aia_ccdproc_noise.noise import estimate_uncertainty, noise_sigma
 

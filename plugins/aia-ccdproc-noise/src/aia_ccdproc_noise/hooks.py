@@ -1,4 +1,4 @@
-"""The step ``estimate_uncertainty``: its declaration, and what does it."""
+"""The step ``estimate_uncertainty``: its declaration and its implementation."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ from aia_ccdproc_noise.settings import NoiseSettings
 
 
 class Declarations:
-    """The hook that this plugin brings."""
+    """The step that this plugin declares."""
 
-    # The model is of counts as the camera gave them: nothing resampled, nothing divided.
+    # The model is for the counts of the camera, before they are resampled or divided.
     @step(settings=NoiseSettings, before=("register", "correct_degradation", "normalize_exposure"))
     @hookspec(firstresult=True)
     def prep_estimate_uncertainty(
         self, ccd: CCDData, instrument: Instrument, settings: NoiseSettings
     ) -> CCDData | None:
-        """Give a level-1 image of AIA the uncertainty of its pixels.
+        """Add the uncertainty of the pixels to a level-1 image of AIA.
 
         Parameters
         ----------
         ccd : `~astropy.nddata.CCDData`
-            Level-1 image in DN. Not to be changed.
+            Level-1 image in DN; must not be changed.
         instrument : `~aia_ccdproc.Instrument`
             The instrument of the image.
         settings : `NoiseSettings`
@@ -37,24 +37,24 @@ class Declarations:
         Returns
         -------
         `~astropy.nddata.CCDData` or None
-            The image with its uncertainty, or None for an image that is not this plugin's business.
+            The image with its uncertainty, or None if the plugin does not run the step for this image.
         """
 
 
 @hookimpl
 def prep_addhooks(manager: pluggy.PluginManager) -> None:
-    """Bring the step's hook."""
+    """Declare the step."""
     manager.add_hookspecs(Declarations)
 
 
 @hookimpl
-def prep_prefetch_estimate_uncertainty(headers: Sequence[fits.Header], settings: NoiseSettings) -> None:
-    """Fetch the table once, before the workers of a batch ask for it."""
-    if len(headers):
-        CalibrationTable.read(settings.table, timeout=settings.timeout)
+def prep_estimate_uncertainty(ccd: CCDData, instrument: Instrument, settings: NoiseSettings) -> CCDData | None:
+    """Estimate the noise of an image of AIA."""
+    return estimate_uncertainty(ccd, **dict(settings)) if instrument.name == "AIA" else None
 
 
 @hookimpl
-def prep_estimate_uncertainty(ccd: CCDData, instrument: Instrument, settings: NoiseSettings) -> CCDData | None:
-    """Estimate the noise of images of AIA."""
-    return estimate_uncertainty(ccd, **dict(settings)) if instrument.name == "AIA" else None
+def prep_prefetch_estimate_uncertainty(headers: Sequence[fits.Header], settings: NoiseSettings) -> None:
+    """Fetch the table once, before the workers of a batch need it."""
+    if len(headers):
+        CalibrationTable.read(settings.table, timeout=settings.timeout)

@@ -1,4 +1,7 @@
-"""The noise model of SSW's ``aia_bp_estimate_error`` (Boerner et al. 2012, Solar Physics 275, 41)."""
+"""The uncertainty of pixels by the noise model of SSW's ``aia_bp_estimate_error``.
+
+The model is that of Boerner et al. 2012, Solar Physics 275, 41.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,7 @@ from typing import Any, Literal
 
 import astropy.units as u
 import numpy as np
+from astropy.io import fits
 from astropy.nddata import CCDData, StdDevUncertainty
 from astropy.table import Table
 
@@ -27,21 +31,18 @@ from aia_ccdproc_noise.settings import NoiseSettings
 
 __all__ = ["estimate_uncertainty", "noise_sigma"]
 
-#: Noise of the dark current, DN.
-_DARK = 0.18
-#: Noise of the read-out, DN, by channel: of the cameras 4, 1, 3, 2, 2, 4, 1, 3, 3, 3.
-_READ = dict(
-    zip(
-        (94, 131, 171, 193, 211, 304, 335, 1600, 1700, 4500),
-        (1.14, 1.18, 1.15, 1.20, 1.20, 1.14, 1.18, 1.15, 1.15, 1.15),
-        strict=True,
-    )
-)
+#: The camera of each channel.
+_CAMERAS = {94: 4, 131: 1, 171: 3, 193: 2, 211: 2, 304: 4, 335: 1, 1600: 3, 1700: 3, 4500: 3}
+#: Read-out noise of each camera, in DN.
+_READ_NOISE_DN = {1: 1.18, 2: 1.20, 3: 1.15, 4: 1.14}
+#: Noise of the dark current, in DN.
+_DARK_NOISE_DN = 0.18
 #: Variance of rounding to whole DN.
-_ROUNDING = 1 / 12
-#: Fewer counts than this are not compressed with losses, DN.
-_COMPRESSED = 25
-_CALIBRATION = {"preflight": "CALERR", "eve": "EVEERR"}
+_ROUNDING_VARIANCE = 1 / 12
+#: Smallest count that is compressed with losses on board, in DN.
+_LOSSY_FROM_DN = 25
+#: Columns of the error table with the error of the absolute calibration.
+_CALIBRATION_COLUMNS = {"preflight": "CALERR", "eve": "EVEERR"}
 
 
 def noise_sigma(
@@ -51,26 +52,26 @@ def noise_sigma(
     compression: float,
     systematic: tuple[float, ...] = (),
 ) -> np.ndarray:
-    r"""Evaluate the noise model.
+    r"""Compute the standard deviation of pixels by the noise model.
 
     Parameters
     ----------
     counts : `~numpy.ndarray`
-        Counts of single level-1 pixels, DN, of any shape.
+        Counts of single level-1 pixels in DN, of any shape.
     channel : int
-        Wavelength, angstrom: says which camera it is.
+        Wavelength in angstrom; it determines the camera.
     dn_per_photon : float
-        DN of one photon (DNPERPHT of the error table).
+        DN per photon (DNPERPHT in the error table).
     compression : float
         Ratio of the shot noise to the noise of the compression on board (COMPRESS).
     systematic : tuple of float
-        Errors in proportion to the counts (CALERR or EVEERR, CHIANTI), as fractions.
+        Errors that are proportional to the counts, as fractions of them (CALERR or EVEERR, CHIANTI).
 
     Returns
     -------
     `~numpy.ndarray`
-        Standard deviation, DN, of the shape of ``counts``, floating point of their precision. Counts below zero, of
-        which level 1 has some, have the noise of none; NaN stays NaN.
+        Standard deviation in DN, of the shape and precision of ``counts``, at least float32. Negative counts, which
+        level 1 contains, have the noise of zero counts. NaN stays NaN.
 
     Raises
     ------
@@ -82,21 +83,24 @@ def noise_sigma(
     .. math:: \sigma^2 = \sigma_\mathrm{shot}^2 + \sigma_\mathrm{dark}^2 + \sigma_\mathrm{read}^2
         + \sigma_\mathrm{quant}^2 + \sigma_\mathrm{compress}^2 + \sum_i (f_i N)^2
 
-    with :math:`\sigma_\mathrm{shot} = g \sqrt{N/g}` where g is ``dn_per_photon``, 0.18 DN of the dark current, 1.14 to
-    1.20 DN of the camera's read-out, :math:`1/\sqrt{12}` DN of rounding, and, from 25 DN on, the shot noise over
-    ``compression``, at least :math:`1/\sqrt{12}` DN.
+    with :math:`\sigma_\mathrm{shot} = g \sqrt{N/g}` where g is ``dn_per_photon``; 0.18 DN for the dark current; 1.14 to
+    1.20 DN for the read-out, depending on the camera; and :math:`1/\sqrt{12}` DN for rounding. The noise of the
+    compression is zero below 25 DN; from there on it is the shot noise divided by ``compression``, and at least
+    :math:`1/\sqrt{12}` DN.
     """
-    if channel not in _READ:
-        raise InstrumentError(f"AIA has no channel of {channel} Å; it has {', '.join(map(str, _READ))}")
-    kind = np.result_type(counts, np.float32)
-    positive = np.maximum(counts, 0, dtype=kind)
-    shot = positive * kind.type(dn_per_photon)
-    lossy = np.maximum(shot * kind.type(float(compression) ** -2), kind.type(_ROUNDING))
-    lossy *= positive >= _COMPRESSED
-    variance = shot + lossy + kind.type(_DARK**2 + _READ[channel] ** 2 + _ROUNDING)
+    if channel not in _CAMERAS:
+        raise InstrumentError(f"AIA has no channel of {channel} Å; available: {', '.join(map(str, _CAMERAS))}")
+    dtype = np.result_type(counts, np.float32)
+    positive = np.maximum(counts, 0, dtype=dtype)
+    shot = positive * dtype.type(dn_per_photon)
+    compress = np.maximum(shot * dtype.type(float(compression) ** -2), dtype.type(_ROUNDING_VARIANCE))
+    compress *= positive >= _LOSSY_FROM_DN
+    read = _READ_NOISE_DN[_CAMERAS[channel]] ** 2
+    variance = shot + compress + dtype.type(_DARK_NOISE_DN**2 + read + _ROUNDING_VARIANCE)
     if any(systematic):
-        variance += (kind.type(math.hypot(*systematic)) * positive) ** 2
-    return np.sqrt(variance)
+        variance += (dtype.type(math.hypot(*systematic)) * positive) ** 2
+    sigma: np.ndarray = np.sqrt(variance)
+    return sigma
 
 
 def estimate_uncertainty(
@@ -109,98 +113,108 @@ def estimate_uncertainty(
     replace: bool = False,
     timeout: float = 60.0,
 ) -> CCDData:
-    """Give a level-1 image the uncertainty of its pixels.
+    """Add the uncertainty of the pixels to a level-1 image.
 
     Parameters
     ----------
     ccd : `~astropy.nddata.CCDData`
         Level-1 image of AIA in DN, full frame or cutout, not binned, shape ``(ny, nx)``; not changed.
     table : str, path-like, `~astropy.table.Table` or `~aia_ccdproc.tables.CalibrationTable`
-        Path or URL of SSW's error table, or the table.
+        Path or URL of SSW's error table, or the table itself.
     version : int, optional
-        Version of the table (VER_NUM); by default the newest that it has for the channel.
+        Version of the table (VER_NUM); by default the newest in the table for the channel.
     calibration : {"none", "preflight", "eve"}
-        Error of the absolute calibration to add: none, CALERR or EVEERR.
+        Error of the absolute calibration that is added: none, CALERR or EVEERR.
     chianti : bool
         Add the error of the CHIANTI atomic data.
     replace : bool
-        Replace an uncertainty that the image has.
+        Replace the uncertainty if the image has one.
     timeout : float
         Seconds after which to give up on the network, all tries together.
 
     Returns
     -------
     `~astropy.nddata.CCDData`
-        New image with a `~astropy.nddata.StdDevUncertainty`, in DN. Pixels, mask, unit, header and WCS are the same;
-        HISTORY says which parameters were used. Masked pixels have the noise of the counts that they hold; that of NaN
-        is NaN.
+        New image with a `~astropy.nddata.StdDevUncertainty` in DN. Pixels, mask, unit, header and WCS are carried over;
+        HISTORY contains the parameters of the model. Masked pixels have the noise of the counts that they contain; the
+        noise of NaN is NaN.
 
     Raises
     ------
     StateError
-        If the image is not in DN, is registered, binned or corrected for degradation, or has an uncertainty already.
+        If the image is not in DN, is registered, binned or corrected for degradation, or already has an uncertainty.
     SettingsError
         If a setting has a wrong value.
     InstrumentError
-        If it is not of AIA.
+        If the image was not taken by AIA.
     HeaderError
         If T_OBS or WAVELNTH is missing.
     TableError
-        If the table cannot be had, or holds nothing for the image.
+        If the table cannot be read or fetched, or contains no row for the image.
     """
     settings = NoiseSettings.of(
         table=table, version=version, calibration=calibration, chianti=chianti, replace=replace, timeout=timeout
     )
     header = complete_header(ccd)
-    _refuse(ccd, header, replace)
+    _check_state(ccd, header, replace)
     channel = round(finite_number(header, "WAVELNTH"))
     rows = CalibrationTable.read(settings.table, timeout=timeout).select(channel, version)
     row = rows.rows_at(observation_time(header))[0]
     names = ["DNPERPHT", "COMPRESS"]
-    names += [_CALIBRATION[calibration]] if calibration != "none" else []
+    names += [_CALIBRATION_COLUMNS[calibration]] if calibration != "none" else []
     names += ["CHIANTI"] if chianti else []
-    values = {name: _positive(rows, name, row) for name in names}
+    values = {name: _positive_value(rows, name, row) for name in names}
     gain, compression, *systematic = values.values()
     result = ccd.copy()
     result.header = fits_header(ccd)
     sigma = noise_sigma(ccd.data, channel, gain, compression, tuple(systematic))
     result.uncertainty = StdDevUncertainty(sigma, unit=ccd.unit)
-    said = ", ".join(f"{name}={value:g}" for name, value in values.items())
-    said += f" (version {rows['VER_NUM'][row]:g} of {rows.name})"
-    add_history(result.header, f"estimate_uncertainty: {channel} A, {said}, read-out noise {_READ[channel]:g} DN")
+    parameters = ", ".join(f"{name}={value:g}" for name, value in values.items())
+    add_history(
+        result.header,
+        f"estimate_uncertainty: {channel} A, {parameters} (version {rows['VER_NUM'][row]:g} of {rows.name}), "
+        f"read-out noise {_READ_NOISE_DN[_CAMERAS[channel]]:g} DN",
+    )
     return result
 
 
-def _refuse(ccd: CCDData, header: Any, replace: bool) -> None:
-    """Refuse what is no level-1 image of counts, or has an uncertainty."""
+def _check_state(ccd: CCDData, header: fits.Header, replace: bool) -> None:
+    """Refuse an image that does not contain level-1 counts, or that already has an uncertainty."""
     instrument = get_plugin_manager().identify(header)
     if instrument.name != "AIA":
-        raise InstrumentError(f"there is no noise model of {instrument.name}, only of AIA")
+        raise InstrumentError(f"cannot estimate the noise of an image of {instrument.name}: the noise model is for AIA")
     if ccd.unit != u.DN:
         raise StateError(
-            f"the image is in {ccd.unit}; the noise is that of counts in DN. Estimate it before normalize_exposure"
+            f"cannot estimate the noise of an image in {ccd.unit}: the model is for counts in DN. Run "
+            "estimate_uncertainty before normalize_exposure"
         )
     wcs = image_wcs(ccd, header)
     if is_registered(header, wcs):
-        raise StateError("the image is at level 1.5; the noise is that of level-1 pixels. Estimate it before register")
+        raise StateError(
+            "cannot estimate the noise of a level-1.5 image: the model is for level-1 pixels. Run estimate_uncertainty "
+            "before register"
+        )
     if instrument.binning(plate_scale(wcs)) != 1:
         raise StateError(
-            f"the image is resampled: {plate_scale(wcs):.4g} arcsec per pixel; "
-            f"the noise is that of level-1 pixels of about {instrument.plate_scale:g}"
+            f"cannot estimate the noise of a resampled image with {plate_scale(wcs):.4g} arcsec per pixel: the model "
+            f"is for level-1 pixels of about {instrument.plate_scale:g} arcsec. Use the original image"
         )
     if "DEGFACT" in header:
         raise StateError(
-            f"the image was divided by its degradation of {header['DEGFACT']} (DEGFACT); the noise is that of counts "
-            "as the camera gave them. Estimate it before correct_degradation"
+            f"cannot estimate the noise of an image that was divided by its degradation of {header['DEGFACT']} "
+            "(DEGFACT): the model is for the counts of the camera. Run estimate_uncertainty before correct_degradation"
         )
     if ccd.uncertainty is not None and not replace:
         raise StateError(
-            f"the image has an uncertainty already, a {type(ccd.uncertainty).__name__}; replace = true replaces it"
+            f"the image already has an uncertainty, a {type(ccd.uncertainty).__name__}. "
+            "Set replace = true to replace it"
         )
 
 
-def _positive(rows: CalibrationTable, name: str, row: Any) -> float:
-    value = float(rows[name][row])
+def _positive_value(rows: CalibrationTable, column: str, row: Any) -> float:
+    value = float(rows[column][row])
     if not 0 < value < math.inf:
-        raise TableError(f"{rows.name} has {name} = {value:g} for {rows['WAVE_STR'][row]}; it is positive")
+        raise TableError(
+            f"{rows.name} has {column} = {value:g} for {rows['WAVE_STR'][row]}; it must be positive. Give another table"
+        )
     return value
