@@ -103,7 +103,9 @@ def write_table(
         table = PointingTable(records)
         records = records[(table.stop > start) & (table.start < end)]
     if not len(records):
-        raise PointingError(f"{server_name(server)} has no {SERIES} record between {start.isot} and {end.isot}")
+        raise PointingError(
+            f"{server_name(server)} has no {SERIES} record between {start.isot} and {end.isot}. Choose another interval"
+        )
     is_csv = path.suffix.lower() == ".csv"
     if not is_csv:
         records.meta = {"series": SERIES, "server": server_name(server), "fetched": Time.now().utc.isot}
@@ -143,7 +145,9 @@ def fill_cache(start: Time, end: Time, *, server: str | None = None, timeout: fl
     fetch_months(months, server=server, timeout=timeout)
     cached = set(PointingCache(server_name(server)).months()) & set(months)
     if not cached:
-        raise PointingError(f"{server_name(server)} has no {SERIES} record from {months[0]} to {months[-1]}")
+        raise PointingError(
+            f"{server_name(server)} has no {SERIES} record from {months[0]} to {months[-1]}. Choose another interval"
+        )
     return f"the local cache contains {len(cached)} of the {len(months)} months from {months[0]} to {months[-1]}"
 
 

@@ -11,7 +11,7 @@ from aia_ccdproc.plugin.settings import StepSettings
 
 __all__ = ["SOURCE_NAMES", "PointingSettings"]
 
-#: Names of sources; any other string is the path or URL of a table. ``pointing/sources.py`` defines what they stand for.
+#: Names of sources; any other string is the path or URL of a table. ``pointing/sources.py`` defines their meaning.
 SOURCE_NAMES = ("auto", "cache", "jsoc")
 
 

@@ -84,7 +84,7 @@ def find_record(settings: PointingSettings, time: Time, channel: int) -> FoundRe
                 return find(settings, time, channel)
             except PointingError as error:
                 errors.setdefault(str(error), error)
-    raise PointingError(". ".join(reason.removesuffix(".") for reason in errors)) from next(reversed(errors.values()))
+    raise PointingError(". ".join(errors)) from next(reversed(errors.values()))
 
 
 def _source_functions(element: Any) -> Sequence[Source]:
@@ -106,7 +106,7 @@ def _from_final_cache(settings: PointingSettings, time: Time, channel: int) -> F
 def _from_cache(settings: PointingSettings, time: Time, channel: int) -> FoundRecord:
     table = _cached_month(settings, time)
     if not is_final(table, time):
-        _log.warning("the pointing record of %s in the local cache is provisional", time.isot[:19])
+        _log.warning("the pointing record of %s in the local cache is provisional; it may have changed", time.isot[:19])
     return FoundRecord(table.record(time, channel), server_name(settings.server), table.digest)
 
 
@@ -191,5 +191,5 @@ def prefetch(settings: PointingSettings, times: Iterable[Time]) -> None:
 
 
 def _has_final(table: PointingTable | None, times: list[Time]) -> bool:
-    """Return whether a cached month has a final answer for all times."""
+    """Return whether a cached month will not change any more at any of the times."""
     return table is not None and all(is_final(table, time) for time in times)

@@ -252,9 +252,7 @@ def test_a_file_that_is_not_a_pointing_table_is_an_error_that_names_it(tmp_path:
 
 
 def test_a_file_that_does_not_exist_is_an_error_that_names_it(tmp_path: Path) -> None:
-    with pytest.raises(
-        PointingError, match=r"cannot open the pointing table .*nowhere\.ecsv \(No such file"
-    ):
+    with pytest.raises(PointingError, match=r"cannot open the pointing table .*nowhere\.ecsv \(No such file"):
         read_pointing_table(tmp_path / "nowhere.ecsv")
     with pytest.raises(PointingError, match=str(tmp_path)):
         read_pointing_table(tmp_path)
