@@ -20,6 +20,7 @@ from aia_ccdproc.recipe.step_table import SKIP, StepTable
 __all__ = ["recipe_schema"]
 
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
+_KEYWORD_PATTERN = f"^{KEYWORD.pattern}"
 _VALUE = {"type": ["string", "number", "boolean"]}
 #: A number or a time; a time of TOML is a string in JSON.
 _BOUND = {"type": ["string", "number"]}
@@ -97,8 +98,6 @@ def _step_table(step: Step, settings: dict[str, Any], common: dict[str, Any]) ->
 
 # -- conditions ------------------------------------------------------------------------------------
 
-_KEYWORD_PATTERN = f"^{KEYWORD.pattern}"
-
 
 def _selection_definitions() -> dict[str, Any]:
     """Return the schemas of a selection of images and of its conditions."""
@@ -149,6 +148,12 @@ class _Generator(GenerateJsonSchema):
 
     def field_title_should_be_set(self, schema: Any) -> bool:  # numpydoc ignore=GL08
         return False
+
+    def float_schema(self, schema: core_schema.FloatSchema) -> JsonSchemaValue:  # numpydoc ignore=GL08
+        result = super().float_schema(schema)
+        if schema.get("allow_inf_nan", True):
+            result["type"] = ["number", "null"]  # taplo validates nan and inf as null
+        return result
 
     def nullable_schema(self, schema: core_schema.NullableSchema) -> JsonSchemaValue:  # numpydoc ignore=GL08
         return self.generate_inner(schema["schema"])

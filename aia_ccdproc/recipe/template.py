@@ -16,12 +16,12 @@ __all__ = ["recipe_template"]
 
 #: The recipe whose steps are not commented out.
 _BASE = "level1.5-rate"
-#: Examples of the keys that are commented out.
+#: Examples that are commented out; tables come after the keys at the top, which would belong to them otherwise.
 _EXAMPLES = {
-    "select": "[select]\nWAVELNTH = [171, 193]\nQUALLEV0 = { reject_bits = 0x800100f0 }",
     "instrument": 'instrument = "generic"',
     "plate_scale": "plate_scale = 3.16",
     "hdu": "hdu = 0",
+    "select": "[select]\nWAVELNTH = [171, 193]\nQUALLEV0 = { reject_bits = 0x800100f0 }",
 }
 
 

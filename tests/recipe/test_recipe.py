@@ -17,7 +17,16 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from aia_ccdproc import PluginError, Recipe, RecipeError, SettingsError, get_plugin_manager, hookimpl, load_recipe
+from aia_ccdproc import (
+    Instrument,
+    PluginError,
+    Recipe,
+    RecipeError,
+    SettingsError,
+    get_plugin_manager,
+    hookimpl,
+    load_recipe,
+)
 from aia_ccdproc.plugin.plugin import Plugin
 from aia_ccdproc.recipe.output import OutputSettings
 from aia_ccdproc.recipe.recipe import builtin_recipes
@@ -362,13 +371,15 @@ def test_a_recipe_selects_by_the_instrument_that_the_plugins_find() -> None:
     assert recipe.mismatch(header) == "instrument is 'AIA', not 'HMI'"
 
 
-def test_the_template_shows_select_and_output() -> None:
+def test_the_keys_and_tables_that_the_template_comments_out_can_be_used_together() -> None:
     text = recipe_template(get_plugin_manager())
     shown = text.replace("# [select]", "[select]").replace("# [output]", "[output]")
-    for key in ("WAVELNTH", "QUALLEV0", "name", "compression", "overwrite"):
+    for key in ("instrument", "plate_scale", "hdu", "WAVELNTH", "QUALLEV0", "name", "compression", "overwrite"):
         shown = shown.replace(f"# {key} =", f"{key} =")
     recipe = Recipe.from_toml(shown)
+    assert (recipe.instrument, recipe.hdu) == (Instrument.generic(3.16), 0)
     assert recipe.select.keywords == {"WAVELNTH", "QUALLEV0"}
+    assert not recipe.select.needs_instrument
     assert recipe.output == OutputSettings()
 
 
