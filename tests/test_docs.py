@@ -38,7 +38,7 @@ from aia_ccdproc.recipe.conditions import INSTRUMENT, TESTS
 from aia_ccdproc.recipe.output import OutputSettings
 from aia_ccdproc.recipe.recipe import builtin_recipes
 from aia_ccdproc.steps import hookspecs as step_hooks
-from aia_ccdproc.steps.from_ccdproc.steps import PREFIX, ccdproc_steps
+from aia_ccdproc.steps.from_ccdproc.settings import CCDPROC_MODELS
 from aia_ccdproc.steps.settings import ExposureSettings, RegistrationSettings
 from aia_ccdproc.synthetic import Exposure, Source, Sun, builtin_pointing_path
 from aia_ccdproc.testing.tables import as_ssw, error_table, response_table
@@ -302,7 +302,7 @@ def test_recipes_page_has_every_setting_of_the_core() -> None:
 
 def test_recipes_page_has_every_step_of_ccdproc_and_every_condition_of_a_selection() -> None:
     text = (ROOT / "docs" / "recipes.rst").read_text(encoding="utf-8")
-    names = [*(name.removeprefix(PREFIX) for name in ccdproc_steps()), *TESTS, INSTRUMENT]
+    names = [*CCDPROC_MODELS, *TESTS, INSTRUMENT]
     assert [name for name in names if f"``{name}``" not in text] == []
 
 
