@@ -36,8 +36,8 @@ class HookStep(Step):
     ----------
     manager : `~aia_ccdproc.plugin.manager.PrepPluginManager`
         The manager that calls the hook.
-    name, settings, order, summary
-        As in `Step`.
+    name, settings, order, summary : object
+        As in `~aia_ccdproc.plugin.step.Step`.
     takes : str
         ``"header"`` or ``"image"``.
     """

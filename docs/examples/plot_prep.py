@@ -2,9 +2,9 @@
 A cutout before and after preparation
 =====================================
 
-A synthetic level-1 exposure whose true brightness is known: three bright points, a roll of one degree, and a header with
-a wrong pointing. The image is corrected and registered. Crosses mark the positions that the header gives for the three
-points.
+A synthetic level-1 exposure whose true brightness is known: three bright points, a roll of one degree, and a header
+with a wrong pointing. The image is corrected and registered. Crosses mark the positions that the header gives for the
+three points.
 """
 
 import matplotlib.pyplot as plt

@@ -460,8 +460,8 @@ def test_the_order_may_name_a_step_of_a_plugin_that_is_not_installed(check_step,
 
 def test_an_unknown_step_is_an_error_with_the_nearest_name(check_step, add_step) -> None:
     add_step(divided)
-    with pytest.raises(AssertionError, match=r"unknown step 'exmaple'; did you mean 'example'\?"):
-        check_step("exmaple")
+    with pytest.raises(AssertionError, match=r"unknown step 'xample'; did you mean 'example'\?"):
+        check_step("xample")
 
 
 # -- refusals --------------------------------------------------------------------------------------
