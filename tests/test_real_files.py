@@ -1,4 +1,4 @@
-"""The whole way on real files: aia-prep run, and sunpy opens what comes out."""
+"""Real files: aia-prep run processes them, and sunpy opens the outputs."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ import aia_ccdproc
 
 sunpy_map = pytest.importorskip("sunpy.map")
 
-#: Pointing kept where the table has no record (2011 to 2017) or cannot have one (binned).
+#: The pointing is kept for files without a record in the table (2011 to 2017) and for the binned file.
 RECIPE = """
 [[step]]
 use = "update_pointing"
@@ -36,7 +36,7 @@ def level1_files(real_data: Path) -> list[Path]:
 
 @pytest.fixture(scope="module")
 def outputs(real_data: Path, level1_files: list[Path], tmp_path_factory: pytest.TempPathFactory) -> dict[Path, Path]:
-    """What `aia-prep run` makes of all five files, in a process of its own."""
+    """The outputs of ``aia-prep run`` for all five files, in another process."""
     folder = tmp_path_factory.mktemp("level15")
     recipe = folder / "recipe.toml"
     recipe.write_text(RECIPE.format(table=real_data / "pointing" / "real_level1_pointing_values.csv"))
@@ -74,7 +74,7 @@ def test_ccddata_and_read_open_every_output(outputs):
 
 
 @pytest.mark.slow
-def test_outputs_are_valid_fits_and_say_how_they_were_made(outputs):
+def test_outputs_are_valid_fits_and_record_how_they_were_made(outputs):
     for path, output in outputs.items():
         with fits.open(output, checksum=True) as hdus:
             hdus.verify("exception")
@@ -95,8 +95,8 @@ def test_the_limb_of_the_full_disk_keeps_its_offset_from_crpix(outputs):
     path, output = next((p, o) for p, o in outputs.items() if "image_lev1" in p.name)
     offsets = []
     for image in (aia_ccdproc.read(path), aia_ccdproc.read(output)):
-        centre = limb_center(image, image.header["R_SUN"], step=20)
-        offset = centre - (image.wcs.wcs.crpix - 1)
+        center = limb_center(image, image.header["R_SUN"], step=20)
+        offset = center - (image.wcs.wcs.crpix - 1)
         angle = np.radians(aia_ccdproc.images.roll_angle(image.wcs))
         turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
         offsets.append(turn @ offset)
@@ -104,7 +104,7 @@ def test_the_limb_of_the_full_disk_keeps_its_offset_from_crpix(outputs):
 
 
 @pytest.mark.slow
-def test_registration_keeps_the_brightness_of_real_pixels(outputs):
+def test_registration_conserves_the_brightness_of_real_pixels(outputs):
     for path, output in outputs.items():
         level1, level15 = aia_ccdproc.read(path), aia_ccdproc.read(output)
         inner = tuple(slice(n // 10, -n // 10) for n in level1.shape)
@@ -113,7 +113,7 @@ def test_registration_keeps_the_brightness_of_real_pixels(outputs):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("source", ["aia_level15", "other_instruments"])
-def test_what_is_no_level1_image_of_aia_is_refused(real_data, source, tmp_path):
+def test_a_file_that_is_not_a_level1_image_of_aia_is_refused(real_data, source, tmp_path):
     files = sorted(map(str, (real_data / source).iterdir()))
     results = aia_ccdproc.run(files, "level1.5", tmp_path / "out")
     assert {result.status for result in results} == {"failed"}

@@ -1,4 +1,4 @@
-"""Files that are there whole or not at all, and what a killed process leaves."""
+"""Atomic file writes, and the temporary files that a killed process leaves."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from aia_ccdproc.images import files as atomic
 from aia_ccdproc.images.files import atomic_write, remove_abandoned
 
 
-def test_a_file_appears_when_all_is_written(tmp_path: Path) -> None:
+def test_a_file_appears_when_it_is_complete(tmp_path: Path) -> None:
     path = tmp_path / "a.txt"
     path.write_text("old")
     with atomic_write(path) as temporary:
@@ -27,7 +27,7 @@ def test_a_file_appears_when_all_is_written(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_a_block_that_raises_leaves_what_was_there(tmp_path: Path) -> None:
+def test_a_block_that_raises_leaves_the_old_file(tmp_path: Path) -> None:
     path = tmp_path / "a.txt"
     path.write_text("old")
     with contextlib.suppress(ZeroDivisionError), atomic_write(path) as temporary:
@@ -37,14 +37,14 @@ def test_a_block_that_raises_leaves_what_was_there(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_files_have_the_permissions_that_any_new_file_has(tmp_path: Path) -> None:
+def test_files_have_the_permissions_of_any_new_file(tmp_path: Path) -> None:
     with atomic_write(tmp_path / "a.txt") as temporary:
         temporary.write_text("new")
     (tmp_path / "b.txt").write_text("new")
     assert (tmp_path / "a.txt").stat().st_mode == (tmp_path / "b.txt").stat().st_mode
 
 
-def test_what_somebody_is_writing_is_not_abandoned(tmp_path: Path) -> None:
+def test_a_file_that_is_being_written_is_not_abandoned(tmp_path: Path) -> None:
     with atomic_write(tmp_path / "a.fits") as temporary:
         assert remove_abandoned(tmp_path) == []
         temporary.write_text("new")
@@ -52,7 +52,7 @@ def test_what_somebody_is_writing_is_not_abandoned(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no SIGKILL")
-def test_what_a_killed_process_was_writing_is_abandoned(tmp_path: Path) -> None:
+def test_a_file_that_a_killed_process_was_writing_is_abandoned(tmp_path: Path) -> None:
     code = f"""
         import time
         from pathlib import Path
@@ -83,7 +83,7 @@ def test_only_temporary_names_are_removed(tmp_path: Path) -> None:
     assert remove_abandoned(tmp_path / "nowhere") == []
 
 
-def test_where_there_are_no_locks_only_old_files_are_abandoned(tmp_path: Path, monkeypatch) -> None:
+def test_without_locks_only_old_files_are_abandoned(tmp_path: Path, monkeypatch) -> None:
     monkeypatch.setattr(atomic, "_lock", lambda descriptor: None)
     new, old = tmp_path / ".00000000.tmp.fits", tmp_path / ".11111111.tmp.fits"
     new.write_text("")

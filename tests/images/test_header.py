@@ -1,4 +1,4 @@
-"""The header's rules: WCS and header say one thing, numbers are numbers, times are times."""
+"""Headers: the WCS that they describe, level 1.5, numbers, times and HISTORY."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def ccd() -> CCDData:
 
 
 def matrix_header(kind: str, angle: float = 0.3, scale: float = 0.6, **cards: object) -> fits.Header:
-    """The header of a level-1 image whose roll is told by CROTA2, a PC or a CD matrix."""
+    """The header of a level-1 image whose roll is given by CROTA2, a PC or a CD matrix."""
     header = EXPOSURE.header()
     cos, sin = math.cos(math.radians(angle)), math.sin(math.radians(angle))
     header["CDELT1"] = header["CDELT2"] = scale
@@ -67,7 +67,7 @@ def test_slicing_moves_crpix_in_the_complete_header(ccd: CCDData) -> None:
     assert roll_angle(wcs_from_header(header)) == pytest.approx(roll_angle(ccd.wcs), abs=1e-10)
 
 
-def test_the_complete_header_of_what_astropy_reads_has_the_geometry_and_the_observer(
+def test_the_complete_header_of_an_image_read_by_astropy_has_the_geometry_and_the_observer(
     tmp_path: Path, ccd: CCDData
 ) -> None:
     fits.PrimaryHDU(ccd.data, ccd.header).writeto(tmp_path / "a.fits")
@@ -79,30 +79,30 @@ def test_the_complete_header_of_what_astropy_reads_has_the_geometry_and_the_obse
     for keyword in ("CRPIX1", "CRPIX2", "CRVAL1", "CRVAL2", "DSUN_OBS", "HGLN_OBS", "HGLT_OBS", "RSUN_REF"):
         assert header[keyword] == pytest.approx(ccd.header[keyword], abs=1e-9)
     assert (header["CTYPE1"], header["CTYPE2"]) == ("HPLN-TAN", "HPLT-TAN")
-    assert "CROTA2" not in header  # PC tells the roll; both would be one too many
+    assert "CROTA2" not in header  # PC contains the roll; both must not be present
     assert plate_scale(wcs_from_header(header)) == pytest.approx(ccd.header["CDELT1"], rel=1e-12)
     assert roll_angle(wcs_from_header(header)) == pytest.approx(ccd.header["CROTA2"], abs=1e-9)
 
 
-def test_an_image_whose_wcs_a_step_has_dropped_with_its_shape_is_refused(ccd: CCDData) -> None:
+def test_an_image_that_lost_its_wcs_when_its_shape_changed_is_refused(ccd: CCDData) -> None:
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", AstropyUserWarning)  # ccdproc tells that astropy drops meta, unit and WCS
+        warnings.simplefilter("ignore", AstropyUserWarning)  # ccdproc warns that astropy drops meta, unit and WCS
         binned = ccdproc.block_reduce(ccd, 4)
     with pytest.raises(HeaderError, match=r"20x15 pixels has no WCS: .*block_reduce.*Set ccd\.wcs"):
         complete_header(binned)
 
 
-def test_an_image_without_wcs_whose_header_fits_its_shape_is_taken_by_its_header(ccd: CCDData) -> None:
+def test_an_image_without_wcs_has_the_geometry_of_its_header_if_the_shape_agrees(ccd: CCDData) -> None:
     bare = CCDData(ccd.data, unit="DN", header=ccd.header)
     assert complete_header(bare)["CRPIX1"] == ccd.header["CRPIX1"]
 
 
-def test_an_image_with_no_wcs_at_all_is_refused() -> None:
+def test_an_image_without_any_wcs_is_refused() -> None:
     with pytest.raises(HeaderError, match="has no WCS"):
         complete_header(CCDData(np.zeros((4, 5)), unit="DN"))
 
 
-def test_a_header_that_is_a_dict_does(ccd: CCDData) -> None:
+def test_a_header_may_be_a_dict(ccd: CCDData) -> None:
     with_dict = CCDData(ccd.data, unit="DN", meta=dict(ccd.header), wcs=ccd.wcs)
     header = complete_header(with_dict)
     assert isinstance(header, fits.Header)
@@ -116,7 +116,7 @@ def test_the_complete_header_is_a_copy(ccd: CCDData) -> None:
     assert ccd.header.tostring() == before
 
 
-def test_with_header_makes_the_wcs_that_the_header_describes(ccd: CCDData) -> None:
+def test_with_header_builds_the_wcs_that_the_header_describes(ccd: CCDData) -> None:
     header = complete_header(ccd)
     header["CRPIX1"] += 10
     moved = with_header(ccd, header)
@@ -145,17 +145,17 @@ def test_without_wcs_keeps_observer_and_date(ccd: CCDData) -> None:
 
 @pytest.mark.parametrize("kind", ["CROTA2", "PC", "CD"])
 @pytest.mark.parametrize("angle", [0.0, 0.019, -0.1376, 45.0, 179.9, -90.0])
-def test_scale_and_roll_are_read_whichever_way_they_are_written(kind: str, angle: float) -> None:
+def test_scale_and_roll_do_not_depend_on_how_they_are_written(kind: str, angle: float) -> None:
     header = matrix_header(kind, angle=angle, scale=0.61)
     assert roll_angle(wcs_from_header(header)) == pytest.approx(angle, abs=1e-9)
     assert plate_scale(wcs_from_header(header)) == pytest.approx(0.61, rel=1e-12)
 
 
-def test_a_matrix_counts_where_an_angle_stands_beside_it() -> None:
+def test_a_matrix_takes_precedence_over_an_angle() -> None:
     assert roll_angle(wcs_from_header(matrix_header("PC", angle=0.3, CROTA2=50.0))) == pytest.approx(0.3, abs=1e-9)
 
 
-def test_degrees_in_the_header_are_understood() -> None:
+def test_a_header_may_be_in_degrees() -> None:
     header = matrix_header("CROTA2", scale=0.6 / 3600, CUNIT1="deg", CUNIT2="deg")
     assert plate_scale(wcs_from_header(header)) == pytest.approx(0.6, rel=1e-12)
 
@@ -164,18 +164,18 @@ def registered(header: fits.Header) -> bool:
     return is_registered(header, wcs_from_header(header))
 
 
-def test_the_level15_files_are_known_as_registered(real_data: Path) -> None:
+def test_level15_files_are_recognized_as_registered(real_data: Path) -> None:
     files = sorted((real_data / "aia_level15").glob("*.fits"))
     assert [registered(read(file).header) for file in files] == [True] * 3
 
 
-def test_no_level1_file_is_taken_for_registered(real_data: Path) -> None:
+def test_no_level1_file_is_recognized_as_registered(real_data: Path) -> None:
     files = sorted((real_data / "aia_level1").glob("*.fits"))
     assert [registered(read(file).header) for file in files] == [False] * 5
 
 
 def official(**cards: object) -> fits.Header:
-    """As aia.lev1p5_euv_12s has it: level "1.0", float32 precision in CDELT."""
+    """A header as in aia.lev1p5_euv_12s: level "1.0", CDELT in float32 precision."""
     header = matrix_header("CROTA2", angle=0.0, scale=0.60000002)
     header["LVL_NUM"], header["CRPIX1"], header["CRPIX2"] = 1.0, 2048.5, 2048.5
     header.update(cards)
@@ -183,7 +183,7 @@ def official(**cards: object) -> fits.Header:
 
 
 @pytest.mark.parametrize("kind", ["CROTA2", "PC", "CD"])
-def test_the_official_level15_product_is_known_in_spite_of_its_level(kind: str) -> None:
+def test_the_official_level15_product_is_recognized_in_spite_of_its_level(kind: str) -> None:
     assert registered(official())
     header = matrix_header(kind, angle=0.0, CRPIX1=2048.5, CRPIX2=2048.5, LVL_NUM=1.0)
     assert registered(header)
@@ -201,11 +201,11 @@ def test_the_official_level15_product_is_known_in_spite_of_its_level(kind: str) 
         {"CDELT1": 0.3, "CDELT2": 0.3},
     ],
 )
-def test_one_sign_of_level1_is_enough_not_to_be_registered(cards: dict) -> None:
+def test_an_image_with_one_property_of_level1_is_not_registered(cards: dict) -> None:
     assert not registered(official(**cards))
 
 
-def test_level_15_in_the_header_is_believed() -> None:
+def test_level_15_in_the_header_is_sufficient() -> None:
     header = EXPOSURE.header()
     header["LVL_NUM"] = 1.5
     assert registered(header)
@@ -215,7 +215,7 @@ def test_level_15_in_the_header_is_believed() -> None:
 
 
 @pytest.mark.parametrize(
-    ("cards", "why"),
+    ("cards", "reason"),
     [
         ({"CRPIX1": "left"}, "CRPIX1 is 'left'"),
         ({"CRPIX1": True}, "CRPIX1 is True"),
@@ -228,14 +228,14 @@ def test_level_15_in_the_header_is_believed() -> None:
         ({"PC1_1": 1.0, "PC1_2": 1.0, "PC2_1": 1.0, "PC2_2": 1.0}, "no WCS"),
     ],
 )
-def test_a_header_that_describes_no_wcs_is_refused(cards: dict, why: str) -> None:
+def test_a_header_without_a_valid_wcs_is_refused(cards: dict, reason: str) -> None:
     header = EXPOSURE.header()
     header.update(cards)
-    with pytest.raises(HeaderError, match=why):
+    with pytest.raises(HeaderError, match=reason):
         wcs_from_header(header)
 
 
-def test_all_missing_wcs_keywords_are_named_at_once() -> None:
+def test_the_error_names_all_missing_wcs_keywords() -> None:
     header = EXPOSURE.header()
     del header["CTYPE1"], header["CRPIX2"]
     with pytest.raises(HeaderError, match="CTYPE1, CRPIX2 are missing"):
@@ -249,7 +249,7 @@ def test_a_number_is_read_as_float(value: float) -> None:
 
 
 @pytest.mark.parametrize(
-    ("header", "said"),
+    ("header", "state"),
     [
         (fits.Header(), "KEY is missing"),
         (fits.Header([("KEY", None)]), "KEY is empty"),
@@ -259,12 +259,12 @@ def test_a_number_is_read_as_float(value: float) -> None:
         (fits.Header({"KEY": True}), "KEY is True"),
     ],
 )
-def test_what_is_no_number_is_refused_saying_what_it_is(header: fits.Header, said: str) -> None:
-    with pytest.raises(HeaderError, match=f"^{said}; a finite number is needed"):
+def test_a_value_that_is_not_a_number_is_refused_and_named(header: fits.Header, state: str) -> None:
+    with pytest.raises(HeaderError, match=f"^{state}; a finite number is needed"):
         finite_number(header, "KEY")
 
 
-#: UTC: while ERFA knows its leap seconds, and without warnings about years it does not know.
+#: Times for which ERFA knows the leap seconds.
 moments = st.datetimes(datetime.datetime(2010, 3, 1), datetime.datetime(2026, 12, 31))
 
 
@@ -276,7 +276,7 @@ def test_iso_times_are_utc_with_and_without_z(moment: datetime.datetime, zone: s
 
 
 @given(moments, st.sampled_from(["_TAI", "_UTC", ""]), st.booleans())
-def test_drms_times_are_utc_or_tai_as_they_say(moment: datetime.datetime, scale: str, fraction: bool) -> None:
+def test_drms_times_are_utc_or_tai_by_their_suffix(moment: datetime.datetime, scale: str, fraction: bool) -> None:
     moment = moment if fraction else moment.replace(microsecond=0)
     clock = moment.strftime("%Y.%m.%d_%H:%M:%S.%f") if fraction else moment.strftime("%Y.%m.%d_%H:%M:%S")
     expected = Time(moment, scale="tai" if scale == "_TAI" else "utc")
@@ -287,14 +287,14 @@ def test_tai_is_35_seconds_ahead_of_utc_in_2014() -> None:
     assert parse_time("2014.03.01_00:01:25_TAI").isot == "2014-03-01T00:00:50.000"
 
 
-def test_a_time_that_erfa_has_no_leap_seconds_for_is_read_without_a_warning() -> None:
+def test_a_time_without_known_leap_seconds_is_read_without_a_warning() -> None:
     # 2462994.5 is 2031-05-08; its ISO form would ask ERFA for the leap seconds.
     assert parse_time("2031-05-08T12:00:00Z").jd == pytest.approx(2462995.0, abs=1e-9)
     assert parse_time("2031.05.08_12:00:00_UTC").jd == pytest.approx(2462995.0, abs=1e-9)
 
 
 @pytest.mark.parametrize("text", ["", "nan", "MISSING", "yesterday", "2020-13-01T00:00:00", "2014.03.01_25:00:00_TAI"])
-def test_what_is_no_time_is_refused(text: str) -> None:
+def test_a_text_that_is_not_a_time_is_refused(text: str) -> None:
     with pytest.raises(HeaderError, match="is not a time"):
         parse_time(text)
 
@@ -308,7 +308,7 @@ def test_an_image_without_t_obs_is_refused(value: object) -> None:
 
 
 @given(st.text(max_size=200))
-def test_history_takes_any_text_and_is_ascii(text: str) -> None:
+def test_history_is_ascii_for_any_text(text: str) -> None:
     header = fits.Header()
     add_history(header, "start " + text)
     assert all(str(line).isascii() and str(line).isprintable() for line in header["HISTORY"])

@@ -1,4 +1,4 @@
-"""Names of outputs: made from keywords, and never outside of their folder."""
+"""Names of outputs: made from keywords, and never outside the output folder."""
 
 from __future__ import annotations
 
@@ -55,29 +55,29 @@ def filled(pattern: str, path: str = "in/aia.lev1_94.fits") -> str:
         ("{{{WAVELNTH}}}.fits", "{94}.fits"),
     ],
 )
-def test_a_name_is_made_of_the_input_and_its_header(pattern: str, name: str) -> None:
+def test_a_name_is_made_from_the_input_and_its_header(pattern: str, name: str) -> None:
     assert filled(pattern) == name
 
 
-def test_a_pattern_says_which_keywords_it_needs() -> None:
+def test_a_pattern_lists_the_keywords_that_it_needs() -> None:
     assert NamePattern("{stem}_lev1p5.fits").keywords == frozenset()
     assert NamePattern("{WAVELNTH}/{DATE-OBS:%Y}/{stem}.fits").keywords == {"WAVELNTH", "DATE-OBS"}
     assert NamePattern("{stem}_lev1p5.fits").fill(Path("a/b.fits.gz")) == PurePath("b_lev1p5.fits")
 
 
 @pytest.mark.parametrize("name", ["a.fits", "a.fit", "a.fts", "a.FITS", "a.fits.gz", "a.fits.fz", "a.FTS.GZ"])
-def test_the_stem_is_the_name_without_the_ending_of_fits(name: str) -> None:
+def test_the_stem_is_the_name_without_the_fits_extension(name: str) -> None:
     assert stem(f"folder.fits/{name}") == "a"
     assert str(OutputSettings().pattern.fill(Path(name))) == "a_lev1p5.fits"
 
 
-def test_other_endings_stay() -> None:
+def test_other_extensions_are_part_of_the_stem() -> None:
     assert stem("a.fits.bak") == "a.fits.bak"
     assert stem("aia.lev1.171A.image") == "aia.lev1.171A.image"
 
 
 @pytest.mark.parametrize(
-    ("pattern", "fault"),
+    ("pattern", "problem"),
     [
         ("", r"must end with .fits or .fits.gz"),
         ("{stem}", r"must end with"),
@@ -116,15 +116,15 @@ def test_other_endings_stay() -> None:
         ("x" * 300 + ".fits", r"more than 255 bytes"),
     ],
 )
-def test_a_pattern_that_cannot_be_filled_safely_is_refused(pattern: str, fault: str) -> None:
-    with pytest.raises(SettingsError, match=fault):
+def test_a_pattern_that_can_give_an_unsafe_name_is_refused(pattern: str, problem: str) -> None:
+    with pytest.raises(SettingsError, match=problem):
         NamePattern(pattern)
-    with pytest.raises(SettingsError, match=fault):
+    with pytest.raises(SettingsError, match=problem):
         OutputSettings.of(name=pattern)
 
 
 @pytest.mark.parametrize(
-    ("pattern", "fault"),
+    ("pattern", "problem"),
     [
         ("{NAXIS7}.fits", "NAXIS7 is missing"),
         ("{EMPTY}.fits", "EMPTY is empty"),
@@ -136,22 +136,22 @@ def test_a_pattern_that_cannot_be_filled_safely_is_refused(pattern: str, fault: 
         ("{WAVELNTH:%Y}.fits", "WAVELNTH is 94, not a time"),
     ],
 )
-def test_a_header_that_does_not_fit_is_refused(pattern: str, fault: str) -> None:
-    with pytest.raises(HeaderError, match=f"cannot make a name by the pattern .*: {fault}"):
+def test_a_keyword_that_its_format_cannot_write_is_refused(pattern: str, problem: str) -> None:
+    with pytest.raises(HeaderError, match=f"cannot make a name by the pattern .*: {problem}"):
         filled(pattern)
 
 
-def test_without_a_header_no_keyword_can_be_filled_in() -> None:
+def test_a_keyword_needs_a_header() -> None:
     with pytest.raises(HeaderError, match="WAVELNTH is missing"):
         NamePattern("{WAVELNTH}.fits").fill("a.fits")
 
 
 @pytest.mark.parametrize(
-    ("pattern", "fault"),
+    ("pattern", "problem"),
     [("{UP}/{stem}.fits", "has the part '..'"), ("{HIDDEN}.fits", "hidden"), ("{stem}{stem}.fits", "255 bytes")],
 )
-def test_a_name_that_would_leave_the_folder_be_hidden_or_too_long_is_refused(pattern: str, fault: str) -> None:
-    with pytest.raises(WriteError, match=fault):
+def test_a_name_that_would_leave_the_folder_be_hidden_or_too_long_is_refused(pattern: str, problem: str) -> None:
+    with pytest.raises(WriteError, match=problem):
         NamePattern(pattern).fill("x" * 200 + ".fits", HEADER)
 
 
@@ -170,7 +170,7 @@ def test_real_files_are_named_by_channel_and_time(real_data: Path) -> None:
         assert name.name == path.name
 
 
-def test_patterns_can_be_sent_to_workers() -> None:
+def test_patterns_can_be_pickled_for_workers() -> None:
     pattern = NamePattern("{WAVELNTH:04d}/{stem}.fits")
     assert pickle.loads(pickle.dumps(pattern)) == pattern
     assert pickle.loads(pickle.dumps(pattern)).fill("a.fits", HEADER) == pattern.fill("a.fits", HEADER)
@@ -194,9 +194,7 @@ patterns = st.sampled_from(
 
 
 @given(patterns, st.one_of(texts, dots).filter(lambda name: "/" not in name), header_values, header_values)
-def test_whatever_the_header_holds_the_name_stays_in_the_folder(
-    pattern: str, name: str, one: object, other: object
-) -> None:
+def test_the_name_stays_in_the_folder_for_any_header(pattern: str, name: str, one: object, other: object) -> None:
     try:
         made = NamePattern(pattern).fill(name, {"A": one, "B": other})  # type: ignore[arg-type]
     except (HeaderError, WriteError):
@@ -210,7 +208,7 @@ def test_whatever_the_header_holds_the_name_stays_in_the_folder(
 
 
 @given(st.text("{}stemA:%Yd0!r./[]~_- ", max_size=20))
-def test_no_pattern_raises_anything_but_a_settings_error(pattern: str) -> None:
+def test_an_invalid_pattern_raises_only_a_settings_error(pattern: str) -> None:
     try:
         made = NamePattern(pattern + ".fits")
     except SettingsError:

@@ -1,4 +1,4 @@
-"""Reading: every level-1 file there is, and every way in which a file can be none."""
+"""Reading: real level-1 files, the forms of a FITS file, and files that are not level-1 images."""
 
 from __future__ import annotations
 
@@ -58,11 +58,11 @@ def gzipped(path: Path) -> Path:
     return path
 
 
-# -- what JSOC delivers --------------------------------------------------------------------------
+# -- files of JSOC --------------------------------------------------------------------------
 
 
 def raw_cards(path: Path) -> Iterator[str]:
-    """The 80-column cards of the headers up to the image's own, as they stand in the file."""
+    """The raw 80-column cards of the headers, up to the header of the image."""
     raw = path.read_bytes()
     for start in range(0, len(raw), 80):
         card = raw[start : start + 80].decode("latin-1")
@@ -82,7 +82,7 @@ STRUCTURE = re.compile(
 
 
 @pytest.mark.parametrize("name", LEVEL1)
-def test_no_card_that_is_valid_fits_is_lost_from_a_real_file(real_data: Path, name: str) -> None:
+def test_every_valid_card_of_a_real_file_is_read(real_data: Path, name: str) -> None:
     header = read(real_data / "aia_level1" / name).header
     compared = 0
     for card in raw_cards(real_data / "aia_level1" / name):
@@ -115,17 +115,15 @@ def test_history_and_comments_of_a_real_file_are_kept(real_data: Path, name: str
 
 
 @pytest.mark.parametrize("name", LEVEL1)
-def test_a_real_file_is_a_float32_image_in_dn_with_its_wcs_and_its_bytes_stay_as_they_are(
-    real_data: Path, name: str
-) -> None:
+def test_a_real_file_gives_a_float32_image_in_dn_with_its_wcs_and_is_not_changed(real_data: Path, name: str) -> None:
     path = real_data / "aia_level1" / name
     before = path.read_bytes()
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         ccd = read(path)
-        said = repr(ccd.header)
+        shown = repr(ccd.header)
     assert not caught
-    assert "T_OBS" in said
+    assert "T_OBS" in shown
     assert ccd.data.dtype == np.float32
     assert ccd.data.dtype.isnative
     assert ccd.unit == "DN"
@@ -136,11 +134,11 @@ def test_a_real_file_is_a_float32_image_in_dn_with_its_wcs_and_its_bytes_stay_as
     assert path.read_bytes() == before
 
 
-def test_the_broken_cards_of_the_near_real_time_file_are_mended(real_data: Path) -> None:
+def test_the_invalid_cards_of_the_near_real_time_file_are_repaired(real_data: Path) -> None:
     header = read(real_data / "aia_level1" / NRT).header
     for keyword in ("OSCNMEAN", "OSCNRMS", "TEMPCCD", "TEMPGT", "TEMPSMIR", "TEMPFPAD"):  # bare nan
         assert header[keyword] is None or isinstance(header[keyword], fits.card.Undefined)
-    # Texts that overrun their card are kept as far as they go.
+    # Strings that are longer than their card are kept as far as the card goes.
     assert header["KEYWDDOC"].startswith("https://www.lmsal.com/sdodocs/doc?cmd=dcur&proj_num=SDOD0019")
     assert header["HGQUERY"].startswith("aia.lev1_nrt2[2012.06.06_04:07:09_UTC-2012.06.06_04:07:55_UTC][? QUAL")
     for card in header.cards:
@@ -155,16 +153,16 @@ def test_bscale_of_the_near_real_time_file_is_applied(real_data: Path) -> None:
 
 
 @pytest.mark.parametrize(("name", "instrument"), OTHERS.items())
-def test_a_file_of_another_instrument_is_refused_by_name(real_data: Path, name: str, instrument: str) -> None:
+def test_a_file_of_another_instrument_is_refused_and_named(real_data: Path, name: str, instrument: str) -> None:
     with pytest.raises(InstrumentError, match=f"{re.escape(name)}: unknown instrument: .*{instrument}"):
         read(real_data / "other_instruments" / name)
 
 
-# -- the forms a file may have -------------------------------------------------------------------
+# -- the forms of a file -------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(("make", "name"), [(plain, "a.fits"), (compressed, "a.fits"), (gzipped, "a.fits.gz")])
-def test_plain_compressed_and_gzipped_files_give_one_image(tmp_path: Path, make, name: str) -> None:
+def test_plain_compressed_and_gzipped_files_give_the_same_image(tmp_path: Path, make, name: str) -> None:
     header, data = header_and_data()
     ccd = read(make(tmp_path / name))
     assert np.array_equal(ccd.data, data)
@@ -220,7 +218,9 @@ def test_nan_and_infinite_pixels_of_a_float_image_are_masked_in_spite_of_a_blank
         ({"BUNIT": "Arbitrary intensity units", "PIXLUNIT": None}, "DN"),
     ],
 )
-def test_the_unit_is_that_of_bunit_or_pixlunit_or_the_instrument(tmp_path: Path, cards: dict, unit: str) -> None:
+def test_the_unit_is_read_from_bunit_or_pixlunit_or_is_that_of_the_instrument(
+    tmp_path: Path, cards: dict, unit: str
+) -> None:
     assert read(plain(tmp_path / "a.fits", **cards)).unit == unit
 
 
@@ -239,12 +239,12 @@ def test_two_images_are_refused_until_one_is_chosen(tmp_path: Path) -> None:
             read(tmp_path / "two.fits", hdu=wanted)
 
 
-def test_what_astropy_writes_with_mask_and_uncertainty_is_read_back(tmp_path: Path) -> None:
+def test_mask_and_uncertainty_written_by_astropy_are_read(tmp_path: Path) -> None:
     ccd = EXPOSURE.image(small_sun())
     mask = np.zeros(ccd.shape, dtype=bool)
     mask[4, 5] = True
     with_planes = CCDData(ccd, mask=mask)
-    with_planes.uncertainty = np.sqrt(ccd.data)  # astropy takes it for a standard deviation, and says so in the log
+    with_planes.uncertainty = np.sqrt(ccd.data)  # astropy assumes a standard deviation, and logs that
     with_planes.write(tmp_path / "planes.fits")
     back = read(tmp_path / "planes.fits")
     assert np.array_equal(back.mask, mask)
@@ -252,7 +252,7 @@ def test_what_astropy_writes_with_mask_and_uncertainty_is_read_back(tmp_path: Pa
     assert back.uncertainty.array == pytest.approx(np.sqrt(ccd.data))
 
 
-# -- what is no level-1 image --------------------------------------------------------------------
+# -- files that are not level-1 images --------------------------------------------------------------------
 
 
 def _bytes(content: bytes):
@@ -262,22 +262,22 @@ def _bytes(content: bytes):
     return make
 
 
-def _cut(make, kept: float):
-    def cut(path: Path) -> None:
+def _truncated(make, kept: float):
+    def truncate(path: Path) -> None:
         whole = make(path).read_bytes()
         path.write_bytes(whole[: int(len(whole) * kept)])
 
-    return cut
+    return truncate
 
 
-def _spoiled_gzip(path: Path) -> None:
+def _damaged_gzip(path: Path) -> None:
     whole = bytearray(gzipped(path).read_bytes())
     whole[len(whole) // 2 : len(whole) // 2 + 40] = b"\xff" * 40
     path.write_bytes(whole)
 
 
 def _declared(**cards: int):
-    """A file whose header declares another shape than its pixels have."""
+    """Make a file whose header declares another shape than its pixels have."""
 
     def make(path: Path) -> None:
         raw = plain(path).read_bytes()
@@ -292,18 +292,18 @@ def _hdus(*hdus):
     return lambda path: fits.HDUList(list(hdus)).writeto(path)
 
 
-NO_IMAGE = {
+NOT_AN_IMAGE = {
     "no such file": (lambda path: None, "no such file"),
     "a folder": (Path.mkdir, "is a folder"),
     "empty": (_bytes(b""), "is empty"),
     "text": (_bytes(b"Dear JSOC,\nplease export\n" * 300), "not a FITS file"),
     "a short text": (_bytes(b"<html>Down for maintenance</html>"), "not a FITS file"),
     "noise": (_bytes(bytes(np.random.default_rng(1).integers(0, 256, 9000, dtype=np.uint8))), "not a FITS file"),
-    "a cut header": (_cut(plain, 0.2), "damaged or truncated"),
-    "a cut image": (_cut(plain, 0.7), r"is truncated: it has \d+ bytes of \d+"),
-    "a cut compressed image": (_cut(compressed, 0.9), "is truncated: it has"),
-    "a cut gzip": (_cut(gzipped, 0.6), "damaged or truncated"),
-    "a spoiled gzip": (_spoiled_gzip, "damaged or truncated"),
+    "a truncated header": (_truncated(plain, 0.2), "damaged or truncated"),
+    "a truncated image": (_truncated(plain, 0.7), r"is truncated: it has \d+ bytes of \d+"),
+    "a truncated compressed image": (_truncated(compressed, 0.9), "is truncated: it has"),
+    "a truncated gzip": (_truncated(gzipped, 0.6), "damaged or truncated"),
+    "a damaged gzip": (_damaged_gzip, "damaged or truncated"),
     "no image": (_hdus(fits.PrimaryHDU()), "contains no image"),
     "a table": (_hdus(fits.PrimaryHDU(), fits.BinTableHDU.from_columns([])), "contains no image"),
     "a cube": (_hdus(fits.PrimaryHDU(np.zeros((3, 4, 5), np.int16))), r"3 axes \(5x4x3\), not 2"),
@@ -317,13 +317,13 @@ NO_IMAGE = {
 }
 
 
-@pytest.mark.parametrize("kind", NO_IMAGE)
-def test_what_is_no_image_is_refused_with_its_name_and_why(tmp_path: Path, kind: str) -> None:
-    make, why = NO_IMAGE[kind]
+@pytest.mark.parametrize("kind", NOT_AN_IMAGE)
+def test_a_file_without_an_image_is_refused_with_its_name_and_the_reason(tmp_path: Path, kind: str) -> None:
+    make, reason = NOT_AN_IMAGE[kind]
     path = tmp_path / "bad.fits"
     make(path)
     before = path.read_bytes() if path.is_file() else None
-    with pytest.raises(ReadError, match=rf"bad\.fits: .*({why})") as caught:
+    with pytest.raises(ReadError, match=rf"bad\.fits: .*({reason})") as caught:
         read(path)
     assert len(str(caught.value).splitlines()) == 1
     assert (path.read_bytes() if path.is_file() else None) == before
@@ -331,7 +331,7 @@ def test_what_is_no_image_is_refused_with_its_name_and_why(tmp_path: Path, kind:
 
 
 @pytest.mark.parametrize(
-    ("cards", "error", "why"),
+    ("cards", "error", "reason"),
     [
         ({"CTYPE1": None}, HeaderError, "no WCS: .*CTYPE1"),
         ({"CRPIX2": None}, HeaderError, "CRPIX2 is (missing|empty)"),
@@ -346,11 +346,11 @@ def test_what_is_no_image_is_refused_with_its_name_and_why(tmp_path: Path, kind:
         ({"WAVELNTH": 195}, InstrumentError, "WAVELNTH=195"),
     ],
 )
-def test_a_header_that_does_not_do_is_refused_with_the_files_name(
-    tmp_path: Path, cards: dict, error: type[PrepError], why: str
+def test_an_unusable_header_is_refused_with_the_name_of_the_file(
+    tmp_path: Path, cards: dict, error: type[PrepError], reason: str
 ) -> None:
     path = plain(tmp_path / "bad.fits", **cards)
-    with pytest.raises(error, match=rf"bad\.fits: .*{why}") as caught:
+    with pytest.raises(error, match=rf"bad\.fits: .*{reason}") as caught:
         read(path)
     assert len(str(caught.value).splitlines()) == 1
 

@@ -1,4 +1,4 @@
-"""The statistics of pixels: JSOC's own numbers, and numpy's."""
+"""The statistics of pixels, compared with those of JSOC and of numpy."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ OF_JSOC = ("DATAMIN", "DATAMAX", "DATAMEDN", "DATAMEAN", "DATARMS", "DATASKEW", 
 
 @pytest.mark.parametrize("name", REAL_DN)
 @pytest.mark.parametrize("keyword", OF_JSOC)
-def test_statistics_are_jsocs_own_for_a_real_file(real_data: Path, name: str, keyword: str) -> None:
+def test_statistics_of_a_real_file_equal_those_of_jsoc(real_data: Path, name: str, keyword: str) -> None:
     ccd = read(real_data / "aia_level1" / name)
     assert image_statistics(ccd.data)[keyword] == pytest.approx(ccd.header[keyword], rel=1e-5)
 
 
 @pytest.mark.parametrize("name", REAL_DN)
-def test_statistics_of_the_integers_in_a_file_are_those_of_its_floats(real_data: Path, name: str) -> None:
+def test_statistics_of_integers_equal_those_of_floats(real_data: Path, name: str) -> None:
     data = read(real_data / "aia_level1" / name).data
     of_floats, of_integers = image_statistics(data), image_statistics(data.astype(np.int16))
     for keyword in OF_JSOC:
@@ -42,7 +42,7 @@ images = arrays.arrays(
 
 
 @given(images, st.randoms(use_true_random=False))
-def test_statistics_are_numpys_over_the_good_pixels(image: np.ndarray, random) -> None:
+def test_statistics_equal_those_of_numpy_over_the_good_pixels(image: np.ndarray, random) -> None:
     mask = np.array([random.random() < 0.3 for _ in range(image.size)]).reshape(image.shape)
     image = image.copy()
     image.flat[random.randrange(image.size)] = random.choice([np.nan, np.inf, -np.inf, 5.0])
@@ -69,7 +69,7 @@ def test_statistics_are_numpys_over_the_good_pixels(image: np.ndarray, random) -
         assert header["DATAKURT"] == pytest.approx(stats.kurtosis(good), rel=1e-3, abs=1e-3)
 
 
-def test_an_image_without_a_good_pixel_says_so_and_has_no_statistics() -> None:
+def test_an_image_without_a_good_pixel_has_only_the_counts() -> None:
     for data, mask in ((np.full((3, 4), np.nan, np.float32), None), (np.ones((3, 4)), np.ones((3, 4), dtype=bool))):
         header = image_statistics(data, mask)
         assert (header["TOTVALS"], header["DATAVALS"], header["MISSVALS"], header["PERCENTD"]) == (12, 0, 12, 0)
@@ -92,7 +92,7 @@ def test_a_bright_outlier_does_not_overflow_float32() -> None:
     assert header["DATAKURT"] == pytest.approx(stats.kurtosis(image.astype(float), axis=None), rel=1e-4)
 
 
-def test_without_statistics_drops_all_that_tell_of_old_pixels_and_nothing_else() -> None:
+def test_without_statistics_removes_only_the_statistics() -> None:
     header = image_statistics(np.arange(12, dtype=np.float32).reshape(3, 4))
     header["EXPTIME"] = 2.0
     length = len(header)

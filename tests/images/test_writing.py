@@ -1,4 +1,4 @@
-"""Writing: whole or not at all, and so that others can read it."""
+"""Writing: atomically, and so that other software can read the file."""
 
 from __future__ import annotations
 
@@ -45,26 +45,26 @@ def ccd() -> CCDData:
 
 def astropy_reads(path: Path, **options: object) -> CCDData:
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", FITSFixedWarning)  # it tells that it understood DATE-OBS
+        warnings.simplefilter("ignore", FITSFixedWarning)  # astropy warns that it has converted DATE-OBS
         return CCDData.read(path, **options)
 
 
 def no_dates(raw: bytes) -> bytes:
-    """A FITS file without what depends on the time of writing: DATE, CHECKSUM and the comment of DATASUM."""
+    """Remove what depends on the time of writing: DATE, CHECKSUM and the comment of DATASUM."""
     cards = (raw[start : start + 80] for start in range(0, len(raw), 80))
     kept = (card[:30] if card.startswith(b"DATASUM =") else card for card in cards)
     return b"".join(card for card in kept if not card.startswith((b"DATE    =", b"CHECKSUM=")))
 
 
-# -- whole or not at all -------------------------------------------------------------------------
+# -- atomic writing -------------------------------------------------------------------------
 
 
-def test_write_returns_the_path_and_leaves_nothing_else_in_the_folder(tmp_path: Path, ccd: CCDData) -> None:
+def test_write_returns_the_path_and_leaves_no_other_file(tmp_path: Path, ccd: CCDData) -> None:
     assert write(ccd, str(tmp_path / "a.fits")) == tmp_path / "a.fits"
     assert [file.name for file in tmp_path.iterdir()] == ["a.fits"]
 
 
-def test_write_refuses_to_replace_a_file_unless_told(tmp_path: Path, ccd: CCDData) -> None:
+def test_write_replaces_a_file_only_with_overwrite(tmp_path: Path, ccd: CCDData) -> None:
     path = tmp_path / "a.fits"
     path.write_bytes(b"precious")
     with pytest.raises(WriteError, match=r"a\.fits: already exists\. Use overwrite=True to replace it"):
@@ -82,28 +82,28 @@ def _fail(error: OSError) -> Callable[..., None]:
     return writeto
 
 
-@pytest.mark.parametrize("existing", [True, False], ids=["over another", "anew"])
+@pytest.mark.parametrize("existing", [True, False], ids=["over an existing file", "new file"])
 @pytest.mark.parametrize(
-    ("error", "why"),
+    ("error", "reason"),
     [
         (OSError(errno.ENOSPC, "No space left on device"), "the disk is full"),
         (OSError(errno.EACCES, "Permission denied"), "is not writable"),
         (OSError(errno.EIO, "Input/output error"), "cannot be written .*Input/output error"),
     ],
 )
-def test_write_leaves_nothing_behind_when_the_disk_fails(
-    tmp_path: Path, ccd: CCDData, monkeypatch: pytest.MonkeyPatch, error: OSError, why: str, existing: bool
+def test_write_leaves_no_incomplete_file_when_the_disk_fails(
+    tmp_path: Path, ccd: CCDData, monkeypatch: pytest.MonkeyPatch, error: OSError, reason: str, existing: bool
 ) -> None:
     path = tmp_path / "a.fits"
     if existing:
         path.write_bytes(b"precious")
     monkeypatch.setattr(fits.HDUList, "writeto", _fail(error))
-    with pytest.raises(WriteError, match=rf"a\.fits: .*{why}"):
+    with pytest.raises(WriteError, match=rf"a\.fits: .*{reason}"):
         write(ccd, path, overwrite=True)
     assert [file.read_bytes() for file in tmp_path.iterdir()] == ([b"precious"] if existing else [])
 
 
-def test_write_leaves_nothing_behind_when_interrupted(
+def test_write_leaves_no_incomplete_file_when_interrupted(
     tmp_path: Path, ccd: CCDData, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def writeto(self: fits.HDUList, name: Path, *args: object, **options: object) -> None:
@@ -117,7 +117,7 @@ def test_write_leaves_nothing_behind_when_interrupted(
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no limit on the size of files")
-def test_write_leaves_nothing_behind_when_the_system_takes_no_more_bytes(tmp_path: Path, ccd: CCDData) -> None:
+def test_write_leaves_no_incomplete_file_when_a_file_must_not_grow(tmp_path: Path, ccd: CCDData) -> None:
     write(ccd, tmp_path / "in.fits")
     out = tmp_path / "out"
     out.mkdir()
@@ -134,12 +134,12 @@ def test_write_leaves_nothing_behind_when_the_system_takes_no_more_bytes(tmp_pat
     assert not list(out.iterdir())
 
 
-def test_write_says_that_a_folder_is_not_there(tmp_path: Path, ccd: CCDData) -> None:
+def test_write_names_a_folder_that_does_not_exist(tmp_path: Path, ccd: CCDData) -> None:
     with pytest.raises(WriteError, match=r"the folder .*nowhere does not exist"):
         write(ccd, tmp_path / "nowhere" / "a.fits")
 
 
-def test_write_refuses_a_compression_that_it_does_not_know(tmp_path: Path, ccd: CCDData) -> None:
+def test_write_refuses_an_unknown_compression(tmp_path: Path, ccd: CCDData) -> None:
     with pytest.raises(WriteError, match="unknown compression 'zip'; available: 'none', 'rice', 'lossless'"):
         write(ccd, tmp_path / "a.fits", compression="zip")
     assert not list(tmp_path.iterdir())
@@ -156,11 +156,11 @@ def test_write_does_not_change_the_image(tmp_path: Path, ccd: CCDData) -> None:
     assert ccd.wcs.wcs == before.wcs.wcs
 
 
-# -- what is in it -------------------------------------------------------------------------------
+# -- contents -------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("compression", [None, "lossless"])
-def test_image_mask_and_uncertainty_come_back_bit_for_bit(tmp_path: Path, ccd: CCDData, compression) -> None:
+def test_image_mask_and_uncertainty_are_read_back_bit_for_bit(tmp_path: Path, ccd: CCDData, compression) -> None:
     path = write(ccd, tmp_path / "a.fits", compression=compression)
     for back in (read(path), astropy_reads(path, hdu=0 if compression is None else 1)):
         assert np.array_equal(back.data, ccd.data, equal_nan=True)
@@ -173,7 +173,7 @@ def test_image_mask_and_uncertainty_come_back_bit_for_bit(tmp_path: Path, ccd: C
 
 
 @pytest.mark.parametrize("kind", [StdDevUncertainty, VarianceUncertainty, InverseVariance])
-def test_the_kind_of_uncertainty_comes_back(tmp_path: Path, ccd: CCDData, kind: type[NDUncertainty]) -> None:
+def test_the_type_of_uncertainty_is_read_back(tmp_path: Path, ccd: CCDData, kind: type[NDUncertainty]) -> None:
     ccd.uncertainty = kind(np.full(ccd.shape, 2.0))
     path = write(ccd, tmp_path / "a.fits")
     assert type(read(path).uncertainty) is kind
@@ -198,7 +198,7 @@ def test_float64_and_integer_images_are_written_as_float32(tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize("compression", [None, "rice", "lossless"])
-def test_checksums_verify_and_nothing_of_the_inputs_file_is_left_in_the_header(
+def test_checksums_are_valid_and_no_cards_about_the_input_file_remain(
     tmp_path: Path, ccd: CCDData, compression
 ) -> None:
     for keyword, value in {"BLANK": -32768, "BSCALE": 0.5, "BZERO": 3.0, "CHECKSUM": "stale", "DATASUM": "1"}.items():
@@ -214,7 +214,7 @@ def test_checksums_verify_and_nothing_of_the_inputs_file_is_left_in_the_header(
                 assert not {"BLANK", "BSCALE", "BZERO"} & set(hdu.header)
 
 
-def test_the_checksum_fails_where_a_pixel_is_changed(tmp_path: Path, ccd: CCDData) -> None:
+def test_a_changed_pixel_is_found_by_the_checksum(tmp_path: Path, ccd: CCDData) -> None:
     path = write(ccd, tmp_path / "a.fits")
     raw = bytearray(path.read_bytes())
     with fits.open(path) as hdus:
@@ -245,9 +245,7 @@ def test_statistics_are_those_of_the_new_image(tmp_path: Path, ccd: CCDData) -> 
 
 
 @pytest.mark.parametrize("state", ["all masked", "constant"])
-def test_statistics_that_the_new_image_has_not_are_not_left_from_the_old(
-    tmp_path: Path, ccd: CCDData, state: str
-) -> None:
+def test_no_statistics_of_the_old_image_remain(tmp_path: Path, ccd: CCDData, state: str) -> None:
     ccd.header.update({"DATASKEW": -12345.0, "DATAKURT": -12345.0})
     if state == "constant":
         ccd.data = np.full(ccd.shape, 7, np.float32)
@@ -268,12 +266,12 @@ def test_a_sliced_image_is_written_with_the_geometry_of_its_slice(tmp_path: Path
 
 
 @pytest.mark.parametrize("matrix", ["PC", "CD"])
-def test_an_angle_never_stands_beside_a_matrix(tmp_path: Path, ccd: CCDData, matrix: str) -> None:
+def test_an_angle_is_never_written_with_a_matrix(tmp_path: Path, ccd: CCDData, matrix: str) -> None:
     header = ccd.header.copy()
     scale = 1 if matrix == "PC" else header["CDELT1"]
     for element, value in {"1_1": 1.0, "1_2": 0.0, "2_1": 0.0, "2_2": 1.0}.items():
         header[matrix + element] = value * scale
-    header["CROTA2"] = 33.0  # stale: the matrix says that there is no roll
+    header["CROTA2"] = 33.0  # of an older state: by the matrix there is no roll
     fits.PrimaryHDU(ccd.data, header).writeto(tmp_path / "both.fits")
     written = fits.getheader(write(read(tmp_path / "both.fits"), tmp_path / "a.fits"))
     assert not ("CROTA2" in written and {"PC1_1", "CD1_1"} & set(written))
@@ -291,7 +289,7 @@ def test_the_unit_is_in_bunit(tmp_path: Path, ccd: CCDData) -> None:
 # -- compression ---------------------------------------------------------------------------------
 
 
-def test_rice_rounds_to_a_fraction_of_the_noise_and_says_so(tmp_path: Path, ccd: CCDData) -> None:
+def test_rice_rounds_to_a_fraction_of_the_noise_and_records_it(tmp_path: Path, ccd: CCDData) -> None:
     path = write(ccd, tmp_path / "a.fits", compression="rice")
     back = read(path)
     good = ~ccd.mask
@@ -307,12 +305,12 @@ def test_rice_rounds_to_a_fraction_of_the_noise_and_says_so(tmp_path: Path, ccd:
 
 def test_compressed_outputs_are_smaller(tmp_path: Path) -> None:
     image = small_exposure().image(small_sun(), noise=2)
-    image.data *= np.float32(0.7310585)  # as after resampling: no whole numbers
+    image.data *= np.float32(0.7310585)  # as after resampling: not whole numbers
     size = {c: write(image, tmp_path / f"{c}.fits", compression=c).stat().st_size for c in (None, "rice", "lossless")}
     assert size["rice"] < size["lossless"] < size[None]
 
 
-def test_a_name_that_ends_in_gz_is_gzipped_without_a_trace_of_the_temporary_name(tmp_path: Path, ccd: CCDData) -> None:
+def test_a_file_named_gz_is_gzipped_without_the_temporary_name(tmp_path: Path, ccd: CCDData) -> None:
     path = write(ccd, tmp_path / "a.fits.gz")
     raw = path.read_bytes()
     assert gzip.decompress(raw)[:9] == b"SIMPLE  ="
@@ -322,11 +320,11 @@ def test_a_name_that_ends_in_gz_is_gzipped_without_a_trace_of_the_temporary_name
 
 
 @pytest.mark.parametrize("compression", [None, "rice", "lossless"])
-def test_two_writes_give_the_same_bytes_but_for_dates(tmp_path: Path, ccd: CCDData, compression) -> None:
+def test_two_writes_give_the_same_bytes_except_dates(tmp_path: Path, ccd: CCDData, compression) -> None:
     one = write(ccd, tmp_path / "1.fits", compression=compression)
     time.sleep(1.01)  # dates in FITS are whole seconds
     other = write(ccd, tmp_path / "2.fits", compression=compression)
-    if compression == "lossless":  # every gzip tile of float pixels carries the time, and the sums with it
+    if compression == "lossless":  # every gzip tile of float pixels contains the time, which changes the checksums
         dated = ["DATE", "CHECKSUM", "DATASUM", "ZHECKSUM", "ZDATASUM"]
         assert fits.FITSDiff(one, other, ignore_keywords=dated).identical
         return

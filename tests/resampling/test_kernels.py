@@ -1,4 +1,4 @@
-"""Weights: what reproject's own are, against the variance and the masks that are made from ours."""
+"""The weights of reproject, compared with the variances and masks that are computed from our weights."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def turn(angle: float, scale: float) -> np.ndarray:
     return scale * np.array([[cos, -sin], [sin, cos]])
 
 
-#: Input pixels per output pixel: level 1 to 1.5 but for a larger roll, larger pixels, smaller ones.
+#: Input pixels per output pixel: as from level 1 to 1.5 with a larger roll, with larger pixels, with smaller pixels.
 MAPS = {"aia": turn(0.5, 1.0003), "turned": turn(17, 0.9997), "coarser": turn(3, 1.9), "finer": turn(3, 0.8)}
 
 
@@ -32,28 +32,28 @@ def linear(matrix: np.ndarray, crpix: tuple[float, float]) -> WCS:
 
 
 def grids(place: str) -> tuple[WCS, WCS, tuple[int, int]]:
-    """Grids the output of which lies within the input and beyond."""
+    """Return grids whose output is partly outside the input."""
     side = SIDE // 2 if place == "coarser" else SIDE
     return linear(np.eye(2), (10.3, 10.1)), linear(MAPS[place], (side / 2, side / 2 + 0.4)), (side, side)
 
 
 @functools.cache
 def weights(method: str, place: str) -> np.ndarray:
-    """The method's own response to an impulse in each of the input pixels in turn."""
+    """Compute the response of a method to an impulse in each of the input pixels."""
     impulses = np.eye(SIDE * SIDE, dtype=np.float32).reshape(-1, SIDE, SIDE)
     return np.array([resample(impulse, None, None, *grids(place), method).data for impulse in impulses])
 
 
 @pytest.fixture
 def jumping() -> np.ndarray:
-    """Variance that differs thousandfold between neighbours."""
+    """A variance that differs by up to a factor of 1000 between neighbors."""
     return (1000 * np.random.default_rng(0).uniform(0, 1, (SIDE, SIDE)) ** 6 + 1).astype(np.float32)
 
 
 @pytest.mark.parametrize("place", MAPS)
 @pytest.mark.parametrize("method", METHODS)
 def test_the_variance_is_the_sum_of_squared_weights_times_variance(method, place, jumping):
-    """Of sigma, one hundredth for splines, to the edge of the image and beyond; for areas on the whole."""
+    """Sigma is correct within 1 %: for splines at every pixel, also beyond the edges; for areas on average."""
     resampled = resample(jumping, jumping, None, *grids(place), method)
     expected = np.tensordot(jumping.ravel(), weights(method, place) ** 2, 1)
     ratio = np.sqrt(resampled.variance / expected)
@@ -68,26 +68,26 @@ def test_the_variance_is_the_sum_of_squared_weights_times_variance(method, place
 
 @pytest.mark.parametrize("place", MAPS)
 @pytest.mark.parametrize("method", METHODS)
-def test_a_bad_pixel_touches_the_pixels_in_which_it_has_weight(method, place):
+def test_a_bad_pixel_affects_the_pixels_in_which_it_has_weight(method, place):
     row, column = 9, 11
     flags = np.zeros((SIDE, SIDE), dtype=np.uint8)
     flags[row, column] = 1
     data = np.ones_like(flags, dtype=np.float32)
-    touched = resample(data, None, flags, *grids(place), method).flags == 1
+    affected = resample(data, None, flags, *grids(place), method).flags == 1
     weight = np.nan_to_num(np.abs(weights(method, place)[row * SIDE + column]))
-    # To the last pixel; but for a weight that is the threshold itself, as tables have it.
+    # Exactly, except for weights at the threshold, within the accuracy of the tables.
     blur = 1e-3 if method in SPLINES else 0.05
-    assert touched[weight > BAD_WEIGHT_THRESHOLD * (1 + blur)].all()
-    assert not touched[weight < BAD_WEIGHT_THRESHOLD * (1 - blur)].any()
+    assert affected[weight > BAD_WEIGHT_THRESHOLD * (1 + blur)].all()
+    assert not affected[weight < BAD_WEIGHT_THRESHOLD * (1 - blur)].any()
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_pixels_that_stay_where_they_are_keep_mask_and_variance(method, jumping):
+def test_pixels_that_are_not_moved_keep_mask_and_variance(method, jumping):
     grid = linear(np.eye(2), (10.3, 10.1))
     flags = np.zeros((SIDE, SIDE), dtype=np.uint8)
     flags[3:5, 7], flags[14, 12:16], flags[0, 0] = 1, 2, 1
     kept = resample(jumping, jumping, flags, grid, grid, flags.shape, method)
-    if method == "adaptive-gaussian":  # which smooths all the same
+    if method == "adaptive-gaussian":  # which smooths even then
         assert (kept.flags >= flags).all()
         assert np.count_nonzero(kept.flags) > np.count_nonzero(flags)
         assert kept.variance.mean() < jumping.mean() / 2
@@ -96,7 +96,7 @@ def test_pixels_that_stay_where_they_are_keep_mask_and_variance(method, jumping)
     np.testing.assert_allclose(kept.variance, jumping, rtol=2e-3)
 
 
-def test_of_a_masked_and_an_invalid_pixel_the_worse_counts():
+def test_the_higher_of_two_flags_counts():
     grid = linear(np.eye(2), (10.3, 10.1))
     flags = np.zeros((SIDE, SIDE), dtype=np.uint8)
     flags[10, 10], flags[10, 11] = 1, 2
@@ -105,19 +105,19 @@ def test_of_a_masked_and_an_invalid_pixel_the_worse_counts():
     assert row[row > 0].tolist() == [1, 2, 2]
 
 
-REALISATIONS = 200
+REALIZATIONS = 200
 
 
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("place", ["aia", "turned"])
-def test_sigma_is_the_spread_of_200_realisations_of_noise(method, place, jumping):
-    """Within 2 %: on the whole, where the variance jumps, and at the edge of the image."""
+def test_sigma_is_the_spread_of_200_realizations_of_noise(method, place, jumping):
+    """Within 2 %: on average, where the variance jumps, and at the edge of the image."""
     random = np.random.default_rng(7)
-    exposures = random.normal(100, np.sqrt(jumping), (REALISATIONS, SIDE, SIDE)).astype(np.float32)
-    seen = [resample(exposure, None, None, *grids(place), method).data for exposure in exposures]
-    covered = np.isfinite(seen).all(axis=0)
-    said = resample(exposures[0], jumping, None, *grids(place), method).variance
-    ratio = np.var(seen, axis=0, ddof=1)[covered] / said[covered]
-    # sqrt(2 / 200) for one pixel alone; neighbours are correlated over some 4.
+    exposures = random.normal(100, np.sqrt(jumping), (REALIZATIONS, SIDE, SIDE)).astype(np.float32)
+    resampled = [resample(exposure, None, None, *grids(place), method).data for exposure in exposures]
+    covered = np.isfinite(resampled).all(axis=0)
+    propagated = resample(exposures[0], jumping, None, *grids(place), method).variance
+    ratio = np.var(resampled, axis=0, ddof=1)[covered] / propagated[covered]
+    # The variance of one pixel has a relative error of sqrt(2 / 200); some 4 neighbors are correlated.
     assert np.sqrt(ratio.mean()) == pytest.approx(1, abs=0.02)
-    assert np.sqrt(ratio.var()) == pytest.approx(np.sqrt(2 / REALISATIONS), rel=0.15)
+    assert np.sqrt(ratio.var()) == pytest.approx(np.sqrt(2 / REALIZATIONS), rel=0.15)

@@ -1,4 +1,4 @@
-"""Exposure: DN become DN per second, once."""
+"""Exposure: DN become DN per second, only once."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def test_data_and_uncertainty_are_divided_by_the_exposure_time(ccd: CCDData) -> 
 
 
 @pytest.mark.parametrize(("kind", "power"), [(StdDevUncertainty, -1), (VarianceUncertainty, -2), (InverseVariance, 2)])
-def test_every_kind_of_uncertainty_is_scaled_as_its_unit_says(ccd: CCDData, kind: type, power: int) -> None:
+def test_every_type_of_uncertainty_is_scaled_by_its_power_of_the_unit(ccd: CCDData, kind: type, power: int) -> None:
     ccd.uncertainty = kind(np.full(ccd.shape, 4.0))
     rate = normalize_exposure(ccd)
     assert type(rate.uncertainty) is kind
@@ -48,14 +48,14 @@ def test_the_precision_of_the_image_is_kept(ccd: CCDData, kind: str, becomes: st
     assert normalize_exposure(given).data.dtype == np.dtype(becomes)
 
 
-def test_exptime_is_kept_and_statistics_of_the_old_pixels_are_not(ccd: CCDData) -> None:
+def test_exptime_is_kept_and_old_statistics_are_removed(ccd: CCDData) -> None:
     ccd.header["DATAMEAN"], ccd.header["DATAP99"] = 100.0, 300.0
     header = normalize_exposure(ccd).header
     assert header["EXPTIME"] == 2.9
     assert not {"DATAMEAN", "DATAP99"} & set(header)
 
 
-def test_the_cards_that_tell_the_unit_tell_the_new_one(ccd: CCDData) -> None:
+def test_the_cards_of_the_unit_are_updated(ccd: CCDData) -> None:
     ccd.header["BUNIT"] = "DN"
     header = normalize_exposure(ccd).header
     assert u.Unit(header["BUNIT"]) == u.Unit(header["PIXLUNIT"]) == u.DN / u.s
@@ -66,26 +66,26 @@ def test_electrons_become_electrons_per_second(ccd: CCDData) -> None:
 
 
 @pytest.mark.parametrize("unit", ["G", "W / (m2 sr)", "m", "1 / DN", "DN2", "erg / electron"])
-def test_what_is_no_count_is_not_divided(ccd: CCDData, unit: str) -> None:
+def test_an_image_whose_unit_is_not_a_count_is_refused(ccd: CCDData, unit: str) -> None:
     ccd.unit = unit
-    with pytest.raises(StateError, match="cannot normalize an image in .*: the unit is not a count"):
+    with pytest.raises(StateError, match=r"cannot normalize an image in .*: the unit is not a count"):
         normalize_exposure(ccd)
 
 
 @pytest.mark.parametrize("unit", ["DN / ms", "DN / min", "DN Hz", "DN / (pix s)"])
-def test_what_is_per_time_in_any_unit_is_not_divided(ccd: CCDData, unit: str) -> None:
+def test_an_image_that_is_already_per_time_is_refused(ccd: CCDData, unit: str) -> None:
     ccd.unit = unit
     with pytest.raises(StateError, match="already divided by the exposure time"):
         normalize_exposure(ccd)
 
 
-def test_an_image_is_divided_once_only(ccd: CCDData) -> None:
+def test_an_image_is_divided_only_once(ccd: CCDData) -> None:
     with pytest.raises(StateError, match="the image is in DN / s: it was already divided by the exposure time"):
         normalize_exposure(normalize_exposure(ccd))
 
 
 @pytest.mark.parametrize(
-    ("value", "said"),
+    ("value", "message"),
     [
         (..., "EXPTIME is missing"),
         (None, "EXPTIME is empty"),
@@ -95,16 +95,16 @@ def test_an_image_is_divided_once_only(ccd: CCDData) -> None:
         (True, "EXPTIME is True"),
     ],
 )
-def test_an_exposure_time_that_is_none_is_refused(ccd: CCDData, value: object, said: str) -> None:
+def test_an_invalid_exposure_time_is_refused(ccd: CCDData, value: object, message: str) -> None:
     if value is ...:
         del ccd.header["EXPTIME"]
     else:
         ccd.header["EXPTIME"] = value
-    with pytest.raises(HeaderError, match=said):
+    with pytest.raises(HeaderError, match=message):
         normalize_exposure(ccd)
 
 
-def test_normalize_exposure_changes_nothing_of_its_input(ccd: CCDData) -> None:
+def test_normalize_exposure_does_not_change_its_input(ccd: CCDData) -> None:
     ccd.header["DATAMEAN"] = 100.0
     before = copy.deepcopy(ccd)
     rate = normalize_exposure(ccd)
@@ -118,7 +118,7 @@ def test_normalize_exposure_changes_nothing_of_its_input(ccd: CCDData) -> None:
     assert ccd.unit == u.DN
 
 
-def test_an_image_whose_header_is_a_dict_is_divided(ccd: CCDData) -> None:
+def test_the_header_may_be_a_dict(ccd: CCDData) -> None:
     given = CCDData(ccd.data, unit="DN", meta=dict(ccd.header), wcs=ccd.wcs)
     assert normalize_exposure(given).data == pytest.approx(ccd.data / 2.9, rel=1e-6)
 
@@ -148,21 +148,21 @@ def test_a_history_line_with_step_distribution_and_version_is_added(ccd: CCDData
 
 @pytest.mark.parametrize("step", STEPS)
 @pytest.mark.parametrize("nothing", [None, False])
-def test_nothing_is_recorded_where_that_is_asked_for(ccd: CCDData, step: str, nothing: object) -> None:
+def test_nothing_is_recorded_without_add_keyword(ccd: CCDData, step: str, nothing: object) -> None:
     assert "HISTORY" not in STEPS[step](ccd, add_keyword=nothing).header
 
 
 @pytest.mark.parametrize("step", STEPS)
-def test_nothing_is_recorded_where_ccdproc_logs_nothing(ccd: CCDData, step: str) -> None:
+def test_nothing_is_recorded_without_auto_logging_of_ccdproc(ccd: CCDData, step: str) -> None:
     with ccdproc.conf.set_temp("auto_logging", False):
         assert "HISTORY" not in STEPS[step](ccd).header
 
 
 @pytest.mark.parametrize("step", STEPS)
-def test_a_keyword_of_the_users_own_is_recorded(ccd: CCDData, step: str) -> None:
-    done = STEPS[step]
-    assert done(ccd, add_keyword="DONE").header["DONE"] is None
-    assert done(ccd, add_keyword=ccdproc.Keyword("DONE", value="yes")).header["DONE"] == "yes"
-    with_two = done(ccd, add_keyword={"DONE": True, "BYWHOM": "me"}).header
+def test_a_keyword_of_the_user_is_recorded(ccd: CCDData, step: str) -> None:
+    run = STEPS[step]
+    assert run(ccd, add_keyword="DONE").header["DONE"] is None
+    assert run(ccd, add_keyword=ccdproc.Keyword("DONE", value="yes")).header["DONE"] == "yes"
+    with_two = run(ccd, add_keyword={"DONE": True, "BYWHOM": "me"}).header
     assert (with_two["DONE"], with_two["BYWHOM"]) == (True, "me")
     assert "HISTORY" not in with_two

@@ -1,4 +1,4 @@
-"""The guard that decides how the map between two grids is computed, on both sides."""
+"""The level-1.5 grid, and when the map between two grids is affine."""
 
 from __future__ import annotations
 
@@ -30,27 +30,27 @@ def pair(**changes: object) -> tuple[WCS, WCS]:
     return wcs_pair(wcs_from_header(header()), wcs_from_header(target))
 
 
-#: Said otherwise, or without effect on a tangent projection: LATPOLE is settled by CRVAL2 there.
-SAME = {
-    "as it is": {},
+#: Targets for which the map is affine. LATPOLE has no effect on a tangent projection: CRVAL2 determines it.
+AFFINE = {
+    "unchanged": {},
     "rolled": {"CROTA2": 30.0},
     "other scale": {"CDELT1": 2.4, "CDELT2": 2.4},
-    "no square pixels": {"CDELT1": 0.5, "CDELT2": 0.7},
+    "pixels that are not square": {"CDELT1": 0.5, "CDELT2": 0.7},
     "mirrored": {"CDELT1": -0.6},
-    "other centre": {"CRPIX1": -300.0, "CRPIX2": 4000.5},
+    "other center": {"CRPIX1": -300.0, "CRPIX2": 4000.5},
     "in degrees": {"CUNIT1": "deg", "CUNIT2": "deg", "CDELT1": 0.6 / 3600, "CDELT2": 0.6 / 3600},
     "by PC": {"CROTA2": None, "PC1_1": 0.8, "PC1_2": -0.6, "PC2_1": 0.6, "PC2_2": 0.8},
     "by CD": {
         **dict.fromkeys(["CROTA2", "CDELT1", "CDELT2"]),
         **{"CD1_1": 0.48, "CD1_2": -0.36, "CD2_1": 0.36, "CD2_2": 0.48},
     },
-    "LONPOLE said": {"LONPOLE": 180.0},
+    "LONPOLE given": {"LONPOLE": 180.0},
     "LATPOLE": {"LATPOLE": 45.0},
     "later": {"DATE-OBS": "2021-01-01T00:00:00"},
-    "observer beside": {"HGLN_OBS": 1e-7},
+    "observer almost the same": {"HGLN_OBS": 1e-7},
 }
-#: What bends the map.
-OTHER = {
+#: Targets for which the map is not affine.
+NOT_AFFINE = {
     "CRVAL1": {"CRVAL1": 0.1},
     "CRVAL2": {"CRVAL2": -3.0},
     "CAR": {"CTYPE1": "HPLN-CAR", "CTYPE2": "HPLT-CAR"},
@@ -67,9 +67,9 @@ OTHER = {
 }
 
 
-@pytest.mark.parametrize("changes", SAME.values(), ids=SAME)
-def test_tangent_projections_about_one_point_are_linear_and_exactly_so(changes):
-    """However it is said; to a millionth of a pixel all over a full frame."""
+@pytest.mark.parametrize("changes", AFFINE.values(), ids=AFFINE)
+def test_tangent_projections_about_the_same_point_become_linear_exactly(changes):
+    """For every way to write the target; to a millionth of a pixel over a full frame."""
     target = header(CROTA2=0.0, CDELT1=0.6, CDELT2=0.6)
     for keyword, value in changes.items():
         target[keyword] = value
@@ -83,25 +83,25 @@ def test_tangent_projections_about_one_point_are_linear_and_exactly_so(changes):
     np.testing.assert_allclose(pixel_to_pixel(*linear[::-1], x, y), source.wcs_world2pix(*sky, 0), rtol=0, atol=1e-6)
 
 
-@pytest.mark.parametrize("changes", OTHER.values(), ids=OTHER)
-def test_whatever_bends_the_map_is_left_celestial_whichever_of_the_two_has_it(changes):
-    plain, bent = wcs_from_header(header()), wcs_from_header(header(**changes))
-    for one, other in [(plain, bent), (bent, plain)]:
+@pytest.mark.parametrize("changes", NOT_AFFINE.values(), ids=NOT_AFFINE)
+def test_a_map_that_is_not_affine_stays_celestial_in_both_directions(changes):
+    plain, distorted = wcs_from_header(header()), wcs_from_header(header(**changes))
+    for one, other in [(plain, distorted), (distorted, plain)]:
         assert not is_affine(one, other)
         assert all(wcs.has_celestial for wcs in wcs_pair(one, other))
         assert wcs_pair(one, other)[0].wcs.ctype[0].startswith("RA--")
 
 
 @pytest.mark.parametrize("table", ["cpdis1", "cpdis2", "det2im1", "det2im2"])
-def test_a_distortion_table_bends_the_map(table):
-    plain, bent = wcs_from_header(header()), wcs_from_header(header())
+def test_a_map_with_a_distortion_table_is_not_affine(table):
+    plain, distorted = wcs_from_header(header()), wcs_from_header(header())
     displacement = DistortionLookupTable(np.full((2, 2), 3, np.float32), (1, 1), (1, 1), (300, 300))
-    setattr(bent, table, displacement)
-    assert not is_affine(plain, bent)
-    assert not is_affine(bent, plain)
+    setattr(distorted, table, displacement)
+    assert not is_affine(plain, distorted)
+    assert not is_affine(distorted, plain)
 
 
-def test_another_observer_is_sunpys_business():
+def test_the_map_to_another_observer_is_left_to_sunpy():
     pytest.importorskip("sunpy")
     assert pair(HGLN_OBS=5.0)[0].wcs.ctype[0] == "HPLN-TAN"
     assert pair(DSUN_OBS=1.2e11)[0].wcs.ctype[0] == "HPLN-TAN"
@@ -114,14 +114,14 @@ def test_another_observer_needs_sunpy(monkeypatch):
 
 
 @pytest.mark.parametrize("crpix", [1e12, -3e7])
-def test_a_cutout_that_lies_nowhere_near_the_sun_is_refused(crpix: float):
+def test_a_cutout_far_from_the_sun_is_refused(crpix: float):
     image = small_exposure(shape=(30, 40)).image(small_sun())
     image.wcs.wcs.crpix = [crpix, 10.0]
     with pytest.raises(HeaderError, match=r"CRPIX is \(.*\), which puts the image far from the Sun"):
         register(image)
 
 
-def test_a_target_without_an_observer_is_seen_by_the_images():
+def test_a_target_without_an_observer_has_that_of_the_image():
     target = header(CROTA2=0.0)
     for keyword in ("DSUN_OBS", "HGLN_OBS", "HGLT_OBS"):
         del target[keyword]
@@ -129,8 +129,8 @@ def test_a_target_without_an_observer_is_seen_by_the_images():
 
 
 @pytest.mark.parametrize("method", ["nearest-neighbor", "bilinear", "bicubic", "adaptive-hann"])
-def test_linear_and_celestial_wcs_give_one_image(method):
-    """To 1e-4 DN on 200 DN."""
+def test_linear_and_celestial_wcs_give_the_same_image(method):
+    """The difference is below 1e-4 DN for 200 DN."""
     level1 = small_exposure().image(small_sun())
     level1.data *= 200 / level1.data.max()
     source, target = level1.wcs, wcs_from_header(register(level1).header)
@@ -146,36 +146,36 @@ def test_linear_and_celestial_wcs_give_one_image(method):
     np.testing.assert_array_equal(linear.flags, celestial.flags)
 
 
-def test_another_observer_sees_the_sun_turned():
-    """A point at disk centre moves by R sin(angle) when the observer moves by an angle."""
+def test_another_observer_sees_the_sun_rotated():
+    """A point at disk center moves by R sin(angle) when the observer moves by an angle."""
     pytest.importorskip("sunpy")
     level1 = small_exposure().image(small_sun())
     target = register(level1).header.copy()
     target["HGLN_OBS"] = 1.0
-    turned = register(level1, target=target)
-    assert turned.header["HGLN_OBS"] == 1.0
-    row, column = np.unravel_index(np.nanargmax(np.where(turned.mask, 0, turned.data)), turned.shape)
+    rotated = register(level1, target=target)
+    assert rotated.header["HGLN_OBS"] == 1.0
+    row, column = np.unravel_index(np.nanargmax(np.where(rotated.mask, 0, rotated.data)), rotated.shape)
     peaks = {(s.x, s.y) for s in small_sun().sources}
-    x, y = turned.wcs.wcs_pix2world(column, row, 0)
+    x, y = rotated.wcs.wcs_pix2world(column, row, 0)
     x = ((float(x) + 180) % 360 - 180) * 3600
     shift = 976.0 * np.sin(np.radians(1.0))
     assert min(np.hypot(x - px + shift, float(y) * 3600 - py) for px, py in peaks) < 2.5
 
 
 def test_the_whole_disk_is_seen_by_another_observer():
-    """The outline of the image lies off the disk, where another observer knows no position."""
+    """The edges of the image are off the disk, where positions are undefined for another observer."""
     pytest.importorskip("sunpy")
     level1 = Exposure(binning=32).image(Sun(disk=100, corona=0, sources=()))
     target = register(level1).header.copy()
     target["HGLN_OBS"] = 10.0
-    turned = register(level1, target=target)
-    radius = np.hypot(*(np.indices(turned.shape) - 63.5)) * 19.2
-    assert np.isfinite(turned.data[radius < 800]).mean() > 0.9
-    np.testing.assert_allclose(turned.data[radius < 600], 100, rtol=0.02)
-    assert turned.header["HGLN_OBS"] == 10.0
-    assert "HAEX_OBS" not in turned.header
-    assert turned.header["DATE-OBS"] == level1.header["DATE-OBS"]
-    assert "CRLN_OBS" not in turned.header or turned.header["CRLN_OBS"] == target["CRLN_OBS"]
+    rotated = register(level1, target=target)
+    radius = np.hypot(*(np.indices(rotated.shape) - 63.5)) * 19.2
+    assert np.isfinite(rotated.data[radius < 800]).mean() > 0.9
+    np.testing.assert_allclose(rotated.data[radius < 600], 100, rtol=0.02)
+    assert rotated.header["HGLN_OBS"] == 10.0
+    assert "HAEX_OBS" not in rotated.header
+    assert rotated.header["DATE-OBS"] == level1.header["DATE-OBS"]
+    assert "CRLN_OBS" not in rotated.header or rotated.header["CRLN_OBS"] == target["CRLN_OBS"]
 
 
 def test_a_target_of_another_time_leaves_the_exposures_own_times():

@@ -1,4 +1,4 @@
-"""Pointing: the numbers of the walk-through, the shift of CRPIX, all or nothing."""
+"""Pointing: the numbers of the walk-through, the shift of CRPIX, and complete updates only."""
 
 from __future__ import annotations
 
@@ -61,17 +61,17 @@ def with_cards(ccd: CCDData, **cards: object) -> CCDData:
     return CCDData(ccd.data, unit=ccd.unit, header=header, wcs=wcs_from_header(header))
 
 
-# -- what the record says ------------------------------------------------------------------------
+# -- the values of the record ------------------------------------------------------------------------
 
 
-def test_the_walk_throughs_numbers_come_out_for_a_94_header(ccd: CCDData) -> None:
+def test_a_94_header_gets_the_numbers_of_the_walk_through(ccd: CCDData) -> None:
     pointed = update_pointing(ccd, source=table_of())
     assert plate_scale(pointed.wcs) == pytest.approx(0.600109, abs=5e-10)
     matrix = pointed.wcs.pixel_scale_matrix * 3600 / SCALE
     assert matrix == pytest.approx(np.array([[0.99999712, 0.0024018], [-0.0024018, 0.99999712]]), abs=5e-8)
 
 
-def test_the_wcs_and_the_header_of_the_result_say_one_thing(ccd: CCDData) -> None:
+def test_wcs_and_header_of_the_result_agree(ccd: CCDData) -> None:
     pointed = update_pointing(ccd, source=table_of())
     assert pointed.wcs.wcs.crpix == pytest.approx([pointed.header["CRPIX1"], pointed.header["CRPIX2"]], abs=1e-12)
     of_header = wcs_from_header(pointed.header).pixel_scale_matrix
@@ -93,9 +93,9 @@ def test_the_pointing_keywords_are_those_of_the_record(ccd: CCDData) -> None:
 @pytest.mark.parametrize(
     "options", [{}, {"shape": None, "corner": (0, 0)}, {"keywords": {"ACS_MODE": "INERTIAL"}}], ids=str
 )
-def test_crpix_moves_by_the_change_of_x0(options: dict) -> None:
+def test_crpix_is_shifted_by_the_change_of_x0(options: dict) -> None:
     header = small_exposure(time="2019-01-01T00:00:11.57Z", **options).header()
-    if "keywords" in options:  # an offset of the spacecraft that the header does not tell
+    if "keywords" in options:  # a spacecraft offset that the header does not contain
         header["CRPIX1"] += 3.18
         header["CRPIX2"] -= 0.51
     blank = np.broadcast_to(np.float32(1), (header["NAXIS2"], header["NAXIS1"]))
@@ -109,12 +109,12 @@ def test_crpix_moves_by_the_change_of_x0(options: dict) -> None:
         assert pointed["CRPIX2"] == pytest.approx(Y0 + 1 - corner[1], abs=1e-9)
 
 
-def test_a_wrong_pointing_is_mended_by_the_record_the_pixels_were_made_with(pointing_path: Path) -> None:
+def test_a_wrong_pointing_is_corrected_by_the_true_record(pointing_path: Path) -> None:
     right = small_exposure().header()
     wrong = small_exposure(pointing_error=(1.3, -2.1)).image(small_sun())
-    mended = update_pointing(wrong, source=pointing_path)
-    assert mended.wcs.wcs.crpix == pytest.approx([right["CRPIX1"], right["CRPIX2"]], abs=1e-9)
-    assert mended.header["MPO_SRC"] == f"table {pointing_path.name}"
+    corrected = update_pointing(wrong, source=pointing_path)
+    assert corrected.wcs.wcs.crpix == pytest.approx([right["CRPIX1"], right["CRPIX2"]], abs=1e-9)
+    assert corrected.header["MPO_SRC"] == f"table {pointing_path.name}"
 
 
 def test_the_record_is_chosen_by_t_obs_and_not_by_date_obs(ccd: CCDData) -> None:
@@ -144,7 +144,7 @@ def test_a_header_in_degrees_gets_the_scale_of_the_record(ccd: CCDData) -> None:
     assert plate_scale(pointed.wcs) == pytest.approx(SCALE, rel=1e-12)
 
 
-def test_what_astropy_reads_is_pointed_as_what_read_reads(tmp_path: Path, ccd: CCDData) -> None:
+def test_an_image_read_by_astropy_gets_the_same_pointing(tmp_path: Path, ccd: CCDData) -> None:
     fits.PrimaryHDU(ccd.data, ccd.header).writeto(tmp_path / "a.fits")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FITSFixedWarning)
@@ -155,7 +155,7 @@ def test_what_astropy_reads_is_pointed_as_what_read_reads(tmp_path: Path, ccd: C
     assert one.header["CRPIX1"] == pytest.approx(other.header["CRPIX1"], abs=1e-9)
 
 
-def test_the_real_cutout_of_2021_has_the_record_its_header_names(real_data: Path) -> None:
+def test_the_real_cutout_of_2021_gets_the_record_that_its_header_names(real_data: Path) -> None:
     ccd = read(real_data / "aia_level1" / "aia.lev1_euv_12s_mod.2021-06-28T232159Z.171.cutout.fits")
     pointed = update_pointing(ccd, source=real_data / "pointing" / "real_level1_pointing_values.csv").header
     assert pointed["MPO_REC"] == "aia.master_pointing3h[:#43206]"
@@ -164,10 +164,10 @@ def test_the_real_cutout_of_2021_has_the_record_its_header_names(real_data: Path
     assert pointed["R_SUN"] == pytest.approx(ccd.header["R_SUN"], rel=1e-7)  # JSOC's is float32
 
 
-# -- what stays as it is -------------------------------------------------------------------------
+# -- what is not changed -------------------------------------------------------------------------
 
 
-def test_update_pointing_changes_nothing_of_its_input(ccd: CCDData) -> None:
+def test_update_pointing_does_not_change_its_input(ccd: CCDData) -> None:
     before = copy.deepcopy(ccd)
     table = table_of()
     pointed = update_pointing(ccd, source=table)
@@ -183,7 +183,7 @@ def test_update_pointing_changes_nothing_of_its_input(ccd: CCDData) -> None:
     assert (table == table_of()).all()
 
 
-def test_pixels_mask_uncertainty_and_unit_are_carried(ccd: CCDData) -> None:
+def test_pixels_mask_uncertainty_and_unit_are_kept(ccd: CCDData) -> None:
     pointed = update_pointing(ccd, source=table_of())
     assert np.array_equal(pointed.data, ccd.data)
     assert np.array_equal(pointed.mask, ccd.mask)
@@ -192,7 +192,7 @@ def test_pixels_mask_uncertainty_and_unit_are_carried(ccd: CCDData) -> None:
     assert pointed.unit == ccd.unit
 
 
-def test_running_it_twice_changes_nothing_more(ccd: CCDData) -> None:
+def test_a_second_run_changes_nothing(ccd: CCDData) -> None:
     once = update_pointing(ccd, source=table_of())
     twice = update_pointing(once, source=table_of())
     assert twice.wcs.wcs.crpix == pytest.approx(once.wcs.wcs.crpix, abs=1e-12)
@@ -207,16 +207,16 @@ NO_RECORD = {
 }
 
 
-@pytest.mark.parametrize("why", NO_RECORD)
-def test_without_a_whole_record_the_error_says_what_to_do(ccd: CCDData, why: str) -> None:
+@pytest.mark.parametrize("case", NO_RECORD)
+def test_the_error_about_a_missing_value_says_what_to_do(ccd: CCDData, case: str) -> None:
     with pytest.raises(PointingError, match=r'master_pointing3h.*94 Å.*Or set on_missing = "keep"'):
-        update_pointing(ccd, source=NO_RECORD[why])
+        update_pointing(ccd, source=NO_RECORD[case])
 
 
-@pytest.mark.parametrize("why", NO_RECORD)
-def test_keep_keeps_all_of_the_headers_pointing_warns_and_says_so(ccd: CCDData, why: str) -> None:
+@pytest.mark.parametrize("case", NO_RECORD)
+def test_keep_keeps_the_whole_pointing_of_the_header_warns_and_records_it(ccd: CCDData, case: str) -> None:
     with pytest.warns(PointingWarning, match="pointing of the header kept: .*94 Å"):
-        kept = update_pointing(ccd, source=NO_RECORD[why], on_missing="keep")
+        kept = update_pointing(ccd, source=NO_RECORD[case], on_missing="keep")
     for keyword in ("CRPIX1", "CRPIX2", "CDELT1", "CROTA2", "X0_MP", "Y0_MP", "IMSCL_MP", "INST_ROT", "MPO_REC"):
         assert kept.header[keyword] == ccd.header[keyword]
     assert kept.header["MPO_SRC"] == "header"
@@ -224,13 +224,13 @@ def test_keep_keeps_all_of_the_headers_pointing_warns_and_says_so(ccd: CCDData, 
     assert "pointing of the header kept" in "".join(map(str, kept.header["HISTORY"]))
 
 
-def test_the_error_of_the_contract_comes_without_a_warning_about_the_year(ccd: CCDData) -> None:
+def test_a_future_exposure_gives_the_error_without_a_warning_about_the_year(ccd: CCDData) -> None:
     future = with_cards(ccd, T_OBS="2031-05-08T01:43:08")
     with pytest.raises(PointingError, match=r"record covers T_OBS=2031-05-08T01:43:08.* \(94 Å\)"):
         update_pointing(future, source=table_of())
 
 
-def test_a_table_whose_name_is_not_ascii_does(tmp_path: Path, ccd: CCDData) -> None:
+def test_the_name_of_a_table_need_not_be_ascii(tmp_path: Path, ccd: CCDData) -> None:
     path = tmp_path / "zeiger_größe_Å.csv"
     table_of().write(path, format="csv")
     assert update_pointing(ccd, source=path).header["X0_MP"] == X0
@@ -261,7 +261,7 @@ def test_a_resampled_image_is_refused_or_kept(binning: int) -> None:
 
 @pytest.mark.parametrize("keyword", ["T_OBS", "X0_MP", "Y0_MP", "SAT_ROT", "WAVELNTH"])
 @pytest.mark.parametrize("value", [..., None])
-def test_a_keyword_that_is_missing_is_named_and_nothing_is_updated(ccd: CCDData, keyword: str, value: object) -> None:
+def test_a_missing_keyword_is_named_and_nothing_is_updated(ccd: CCDData, keyword: str, value: object) -> None:
     given = with_cards(ccd, **{keyword: value})
     before = given.header.tostring()
     with pytest.raises(InstrumentError if keyword == "WAVELNTH" else HeaderError, match=keyword):
@@ -269,12 +269,12 @@ def test_a_keyword_that_is_missing_is_named_and_nothing_is_updated(ccd: CCDData,
     assert given.header.tostring() == before
 
 
-def test_a_value_of_on_missing_that_is_none_is_refused_naming_those_that_are(ccd: CCDData) -> None:
+def test_an_unknown_value_of_on_missing_is_refused_with_the_known_ones(ccd: CCDData) -> None:
     with pytest.raises(ValueError, match="'error' or 'keep'"):
         update_pointing(ccd, source=table_of(), on_missing="ignore")
 
 
-def test_an_instrument_without_a_pointing_series_keeps_its_pointing_and_history_says_so(ccd: CCDData) -> None:
+def test_an_instrument_without_master_pointing_keeps_its_pointing_and_history_says_so(ccd: CCDData) -> None:
     other = Instrument("HMI", 0.5, (4096, 4096))
     header = complete_header(ccd)
     kept = correct_pointing(header, other, PointingSettings())

@@ -1,4 +1,4 @@
-"""Registration: geometry, brightness, masks and uncertainty against suns whose truth is known."""
+"""Registration: geometry, brightness, masks and uncertainty of synthetic images whose true values are known."""
 
 from __future__ import annotations
 
@@ -69,9 +69,9 @@ def test_register_makes_the_level15_grid_exactly(whole_registered):
 
 
 @pytest.mark.slow
-def test_register_puts_sun_centre_at_crpix(whole_registered):
-    centre = limb_center(whole_registered, RSUN_OBS / 0.6)
-    np.testing.assert_allclose(centre, 2047.5, atol=0.05)
+def test_register_puts_sun_center_at_crpix(whole_registered):
+    center = limb_center(whole_registered, RSUN_OBS / 0.6)
+    np.testing.assert_allclose(center, 2047.5, atol=0.05)
 
 
 @pytest.mark.slow
@@ -81,20 +81,20 @@ def test_register_places_point_sources_within_a_hundredth_of_a_pixel_over_the_wh
 
 @pytest.mark.slow
 def test_all_euv_channels_of_one_record_are_aligned_with_each_other(pointing_path):
-    """Each channel has its own centre, scale and roll, and a header that is off by some pixels."""
-    places = []
+    """Each channel has its own center, scale and roll, and a header that is wrong by some pixels."""
+    positions = []
     for number, channel in enumerate(EUV_CHANNELS):
         exposure = Exposure(channel=channel, pointing_error=(number - 3.3, 2.1 - number))
         level15 = register(update_pointing(exposure.image(POINTS_ONLY), source=pointing_path))
         assert level15.shape == (4096, 4096)
         assert_level15(level15)
-        places.append([fit_source(level15, source)[:2] for source in POINTS])
-    apart = np.asarray(places)[:, None] - np.asarray(places)[None]
+        positions.append([fit_source(level15, source)[:2] for source in POINTS])
+    apart = np.asarray(positions)[:, None] - np.asarray(positions)[None]
     assert np.hypot(apart[..., 0], apart[..., 1]).max() < 0.01
 
 
 @pytest.mark.slow
-def test_an_image_taken_upside_down_is_turned():
+def test_an_image_taken_upside_down_is_rotated():
     level15 = register(Exposure(roll=180.0).image(POINTS_ONLY))
     assert_level15(level15)
     assert position_errors(level15, POINTS).max() < 0.01
@@ -123,7 +123,7 @@ def test_the_pixels_of_a_cutout_are_pixels_of_the_full_disk():
     np.testing.assert_allclose(cutout.data[inside], same[inside], atol=2e-3)
 
 
-def test_a_cutout_is_covered_and_not_a_pixel_more():
+def test_the_grid_covers_a_cutout_without_extra_pixels():
     cutout = register(small_exposure(roll=1.0).image(small_sun()))
     covered = np.isfinite(cutout.data)
     for edge in (covered[0], covered[-1], covered[:, 0], covered[:, -1]):
@@ -133,7 +133,7 @@ def test_a_cutout_is_covered_and_not_a_pixel_more():
     assert cutout.header["YCEN"] == pytest.approx(middle[1], abs=1e-5)
 
 
-def test_a_cutout_on_the_lattice_already_does_not_grow():
+def test_a_cutout_that_is_already_on_the_grid_does_not_grow():
     level15 = register(small_exposure().image(small_sun()))
     again = register(level15, force=True)
     assert again.shape == level15.shape
@@ -141,7 +141,7 @@ def test_a_cutout_on_the_lattice_already_does_not_grow():
     np.testing.assert_allclose(again.data[~again.mask], level15.data[~again.mask], atol=1e-3)
 
 
-def test_a_plate_scale_of_no_whole_multiple_is_refused(small):
+def test_a_plate_scale_that_is_not_a_whole_multiple_is_refused(small):
     odd = copy.deepcopy(small)
     odd.wcs.wcs.cdelt = odd.wcs.wcs.cdelt * 1.4
     with pytest.raises(HeaderError, match=r"not a whole multiple of that of AIA, 0\.6 arcsec.*target="):
@@ -150,13 +150,13 @@ def test_a_plate_scale_of_no_whole_multiple_is_refused(small):
 
 # -- brightness ----------------------------------------------------------------------------------
 
-#: Wide enough for every kernel, and away from the edges.
+#: Sources that are wide enough for every kernel, and far from the edges.
 BLOBS = Sun(disk=0, corona=0, sources=tuple(Source(x, y, 800, 3.0) for x, y in [(-30, -20), (0, 10), (30, -5)]))
 
 
 @pytest.mark.parametrize("conserve", ["brightness", "counts"])
 @pytest.mark.parametrize("options", [{}, {"roll": 180.0, "corner": (1930, 1870)}, {"channel": 335}])
-def test_total_is_kept(conserve, options):
+def test_the_total_is_conserved(conserve, options):
     level1 = small_exposure(**options).image(BLOBS)
     level15 = register(level1, conserve=conserve, fill=0)
     before, after = level1.data.sum(dtype=float), level15.data.sum(dtype=float)
@@ -165,7 +165,7 @@ def test_total_is_kept(conserve, options):
 
 
 @pytest.mark.parametrize("conserve", ["brightness", "counts"])
-def test_total_of_a_binned_image_is_kept(conserve):
+def test_the_total_of_a_binned_image_is_conserved(conserve):
     sources = tuple(Source(x, y, 800, 40.0) for x, y in [(-300, -200), (0, 500), (700, -100)])
     level1 = Exposure(binning=16).image(Sun(disk=0, corona=0, sources=sources))
     level15 = register(level1, conserve=conserve, fill=0)
@@ -173,8 +173,8 @@ def test_total_of_a_binned_image_is_kept(conserve):
     assert level15.data.sum(dtype=float) * area == pytest.approx(level1.data.sum(dtype=float), rel=1e-5)
 
 
-def test_counts_are_kept_where_the_projections_differ():
-    """The area of a pixel is not the same everywhere then."""
+def test_counts_are_conserved_if_the_projections_differ():
+    """The pixel area then depends on the position."""
     level1 = small_exposure().image(BLOBS)
     header = register(level1).header
     header["CTYPE1"], header["CTYPE2"] = "HPLN-CAR", "HPLT-CAR"
@@ -191,17 +191,17 @@ def test_a_flat_image_stays_flat(method):
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_every_method_puts_the_sun_in_its_place(method):
+def test_every_method_puts_a_source_at_its_position(method):
     source = Source(0, 0, 500, 2.5)
     level1 = small_exposure(corner=(2030, 1970), shape=(80, 80)).image(Sun(disk=0, corona=0, sources=(source,)))
-    # The kernels of these two are no partition of the first moment: within a pixel they misplace.
+    # The kernels of these two do not conserve the first moment: they shift a source by a fraction of a pixel.
     allowed = {"nearest-neighbor": 0.71, "adaptive-hann": 0.12}.get(method, 0.01)
     assert position_errors(register(level1, method=method), (source,)).max() < allowed
 
 
 # -- masks ---------------------------------------------------------------------------------------
 
-#: Pixels across which a kernel has more than a hundredth of its weight.
+#: Size in pixels of the area in which a kernel has more than a hundredth of its weight.
 REACH = {"nearest-neighbor": 1, "bilinear": 2, "biquadratic": 6, "bicubic": 6, "adaptive-gaussian": 4}
 
 
@@ -225,13 +225,13 @@ def test_a_bad_pixel_does_not_spread_beyond_the_kernel(small, method, how):
     assert abs(rows.mean() - y) < 1
     assert abs(columns.mean() - x) < 1
     clean = ~got.mask
-    # What is left is a hundredth, at most, of what the nearest good pixel differs from the truth.
+    # At most a hundredth of the difference between the nearest good pixel and the true value remains.
     np.testing.assert_allclose(got.data[clean], good.data[clean], rtol=0, atol=0.01 * 20)
     assert np.isnan(got.data[touched]).all() == (how == "nan")
 
 
 @pytest.mark.parametrize("method", ["bilinear", "bicubic"])
-def test_what_stands_in_a_masked_pixel_does_not_matter(small, method):
+def test_the_value_of_a_masked_pixel_has_no_effect(small, method):
     results = []
     for value in (0.0, 1e7):
         bad = small.copy()
@@ -244,7 +244,7 @@ def test_what_stands_in_a_masked_pixel_does_not_matter(small, method):
 
 
 def test_nan_off_the_disk_stays_off_the_disk():
-    """As HMI has it."""
+    """HMI has NaN off the disk."""
     level1 = Exposure(binning=8, roll=180.0).image(Sun(disk=500, corona=0, limb=0.5))
     x, y = (np.arange(512) - level1.wcs.wcs.crpix[i] + 1 for i in (0, 1))
     radius = np.hypot(x, y[:, None])
@@ -277,24 +277,24 @@ def test_an_image_without_a_good_pixel_is_refused(small):
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_the_uncertainty_is_that_of_the_noise(method):
-    """White noise through the chain, 60 times: its spread is what the uncertainty says."""
+def test_the_uncertainty_is_the_spread_of_the_noise(method):
+    """The standard deviation of 60 registered images of white noise equals the propagated uncertainty."""
     exposure = small_exposure(shape=(72, 80), roll=0.5)
     level1 = exposure.image(small_sun())
     level1.uncertainty = StdDevUncertainty(np.full(level1.shape, 7, dtype=np.float32))
     random = np.random.default_rng(1)
-    seen = []
+    registered = []
     for _ in range(60):
         level1.data = random.normal(100, 7, level1.shape).astype(np.float32)
-        seen.append(register(level1, method=method))
+        registered.append(register(level1, method=method))
     inner = (slice(12, -12), slice(12, -12))
-    measured = np.var([image.data for image in seen], axis=0, ddof=1)[inner]
-    said = seen[0].uncertainty.array[inner] ** 2
-    assert np.sqrt(measured.mean() / said.mean()) == pytest.approx(1, abs=0.02)
+    measured = np.var([image.data for image in registered], axis=0, ddof=1)[inner]
+    propagated = registered[0].uncertainty.array[inner] ** 2
+    assert np.sqrt(measured.mean() / propagated.mean()) == pytest.approx(1, abs=0.02)
 
 
 @pytest.mark.parametrize("kind", [StdDevUncertainty, VarianceUncertainty, InverseVariance])
-def test_every_kind_of_uncertainty_comes_back_as_that_kind(small, kind):
+def test_the_type_of_the_uncertainty_is_kept(small, kind):
     variance = VarianceUncertainty(np.full(small.shape, 4, dtype=np.float32))
     level1 = small.copy()
     level1.uncertainty = variance.represent_as(kind)
@@ -305,7 +305,7 @@ def test_every_kind_of_uncertainty_comes_back_as_that_kind(small, kind):
     assert np.nanmean(back) == pytest.approx(4 * 0.75, rel=0.1)
 
 
-def test_the_header_says_how_the_variance_was_made(small):
+def test_uncprop_names_how_the_variance_was_propagated(small):
     level1 = small.copy()
     assert "UNCPROP" not in register(level1).header
     level1.uncertainty = StdDevUncertainty(np.full(small.shape, 3, dtype=np.float32))
@@ -319,7 +319,7 @@ def test_the_header_says_how_the_variance_was_made(small):
     assert "UNCPROP" not in register(by_area, force=True).header
 
 
-def test_counts_scale_the_uncertainty_too(small):
+def test_conserving_counts_scales_the_uncertainty(small):
     level1 = small.copy()
     level1.uncertainty = StdDevUncertainty(np.full(small.shape, 3, dtype=np.float32))
     brightness, counts = (register(level1, conserve=what) for what in ("brightness", "counts"))
@@ -345,7 +345,7 @@ def _target(small: CCDData, **changes: object) -> fits.Header:
 
 
 @pytest.mark.parametrize("form", ["header", "wcs", "image", "path", "map"])
-def test_a_target_may_be_named_in_many_ways(small, form, tmp_path):
+def test_a_target_may_have_many_forms(small, form, tmp_path):
     reference = register(small_exposure(shape=(128, 100)).image(small_sun()))
     target = {
         "header": lambda: reference.header,
@@ -367,12 +367,12 @@ def test_a_rolled_target_keeps_its_roll(small):
 
 
 @pytest.mark.parametrize("target", [3, "no such file.fits", WCS(naxis=2)])
-def test_what_is_no_target_is_refused(small, target):
+def test_an_invalid_target_is_refused(small, target):
     with pytest.raises((HeaderError, aia_ccdproc.ReadError, ValueError), match=r"target|no such file"):
         register(small, target=target)
 
 
-def test_a_target_among_the_stars_is_refused(small):
+def test_a_target_in_equatorial_coordinates_is_refused(small):
     stars = WCS(naxis=2)
     stars.wcs.ctype = ["RA---TAN", "DEC--TAN"]
     stars.array_shape = (10, 10)
@@ -380,19 +380,19 @@ def test_a_target_among_the_stars_is_refused(small):
         register(small, target=stars)
 
 
-def test_pixels_that_are_saturated_count_as_masked(small):
-    bloomed = small.copy()
-    bloomed.data[40:44, 50:53] = 16383
-    result = register(bloomed, saturation=16383)
+def test_saturated_pixels_are_treated_as_masked(small):
+    saturated = small.copy()
+    saturated.data[40:44, 50:53] = 16383
+    result = register(saturated, saturation=16383)
     masked = small.copy()
-    masked.mask = bloomed.data >= 16383
-    masked.data[:] = bloomed.data
+    masked.mask = saturated.data >= 16383
+    masked.data[:] = saturated.data
     np.testing.assert_array_equal(result.mask, register(masked).mask)
     np.testing.assert_array_equal(result.data, register(masked).data)
     extra = result.mask & ~register(small).mask if register(small).mask is not None else result.mask
     assert 12 <= extra.sum() < 90  # the kernel reaches 3 pixels
     assert "saturation=16383" in "".join(result.header["HISTORY"])
-    assert not np.array_equal(register(bloomed).data, result.data, equal_nan=True)
+    assert not np.array_equal(register(saturated).data, result.data, equal_nan=True)
 
 
 def test_a_target_without_a_shape_is_refused(small):
@@ -402,7 +402,7 @@ def test_a_target_without_a_shape_is_refused(small):
         register(small, target=wcs)
 
 
-# -- promises ------------------------------------------------------------------------------------
+# -- contract ------------------------------------------------------------------------------------
 
 
 def test_the_input_is_not_changed():
@@ -419,7 +419,7 @@ def test_the_input_is_not_changed():
 
 
 @pytest.mark.slow
-def test_registration_takes_little_memory_beside_its_input_and_output(whole):
+def test_registration_needs_little_memory_besides_input_and_output(whole):
     tracemalloc.start()
     try:
         level15 = register(whole)
@@ -429,7 +429,7 @@ def test_registration_takes_little_memory_beside_its_input_and_output(whole):
     assert peak - level15.data.nbytes - level15.mask.nbytes < 150e6
 
 
-def test_level15_is_registered_again_only_by_force(small):
+def test_level15_is_registered_again_only_with_force(small):
     level15 = register(small)
     with pytest.raises(StateError, match=r"already at level 1\.5\. Set force = True"):
         register(level15)
@@ -448,8 +448,8 @@ def test_an_unknown_instrument_is_refused(small):
         register(foreign)
 
 
-def test_the_source_lies_where_the_header_says_before_and_after(small):
-    """The WCS of the scene itself is right: else agreement afterwards would prove nothing."""
+def test_sources_are_at_their_positions_before_registration(small):
+    """The WCS of the synthetic image is correct; otherwise agreement after registration would prove nothing."""
     for source in small_sun().sources:
         column, row = pixel_of(small, source.x, source.y)
         assert fit_source(small, source)[:2] == pytest.approx((column, row), abs=2e-3)
@@ -457,7 +457,7 @@ def test_the_source_lies_where_the_header_says_before_and_after(small):
 
 @pytest.mark.parametrize("coarser", [4, 12])
 @pytest.mark.parametrize("method", ["bilinear", "bicubic", "adaptive-hann", "adaptive-gaussian", "exact"])
-def test_where_half_of_an_image_is_missing_nothing_is_made_up(method: str, coarser: int) -> None:
+def test_the_missing_half_of_an_image_stays_missing(method: str, coarser: int) -> None:
     image = small_exposure(shape=(240, 240)).image(small_sun())
     image.data[:, 120:] = np.nan
     target = image.wcs.deepcopy()
@@ -471,7 +471,7 @@ def test_where_half_of_an_image_is_missing_nothing_is_made_up(method: str, coars
     assert np.isfinite(result.data[2:-2, 2 : 120 // coarser - 3]).all()
 
 
-def test_an_uncertainty_in_a_unit_of_its_own_is_converted() -> None:
+def test_an_uncertainty_in_another_unit_is_converted() -> None:
     image = small_exposure(shape=(60, 60)).image(small_sun())
     one, other = image.copy(), image.copy()
     one.uncertainty = StdDevUncertainty(np.full(image.shape, 15.0, np.float32))
