@@ -37,7 +37,7 @@ def _to_path(value: Any, info: ValidationInfo) -> Any:
 
 
 #: Path of a file in a recipe, relative to the recipe's folder; from Python any other object that the setting takes.
-RecipeFile = Annotated[Any, BeforeValidator(_to_path)]
+RecipeFile = Annotated[Any, BeforeValidator(_to_path, json_schema_input_type=str)]
 
 
 def validate_table_source(
@@ -98,7 +98,7 @@ def table_source(*keywords: str) -> BeforeValidator:
     def validate(value: Any, info: ValidationInfo) -> Any:
         return validate_table_source(value, info, keywords)
 
-    return BeforeValidator(validate)
+    return BeforeValidator(validate, json_schema_input_type=str)
 
 
 def _check_url(value: str, schemes: tuple[str, ...]) -> None:
@@ -127,7 +127,7 @@ def _validate_server(value: Any) -> Any:
 #: Setting for a DRMS server: None for JSOC, the base URL of its CGIs, or, from Python, a drms client.
 ServerURL = Annotated[
     Any,
-    BeforeValidator(_validate_server),
+    BeforeValidator(_validate_server, json_schema_input_type=str),
     Field(
         description="Another DRMS server than JSOC: the base URL of its CGIs, under which jsoc_info is found; from "
         "Python also a drms Client."
