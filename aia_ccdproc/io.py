@@ -23,20 +23,21 @@ def read(
     Parameters
     ----------
     path : str or path-like
-        The file. It is only read.
+        The file; it is only read.
     hdu : int or str, optional
-        Number or name of the HDU; needed only where a file holds more than one image.
+        Number or name of the HDU; needed only if the file contains more than one image.
     instrument : `~aia_ccdproc.Instrument`, optional
-        The instrument, for an image that no plugin knows: ``Instrument.generic(plate_scale=3.16)``. By default the
-        plugins are asked.
+        The instrument, if no plugin knows it: ``Instrument.generic(plate_scale=3.16)``. By default the plugins identify
+        it.
 
     Returns
     -------
     `~astropy.nddata.CCDData`
-        The image as float32, shape ``(ny, nx)``. BSCALE, BZERO and BLANK are applied; pixels that are blank or NaN
-        are NaN and masked. The unit is that of BUNIT or PIXLUNIT, or else the instrument's. The header is complete,
-        WCS keywords included. Cards that are not valid FITS are repaired: a string without its closing quote is kept,
-        a bare ``nan`` becomes an empty value. MASK and UNCERT extensions are read back.
+        The image as float32, shape ``(ny, nx)``. BSCALE, BZERO and BLANK are applied; pixels that are blank or not
+        finite are masked. The unit is read from BUNIT or PIXLUNIT; if neither is a unit, it is that of the instrument.
+        The header is complete, WCS keywords included. Cards that are not valid FITS are repaired: a string without its
+        closing quote is kept, a bare ``nan`` becomes an empty value. Mask and uncertainty are read from the extensions
+        MASK and UNCERT.
 
     Raises
     ------
