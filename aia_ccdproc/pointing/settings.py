@@ -32,7 +32,7 @@ class PointingSettings(StepSettings):
     server: ServerURL = None
     timeout: Timeout = 60.0
 
-    @field_validator("source", mode="before")
+    @field_validator("source", mode="before", json_schema_input_type=str | list[str])
     @classmethod
     def _validate_source(cls, value: Any, info: ValidationInfo) -> Any:
         if isinstance(value, list | tuple) and value:
