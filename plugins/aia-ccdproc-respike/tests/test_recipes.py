@@ -1,4 +1,4 @@
-"""The steps in recipes: their places, real files, and spikes from JSOC by a stand-in."""
+"""Tests of the steps in recipes: their order, real files, and spikes from a local server in place of JSOC."""
 
 from __future__ import annotations
 
@@ -33,30 +33,30 @@ def recipe_of(*steps: str) -> str:
 
 @pytest.mark.parametrize("later", ["register", "normalize_exposure"])
 @pytest.mark.parametrize("step", ["respike", "despike"])
-def test_spikes_after_pixels_were_changed_are_refused(step, later):
+def test_a_recipe_cannot_run_the_steps_after_pixels_were_changed(step, later):
     with pytest.raises(RecipeError, match=f"{step} must come before {later}, which is step 1"):
         aia_ccdproc.Recipe.from_toml(recipe_of(f'use = "{later}"', f'use = "{step}"'))
 
 
-def test_respike_stands_once_and_before_despike():
+def test_respike_runs_once_and_before_despike():
     with pytest.raises(RecipeError, match="respike may run only once"):
         aia_ccdproc.Recipe.from_toml(recipe_of('use = "respike"', 'use = "respike"'))
     with pytest.raises(RecipeError, match="respike must come before despike"):
         aia_ccdproc.Recipe.from_toml(recipe_of('use = "despike"', 'use = "respike"'))
 
 
-def test_steps_stand_between_pointing_and_registration():
-    steps = list(aia_ccdproc.get_plugin_manager().steps())
+def test_steps_are_between_pointing_and_registration():
+    steps = [name for name in aia_ccdproc.get_plugin_manager().steps() if not name.startswith("ccdproc.")]
     assert steps == ["update_pointing", "respike", "despike", "register", "normalize_exposure"]
 
 
-def test_page_holds_every_setting():
+def test_the_documentation_contains_every_setting():
     page = (Path(__file__).parents[3] / "docs" / "respike.rst").read_text(encoding="utf-8")
     assert [name for name in SpikesSettings.model_fields if f"\n``{name}``" not in page] == []
 
 
 def spikes_file(level1: CCDData, corner: tuple[int, int], count: int) -> bytes:
-    """A file of spikes, as JSOC exports it, for an image that lies at a corner of the full frame."""
+    """Return a spikes file, as JSOC exports it, for a cutout with this corner."""
     random = np.random.default_rng(5)
     flat = random.choice(level1.data.size, count, replace=False)
     rows, columns = np.unravel_index(flat, level1.shape)
@@ -76,7 +76,7 @@ def spikes_file(level1: CCDData, corner: tuple[int, int], count: int) -> bytes:
         ("aia.lev1_euv_12s.2013-03-10T120012Z.171.cutout", (1277, 1925), "2013-03-10T120012Z"),  # by T_OBS
     ],
 )
-def test_aia_prep_respikes_a_real_cutout_by_the_file_beside_it(real_data, tmp_path, name, corner, exported):
+def test_aia_prep_respikes_a_real_cutout_with_the_file_beside_the_recipe(real_data, tmp_path, name, corner, exported):
     source = real_data / "aia_level1" / f"{name}.fits"
     level1 = aia_ccdproc.read(source)
     beside = tmp_path / f"aia.lev1_euv_12s.{exported}.171.spikes.fits"
@@ -106,7 +106,7 @@ def image(level1):
 
 @pytest.fixture
 def online(jsoc, image):
-    """A stand-in for JSOC that has the spikes of the image."""
+    """Run a local server that has the spikes of the image."""
     answer = {
         "keywords": [{"name": "FSN", "values": [str(KEYWORDS["FSN"])]}],
         "segments": [{"name": "spikes", "values": [PATH], "dims": ["3x3"]}],
@@ -117,7 +117,7 @@ def online(jsoc, image):
     return jsoc
 
 
-def test_spikes_come_from_jsoc_by_one_query_and_one_download(image, online):
+def test_spikes_are_fetched_from_jsoc_with_one_query_and_one_download(image, online):
     recipe = aia_ccdproc.Recipe.from_toml(recipe_of(f'use = "respike"\nserver = "{online.url}"'))
     result = aia_ccdproc.prep(image, recipe)
     assert (result.data != image.data).sum() == 3
@@ -127,29 +127,29 @@ def test_spikes_come_from_jsoc_by_one_query_and_one_download(image, online):
     assert (query["key"], query["seg"]) == ("FSN", "spikes")
 
 
-def test_jsoc_is_not_asked_for_spikes_of_4500_whose_series_is_not_known(image, online):
+def test_jsoc_is_not_queried_for_4500_whose_series_is_not_known(image, online):
     image.header["WAVELNTH"] = 4500
-    with pytest.raises(InstrumentError, match=r"no series of JSOC is known to have spikes of 4500 Å, only of 94, "):
+    with pytest.raises(InstrumentError, match="no series of JSOC with spikes of 4500 Å is known, only of 94, "):
         respike(image, server=online.url)
     assert online.queries == []
 
 
-def test_a_server_that_is_no_url_is_a_fault_of_the_recipe():
+def test_a_server_that_is_not_a_url_is_a_problem_of_the_recipe():
     with pytest.raises(RecipeError, match="server: should be a URL that starts with http"):
         aia_ccdproc.Recipe.from_toml(recipe_of('use = "respike"\nserver = "nonsense"'))
 
 
 def test_a_record_of_another_exposure_is_refused(image, online):
     image.header["FSN"] = 5
-    with pytest.raises(TableError, match=r"JSOC has no exposure FSN=5 there, of which the image is"):
+    with pytest.raises(TableError, match=r"JSOC has no record .* of the exposure FSN=5 of the image"):
         respike(image, server=online.url)
     online.answers[RECORD] = {"count": 0}
     image.header["FSN"] = 6
-    with pytest.raises(TableError, match="JSOC has no exposure FSN=6 there"):
+    with pytest.raises(TableError, match=r"JSOC has no record .* of the exposure FSN=6"):
         respike(image, server=online.url)
 
 
-def test_a_batch_asks_once_where_the_spikes_of_all_its_images_are(level1, jsoc, tmp_path):
+def test_a_batch_sends_one_query_per_channel(level1, jsoc, tmp_path):
     minutes, files = range(3), []
     for n in minutes:
         keywords = {**KEYWORDS, "FSN": 100 + n, "T_REC": f"2020-01-01T00:0{n}:05Z"}
@@ -173,7 +173,7 @@ def test_a_batch_asks_once_where_the_spikes_of_all_its_images_are(level1, jsoc, 
     assert [aia_ccdproc.read(result.output).header["SPK_N"] for result in results] == [3, 3, 3]
 
 
-def test_a_channel_that_jsoc_refuses_leaves_the_others_alone(level1, jsoc, tmp_path):
+def test_a_channel_that_jsoc_refuses_does_not_affect_the_others(level1, jsoc, tmp_path):
     files = []
     for channel in (131, 171):
         image = level1(channel, noise=1, keywords={**KEYWORDS, "FSN": channel})
@@ -194,21 +194,21 @@ def test_a_channel_that_jsoc_refuses_leaves_the_others_alone(level1, jsoc, tmp_p
 
 
 @pytest.mark.parametrize("count", [4, 4.0, "4"])
-def test_a_count_of_spikes_is_a_number_however_it_is_written(image, online, count):
+def test_nspikes_is_compared_as_a_number_in_every_format(image, online, count):
     image.header["NSPIKES"] = count
-    with pytest.raises(StateError, match="holds 3 spikes, NSPIKES of the image is 4"):
+    with pytest.raises(StateError, match="contains 3 spikes, but NSPIKES of the image is 4"):
         respike(image, server=online.url)
 
 
-def test_spikes_on_tape_are_to_be_exported(image, online):
+def test_spikes_on_tape_are_an_error_with_advice(image, online):
     online.answers[RECORD]["segments"][0]["values"] = ["NoDataDirectory"]
-    with pytest.raises(TableError, match=r"not online \('NoDataDirectory'\); export them to a folder"):
+    with pytest.raises(TableError, match=r"not online \('NoDataDirectory'\)\. Export them to a folder"):
         respike(image, server=online.url)
 
 
-def test_what_jsoc_sends_in_place_of_spikes_is_refused(image, online):
+def test_a_download_that_is_not_a_spikes_file_is_refused(image, online):
     online.files[PATH] = b"<html>maintenance</html>"
-    with pytest.raises(ReadError, match="cannot be read"):
+    with pytest.raises(ReadError, match="cannot read the spikes file"):
         fetch_spikes(image.header, server=online.url)
     del online.files[PATH]
     FetchCache.clear_all()
@@ -217,7 +217,7 @@ def test_what_jsoc_sends_in_place_of_spikes_is_refused(image, online):
         fetch_spikes(image.header, server=online.url)
 
 
-def test_spikes_of_another_count_than_the_header_says_are_refused(image, online):
+def test_spikes_whose_number_is_not_that_of_the_header_are_refused(image, online):
     online.files[PATH] = spikes_file(image, (1850, 1900), 4)
-    with pytest.raises(StateError, match=r"\{spikes\} holds 4 spikes, NSPIKES of the image is 3"):
+    with pytest.raises(StateError, match=r"\{spikes\} contains 4 spikes, but NSPIKES of the image is 3"):
         respike(image, server=online.url)

@@ -1,4 +1,4 @@
-"""Spikes into an image and out of it: exact to the pixel, and refused where the pixels are not the camera's."""
+"""Tests of respike and despike: exact to the pixel, and refused if the pixels are not those of the camera."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from aia_ccdproc import HeaderError, InstrumentError, ReadError, SettingsError, 
 from aia_ccdproc.synthetic import Sun
 from aia_ccdproc_respike import Spikes, despike, respike
 
-CORNER = (1850, 1900)  # row and column at which `level1` begins
+CORNER = (1850, 1900)  # row and column at which `level1` starts
 
 
 @pytest.fixture(autouse=True)
@@ -29,7 +29,7 @@ def image(level1):
 
 
 def spikes_of(image, count=200, corner=CORNER, seed=3):
-    """Spikes on a full frame of which some fall into the image, and replaced is what the image holds there."""
+    """Make spikes of a full frame, some of them in the image, which contains the values that replaced them."""
     random = np.random.default_rng(seed)
     rows, columns = (
         random.integers(first - 20, first + n + 20, 2 * count) for first, n in zip(corner, image.shape, strict=True)
@@ -42,7 +42,7 @@ def spikes_of(image, count=200, corner=CORNER, seed=3):
     return Spikes(pixels, replaced + random.integers(300, 9000, len(pixels)), replaced, "test.spikes.fits", None)
 
 
-def test_respike_puts_every_original_value_at_its_pixel_and_touches_no_other(image):
+def test_respike_restores_every_spike_and_changes_no_other_pixel(image):
     spikes = spikes_of(image)
     result = respike(image, spikes)
     frame = np.full(4096 * 4096, -1.0)
@@ -52,7 +52,7 @@ def test_respike_puts_every_original_value_at_its_pixel_and_touches_no_other(ima
     assert 0 < (window >= 0).sum() == result.header["SPK_N"] < len(spikes)
 
 
-def test_respike_makes_level_05_and_says_where_the_spikes_are_from(image):
+def test_respike_makes_level_05_and_records_the_source_of_the_spikes(image):
     image.header["NSPIKES"] = 200
     image.header["DATAMAX"] = 400
     header = respike(image, spikes_of(image)).header
@@ -70,7 +70,7 @@ def test_despike_after_respike_gives_the_same_floats(image):
     np.testing.assert_array_equal(again.data, respike(image, spikes).data)
 
 
-def test_full_frame_takes_all_spikes_whatever_the_mode(level1):
+def test_a_full_frame_gets_all_spikes_in_every_mode(level1):
     full = level1(corner=(0, 0), shape=None, noise=1)
     full.header["ACS_MODE"] = "INERTIAL"
     spikes = spikes_of(full, corner=(0, 0))
@@ -79,7 +79,7 @@ def test_full_frame_takes_all_spikes_whatever_the_mode(level1):
     assert (result.data != full.data).sum() == len(spikes)
 
 
-def test_spikes_find_their_pixels_after_slicing_and_after_a_correction_of_the_pointing(level1, image, pointing_path):
+def test_spikes_are_restored_after_slicing_and_after_a_correction_of_the_pointing(level1, image, pointing_path):
     spikes = spikes_of(image)
     want = respike(image, spikes).data
     np.testing.assert_array_equal(respike(image[40:200, 30:150], spikes).data, want[40:200, 30:150])
@@ -87,21 +87,21 @@ def test_spikes_find_their_pixels_after_slicing_and_after_a_correction_of_the_po
     np.testing.assert_array_equal(respike(pointed, spikes).data, want)
 
 
-def test_an_image_without_spikes_needs_no_file(image):
+def test_an_image_without_spikes_does_not_need_a_file(image):
     image.header["NSPIKES"] = 0
-    result = respike(image)  # would ask JSOC
+    result = respike(image)  # would query JSOC
     np.testing.assert_array_equal(result.data, image.data)
     assert (result.header["LVL_NUM"], result.header["SPK_N"]) == (0.5, 0)
-    back = despike(result)  # as would this
+    back = despike(result)  # this too
     np.testing.assert_array_equal(back.data, image.data)
     assert [back.header[key] for key in ("LVL_NUM", "NSPIKES", "SPK_N")] == [1.0, 0, 0]
 
 
-def test_an_image_whose_spikes_lie_outside_still_needs_their_file_to_be_despiked(image, tmp_path):
+def test_despike_needs_the_file_even_if_all_spikes_are_outside_the_image(image, tmp_path):
     elsewhere = Spikes(np.array([5]), np.array([900]), np.array([100]))
     respiked = respike(image, elsewhere)
     assert respiked.header["SPK_N"] == 0
-    with pytest.raises(ReadError, match="no such file of spikes"):
+    with pytest.raises(ReadError, match="no such spikes file"):
         despike(respiked, tmp_path / "none.fits")
     assert despike(respiked, elsewhere).header["NSPIKES"] == 1
 
@@ -117,39 +117,41 @@ def test_steps_keep_the_contract(check_step, tmp_path, level1):
     def divided_by_a_factor(ccd):
         ccd.data /= 1.1
 
-    def turned(ccd):
+    def rotated(ccd):
         ccd.header["CROTA2"] += 90.0
         ccd.wcs = None
 
     refuses = [
-        (lambda ccd: aia_ccdproc.normalize_exposure(ccd), "in DN / s; spikes are counts"),
-        (lambda ccd: aia_ccdproc.register(ccd), "at level 1.5 already"),
-        (divided_by_a_factor, "no whole counts"),
-        (turned, "resampled or turned"),
+        (lambda ccd: aia_ccdproc.normalize_exposure(ccd), "in DN / s, but spikes are counts"),
+        (lambda ccd: aia_ccdproc.register(ccd), "already at level 1.5"),
+        (divided_by_a_factor, "not whole counts"),
+        (rotated, "resampled or rotated"),
     ]
     binned = level1(binning=2, corner=(0, 0), shape=(150, 160), noise=1)
     more = [
-        (lambda ccd: respike(ccd, spikes), "at level 0.5: its spikes are in it already"),
-        (lambda ccd: binned, "resampled or turned"),
+        (lambda ccd: respike(ccd, spikes), "at level 0.5: it already contains its spikes"),
+        (lambda ccd: binned, "resampled or rotated"),
     ]
     respiked = check_step("respike", settings, image, [*refuses, *more])
-    check_step("despike", settings, respiked, [*refuses, (lambda ccd: image, "at level 1: its spikes are not in it")])
+    check_step(
+        "despike", settings, respiked, [*refuses, (lambda ccd: image, "at level 1: only level 0.5 contains spikes")]
+    )
 
 
 def test_spikes_of_another_exposure_are_refused_by_count_number_or_pixels(image):
     spikes = spikes_of(image)
     image.header["FSN"] = 7
-    with pytest.raises(StateError, match="is of exposure FSN=8, the image of FSN=7"):
+    with pytest.raises(StateError, match="contains the spikes of exposure FSN=8, but the image is FSN=7"):
         respike(image, replace(spikes, fsn=8))
     image.header["NSPIKES"] = 366
-    with pytest.raises(StateError, match="holds 200 spikes, NSPIKES of the image is 366"):
+    with pytest.raises(StateError, match="contains 200 spikes, but NSPIKES of the image is 366"):
         respike(image, spikes)
     del image.header["NSPIKES"]
-    with pytest.raises(StateError, match=r"does not fit the image: \d+ of \d+ pixels"):
+    with pytest.raises(StateError, match=r"does not match the image: \d+ of \d+ pixels"):
         respike(image, replace(spikes, replaced=spikes.replaced + 40))
 
 
-def test_what_jsoc_cut_off_or_rounded_still_fits(image):
+def test_values_that_jsoc_clipped_or_rounded_are_accepted(image):
     spikes = spikes_of(image)
     image.data[image.data == image.data.min()] = 0
     where, _ = spikes.inside(CORNER, image.shape)
@@ -157,36 +159,36 @@ def test_what_jsoc_cut_off_or_rounded_still_fits(image):
     assert respike(image, spikes).header["LVL_NUM"] == 0.5
 
 
-def test_despike_needs_the_third_row_and_the_spikes_that_were_put_in(image):
+def test_despike_needs_the_third_row_and_the_spikes_that_were_restored(image):
     spikes = spikes_of(image)
     respiked = respike(image, spikes)
-    with pytest.raises(StateError, match="two rows: it does not say"):
+    with pytest.raises(StateError, match="two rows: it does not contain the values that replaced"):
         despike(respiked, replace(spikes, replaced=None))
-    with pytest.raises(StateError, match=r"\d+ of \d+ pixels hold something else"):
+    with pytest.raises(StateError, match=r"\d+ of \d+ pixels have other values"):
         despike(respiked, replace(spikes, original=spikes.original + 1))
 
 
-def test_a_cutout_whose_corner_nobody_can_tell_is_refused(level1):
+def test_a_cutout_whose_corner_is_not_known_is_refused(level1):
     inertial = level1(noise=1, keywords={"ACS_MODE": "INERTIAL"})
-    with pytest.raises(HeaderError, match=r"begins: .* is \(1900.000, 1850.000\), ACS_MODE='INERTIAL'"):
+    with pytest.raises(HeaderError, match=r"column 1900\.000 and row 1850\.000, with ACS_MODE='INERTIAL'"):
         respike(inertial, spikes_of(inertial))
     between = level1(noise=1)
     between.header["X0_MP"] += 0.3
     with pytest.raises(HeaderError, match=r"1900\.300"):
         respike(between, spikes_of(between))
     outside = level1(noise=1, corner=(3900, 1850))
-    with pytest.raises(HeaderError, match="nobody can tell"):
+    with pytest.raises(HeaderError, match="cannot find the position"):
         respike(outside, spikes_of(outside))
 
 
 @pytest.mark.parametrize("keyword", ["LVL_NUM", "X0_MP", "IMSCL_MP", "SAT_ROT"])
-def test_a_keyword_that_is_missing_is_named(image, keyword):
+def test_a_missing_keyword_is_named(image, keyword):
     del image.header[keyword]
     with pytest.raises(HeaderError, match=f"{keyword} is missing"):
         respike(image, spikes_of(image))
 
 
-def test_mask_and_uncertainty_stay_what_they_were(level1):
+def test_mask_and_uncertainty_are_carried_over(level1):
     image = level1(noise=1, mask=True, uncertainty=True)
     spikes = Spikes(np.array([1851 * 4096 + 1901]), np.array([5000]))
     result = respike(image, spikes)
@@ -195,7 +197,7 @@ def test_mask_and_uncertainty_stay_what_they_were(level1):
     assert (result.data[1, 1], result.unit) == (5000, u.DN)
 
 
-def test_integers_of_other_readers_do_not_overflow(image):
+def test_integer_pixels_of_other_readers_do_not_overflow(image):
     whole = image.copy()
     whole.data = image.data.astype(np.int16)
     result = respike(whole, Spikes(np.array([1851 * 4096 + 1901]), np.array([40000])))
@@ -206,8 +208,8 @@ def test_other_instruments_have_no_spikes(image, prep_manager):
     manager = prep_manager("aia-ccdproc-respike")
     step = manager.steps()["respike"]
     other = aia_ccdproc.Instrument("SWAP", 3.16, (1024, 1024))
-    with pytest.raises(InstrumentError, match="no plugin does respike for SWAP"):
-        manager.call_step(step, ccd=image, instrument=other, settings=step.settings())
+    with pytest.raises(InstrumentError, match="no plugin runs respike for SWAP"):
+        step.run(image, other, step.settings())
 
 
 @pytest.mark.parametrize("step", [respike, despike])
@@ -215,7 +217,7 @@ def test_the_functions_refuse_images_of_other_instruments(prep_manager, step):
     hmi = pytest.importorskip("aia_ccdproc_hmi")
     prep_manager("aia-ccdproc-respike", "aia-ccdproc-hmi")
     magnetogram = hmi.observe(Sun(), corner=(2000, 2000), shape=(20, 20))
-    with pytest.raises(InstrumentError, match="no files of spikes of HMI, only of AIA"):
+    with pytest.raises(InstrumentError, match="no spikes files for HMI, only for AIA"):
         step(magnetogram)
 
 

@@ -1,4 +1,4 @@
-"""Files of spikes: what is read out of them, what is refused, and where they are looked for."""
+"""Tests of spikes files: reading them, refusing other files, and finding the file of an image."""
 
 from __future__ import annotations
 
@@ -19,20 +19,20 @@ HEADER = fits.Header({"T_REC": "2017-08-07T23:59:46Z", "WAVELNTH": 171, "FSN": 1
 
 
 def write_spikes(path: Path, rows: np.ndarray = ROWS, **keywords: object) -> Path:
-    """Write a file of spikes as JSOC exports it: int32, RICE_1, in extension 1."""
+    """Write a spikes file as JSOC exports it: int32, RICE_1, in extension 1."""
     path.parent.mkdir(parents=True, exist_ok=True)
     image = fits.CompImageHDU(rows, fits.Header(keywords), compression_type="RICE_1")
     fits.HDUList([fits.PrimaryHDU(), image]).writeto(path)
     return path
 
 
-def test_three_rows_are_pixel_original_and_what_took_its_place(tmp_path):
+def test_three_rows_are_pixels_original_values_and_replacements(tmp_path):
     spikes = read_spikes(write_spikes(tmp_path / "a.fits", FSN=7))
     assert [list(spikes.pixel), list(spikes.original), list(spikes.replaced)] == ROWS.tolist()
     assert (spikes.fsn, spikes.name, len(spikes)) == (7, "a.fits", 3)
 
 
-def test_two_rows_do_not_say_what_took_their_place(tmp_path):
+def test_two_rows_contain_no_replacements(tmp_path):
     path = tmp_path / "plain.fits"
     fits.PrimaryHDU(ROWS[:2]).writeto(path)
     spikes = read_spikes(path)
@@ -44,33 +44,33 @@ def test_two_rows_do_not_say_what_took_their_place(tmp_path):
 @pytest.mark.parametrize(
     ("rows", "message"),
     [
-        (np.zeros((4, 9), dtype=np.int32), r"9x4 pixels \(int32\); a file of spikes has two or three rows"),
-        (np.zeros(9, dtype=np.int32), "an image of 9 pixels"),
+        (np.zeros((4, 9), dtype=np.int32), r"9x4 pixels \(int32\), not two or three rows"),
+        (np.zeros(9, dtype=np.int32), "the image has 9 pixels"),
         (ROWS.astype(np.float32), "rows of integers"),
-        (ROWS - 6, "pixels from -1 to 16777209, which no full frame has"),
+        (ROWS - 6, "pixels from -1 to 16777209; a full frame has 0 to 16777215"),
         (ROWS + 1, "to 16777216"),
-        (ROWS[:, [0, 0]], "names a pixel twice"),
+        (ROWS[:, [0, 0]], "a pixel occurs twice"),
     ],
 )
-def test_what_is_no_list_of_spikes_is_refused(tmp_path, rows, message):
+def test_an_image_that_does_not_contain_spikes_is_refused(tmp_path, rows, message):
     path = tmp_path / "wrong.fits"
     fits.PrimaryHDU(rows).writeto(path)
     with pytest.raises(ReadError, match=message):
         read_spikes(path)
 
 
-def test_a_file_that_is_missing_damaged_or_empty_is_refused_by_name(tmp_path):
+def test_a_file_that_is_missing_damaged_or_empty_is_an_error_that_names_it(tmp_path):
     (tmp_path / "text.fits").write_text("no FITS")
     fits.PrimaryHDU().writeto(tmp_path / "empty.fits")
     whole = write_spikes(tmp_path / "whole.fits").read_bytes()
     (tmp_path / "cut.fits").write_bytes(whole[: len(whole) - 2880])
     for name, message in [
-        ("none", "no such file"),
-        ("text", "cannot be"),
-        ("empty", "no spikes"),
-        ("cut", "cannot be"),
+        ("none", "no such spikes file"),
+        ("text", "cannot read the spikes file"),
+        ("empty", "contains no image"),
+        ("cut", "cannot read the spikes file"),
     ]:
-        with pytest.raises(ReadError, match=f"{name}.fits: .*{message}"):
+        with pytest.raises(ReadError, match=rf"{name}\.fits: .*{message}"):
             read_spikes(tmp_path / f"{name}.fits")
 
 
@@ -79,7 +79,7 @@ def test_a_file_that_is_missing_damaged_or_empty_is_refused_by_name(tmp_path):
     st.tuples(st.integers(0, 4000), st.integers(0, 4000)),
     st.tuples(st.integers(1, 96), st.integers(1, 96)),
 )
-def test_spikes_of_a_cutout_are_those_of_the_full_frame_that_fall_inside(pixels, corner, size):
+def test_spikes_of_a_cutout_are_those_of_the_full_frame_inside_it(pixels, corner, size):
     pixels = np.unique([*pixels, corner[0] * 4096 + corner[1]])
     spikes = Spikes(pixels, np.arange(len(pixels)))
     (rows, columns), here = spikes.inside(corner, size)
@@ -92,21 +92,19 @@ def test_spikes_of_a_cutout_are_those_of_the_full_frame_that_fall_inside(pixels,
     assert not ((y >= 0) & (y < size[0]) & (x >= 0) & (x < size[1])).any()
 
 
-def test_a_folder_is_searched_for_the_name_that_an_export_from_jsoc_has(tmp_path):
+def test_a_folder_is_searched_for_the_name_of_an_export_from_jsoc(tmp_path):
     write_spikes(tmp_path / "aia.lev1_euv_12s.2017-08-07T235946Z.171.spikes.fits")
     assert len(find_spikes(tmp_path, HEADER)) == 3
     ultraviolet = fits.Header({**HEADER, "WAVELNTH": 1600})
-    expected = (
-        r"aia.lev1_uv_24s.2017-08-07T235946Z.1600.spikes.fits: no such .* aia.lev1_uv_24s\[2017-08-07T23:59:46Z\]"
-    )
+    expected = r"aia.lev1_uv_24s.2017-08-07T235946Z.1600.spikes.fits: no such spikes file.* aia.lev1_uv_24s\[2017-08-07T23:59:46Z\]"
     with pytest.raises(ReadError, match=expected):
         find_spikes(tmp_path, ultraviolet)
 
 
-def test_a_folder_is_searched_by_the_time_of_the_record_and_then_by_that_of_the_exposure(tmp_path):
+def test_a_folder_is_searched_with_the_time_of_the_record_and_then_of_the_exposure(tmp_path):
     header = fits.Header({**HEADER, "T_OBS": "2017-08-07T23:59:57.34Z"})
     record, exposure = (f"aia.lev1_euv_12s.2017-08-07T2359{s}Z.171.spikes.fits" for s in (46, 57))
-    with pytest.raises(ReadError, match=f"{record}: no such file of spikes, nor {exposure}"):
+    with pytest.raises(ReadError, match=f"{record}: no such spikes file, nor {exposure}"):
         find_spikes(tmp_path, header)
     write_spikes(tmp_path / exposure)
     assert find_spikes(tmp_path, header).name == exposure
@@ -114,36 +112,36 @@ def test_a_folder_is_searched_by_the_time_of_the_record_and_then_by_that_of_the_
     assert find_spikes(tmp_path, header).name == record
 
 
-def test_spikes_of_4500_are_found_by_a_name_and_not_by_a_series(tmp_path):
+def test_spikes_of_4500_need_the_name_of_a_file(tmp_path):
     header = fits.Header({**HEADER, "WAVELNTH": 4500})
-    with pytest.raises(InstrumentError, match="no series of JSOC is known to have spikes of 4500"):
+    with pytest.raises(InstrumentError, match="no series of JSOC with spikes of 4500 Å is known"):
         find_spikes(tmp_path, header)
-    with pytest.raises(ReadError, match=r"156014950.fits: no such file of spikes$"):
+    with pytest.raises(ReadError, match=r"156014950.fits: no such spikes file$"):
         find_spikes(tmp_path / "{FSN}.fits", header)
     write_spikes(tmp_path / "156014950.fits")
     assert len(find_spikes(tmp_path / "{FSN}.fits", header)) == 3
 
 
 @pytest.mark.parametrize("name", ["{FSN}.fits", "{T_REC:%Y/%m}/{FSN:012d}.fits", "one.fits"])
-def test_a_name_may_hold_keywords_of_the_header(tmp_path, name):
+def test_a_path_may_contain_keywords_of_the_header(tmp_path, name):
     made = {"{FSN}.fits": "156014950.fits", "one.fits": "one.fits"}.get(name, "2017/08/000156014950.fits")
     write_spikes(tmp_path / "spikes" / made)
     assert len(find_spikes(tmp_path / "spikes" / name, HEADER)) == 3
 
 
-def test_a_keyword_that_is_missing_is_named(tmp_path):
-    with pytest.raises(HeaderError, match=r"{FSN}\.fits cannot be filled in: there is no FSN"):
+def test_a_missing_keyword_is_named(tmp_path):
+    with pytest.raises(HeaderError, match=r"{FSN}\.fits.: FSN is missing"):
         find_spikes(tmp_path / "{FSN}.fits", fits.Header())
 
 
 @pytest.mark.parametrize(
     ("value", "message"),
     [
-        (5, "should be jsoc, a folder or the name of a file, not 5"),
+        (5, "should be jsoc, a folder or the path of a file, not 5"),
         ("{fsn}.fits", "did you mean 'FSN'"),
-        ("{FSN}.txt", "should end with .fits"),
+        ("{FSN}.txt", "must end with .fits"),
     ],
 )
-def test_settings_that_name_no_file_are_refused(value, message):
+def test_a_setting_that_is_not_a_path_is_refused(value, message):
     with pytest.raises(SettingsError, match=message):
         SpikesSettings.of(spikes=value)

@@ -1,7 +1,7 @@
-"""Spikes of AIA images: put back into level 1, which makes level 0.5, and taken out again.
+"""Spikes of AIA images: restored in level 1, which makes level 0.5, and removed again.
 
-JSOC takes cosmic-ray hits and hot pixels out of every level-1 image, real bright points among them, and keeps what it
-took in a file of its own, the segment ``spikes`` of the image's record.
+JSOC removes cosmic-ray hits and hot pixels from every level-1 image, and with them some small bright points on the Sun.
+The removed values are in a separate file, the segment ``spikes`` of the image's record.
 
 >>> from aia_ccdproc_respike import read_spikes, respike, despike
 """

@@ -1,4 +1,4 @@
-"""The camera's own pixels: whether an image still has them, and which of the full frame they are."""
+"""Checks that the pixels of an image are those of the camera, and where they are in the full frame."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from aia_ccdproc import HeaderError, StateError
 from aia_ccdproc.images import finite_number, image_wcs, plate_scale, roll_angle
 from aia_ccdproc_respike.spikes import FULL_FRAME
 
-__all__ = ["camera_corner", "refuse_other_than_camera_pixels"]
+__all__ = ["camera_corner", "check_camera_pixels"]
 
 
-def refuse_other_than_camera_pixels(ccd: CCDData, header: fits.Header) -> None:
-    """Refuse an image whose pixels are not the counts that the camera gave.
+def check_camera_pixels(ccd: CCDData, header: fits.Header) -> None:
+    """Check that the pixels of an image are the counts of the camera.
 
     Parameters
     ----------
@@ -27,31 +27,37 @@ def refuse_other_than_camera_pixels(ccd: CCDData, header: fits.Header) -> None:
     Raises
     ------
     StateError
-        If it is not in DN, is resampled or turned, or holds anything else than whole (or half) counts.
+        If the image is not in DN, is resampled or rotated, or contains values that are not whole (or half) counts.
     HeaderError
         If IMSCL_MP, INST_ROT or SAT_ROT is missing.
     """
     if ccd.unit != u.DN:
-        raise StateError(f"the image is in {ccd.unit}; spikes are counts of the camera, in DN")
+        raise StateError(
+            f"the image is in {ccd.unit}, but spikes are counts of the camera in DN. Use the original level-1 image"
+        )
     wcs = image_wcs(ccd, header)
     scale, roll = plate_scale(wcs), roll_angle(wcs)
     camera_scale, camera_roll = (
         finite_number(header, "IMSCL_MP"),
         finite_number(header, "INST_ROT") + finite_number(header, "SAT_ROT"),
     )
-    turned = (roll - camera_roll + 180) % 360 - 180
-    if abs(scale / camera_scale - 1) > 1e-4 or abs(turned) > 0.01:
+    rotation = (roll - camera_roll + 180) % 360 - 180
+    if abs(scale / camera_scale - 1) > 1e-4 or abs(rotation) > 0.01:
         raise StateError(
-            f"the image has {scale:.6g} arcsec per pixel and a roll of {roll:.4g} degrees, the camera "
-            f"{camera_scale:.6g} and {camera_roll:.4g}: it is resampled or turned, and spikes are pixels of the camera"
+            f"the image is resampled or rotated: it has {scale:.6g} arcsec per pixel and a roll of {roll:.4g} degrees, "
+            f"the camera {camera_scale:.6g} and {camera_roll:.4g}. Spikes are pixels of the camera. Use the original "
+            "level-1 image"
         )
-    twice = 2 * np.asarray(ccd.data)  # level 1 is of integers, and in some exports of halves (BSCALE 0.5)
-    if not np.all((twice == np.rint(twice)) | ~np.isfinite(twice)):
-        raise StateError("the pixels are no whole counts: the image was divided, filtered or resampled after level 1")
+    doubled = 2 * np.asarray(ccd.data)  # level 1 contains integers, in some exports halves (BSCALE 0.5)
+    if not np.all((doubled == np.rint(doubled)) | ~np.isfinite(doubled)):
+        raise StateError(
+            "the pixels are not whole counts: the image was divided, filtered or resampled after level 1. Use the "
+            "original level-1 image"
+        )
 
 
 def camera_corner(header: fits.Header) -> tuple[int, int]:
-    """Find where in the full frame an image begins.
+    """Find the position of an image in the full frame.
 
     Parameters
     ----------
@@ -61,17 +67,17 @@ def camera_corner(header: fits.Header) -> tuple[int, int]:
     Returns
     -------
     tuple of int
-        Row and column of its first pixel.
+        Row and column of its first pixel, 0-based.
 
     Raises
     ------
     HeaderError
-        If X0_MP, Y0_MP or CRPIX is missing, or they do not tell.
+        If X0_MP, Y0_MP or CRPIX is missing, or if the position cannot be computed from them.
 
     Notes
     -----
-    CRPIX is X0_MP + 1 less the corner in SCIENCE mode; in others it has an offset on top that the header does not
-    give, and only the corner of a full frame is known. A correction of the pointing moves X0_MP and CRPIX alike.
+    In SCIENCE mode CRPIX is X0_MP + 1 minus the corner. In other modes CRPIX contains an offset that is not in the
+    header, and only the corner of a full frame is known. A correction of the pointing shifts X0_MP and CRPIX equally.
     """
     shape = (header["NAXIS2"], header["NAXIS1"])
     science = str(header.get("ACS_MODE", "SCIENCE")).strip() == "SCIENCE"
@@ -85,7 +91,8 @@ def camera_corner(header: fits.Header) -> tuple[int, int]:
     inside = 0 <= row <= FULL_FRAME[0] - shape[0] and 0 <= column <= FULL_FRAME[1] - shape[1]
     if not science or not inside or max(abs(y - row), abs(x - column)) > 0.01:
         raise HeaderError(
-            f"nobody can tell where in the full frame the image of {shape[1]}x{shape[0]} pixels begins: X0_MP, Y0_MP "
-            f"+ 1 - CRPIX is ({x:.3f}, {y:.3f}), ACS_MODE={header.get('ACS_MODE')!r}"
+            f"cannot find the position of the image of {shape[1]}x{shape[0]} pixels in the full frame: by X0_MP, Y0_MP "
+            f"and CRPIX it starts at column {x:.3f} and row {y:.3f}, with ACS_MODE={header.get('ACS_MODE')!r}. Use the "
+            "full frame"
         )
     return row, column

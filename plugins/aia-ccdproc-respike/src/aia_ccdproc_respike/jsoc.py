@@ -1,4 +1,4 @@
-"""Where JSOC keeps the files of spikes."""
+"""The URLs of spikes files at JSOC."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ from aia_ccdproc.tables import FetchCache, NoAnswerError, query_series, server_n
 if TYPE_CHECKING:
     import drms
 
-__all__ = ["Exposure", "prefetch", "series_of", "urls_of"]
+__all__ = ["JsocExposure", "find_urls", "prefetch", "spikes_series"]
 
-#: The series that have a segment of spikes. That of 4500 Å is not known.
+#: Series with a segment of spikes, by channel. That of 4500 Å is not known.
 _SERIES: dict[float, str] = {
     **dict.fromkeys((94, 131, 171, 193, 211, 304, 335), "aia.lev1_euv_12s"),
     **dict.fromkeys((1600, 1700), "aia.lev1_uv_24s"),
 }
-#: Exposures that one query asks for at most: a URL has no room for more.
-_LONGEST_QUERY = 64
+#: Most exposures that one query contains; it must fit into a URL.
+_EXPOSURES_PER_QUERY = 64
 
 
-def series_of(header: fits.Header) -> str:
-    """Tell which series of JSOC an image is of.
+def spikes_series(header: fits.Header) -> str:
+    """Return the series of JSOC that contains the spikes of an image.
 
     Parameters
     ----------
@@ -43,19 +43,19 @@ def series_of(header: fits.Header) -> str:
     Raises
     ------
     InstrumentError
-        If none is known to have spikes of the channel.
+        If no series with spikes of the channel is known.
     """
     channel = finite_number(header, "WAVELNTH")
     if channel not in _SERIES:
         raise InstrumentError(
-            f"no series of JSOC is known to have spikes of {channel:g} Å, only of {', '.join(map(str, _SERIES))}. "
-            "Name the file: spikes/{FSN}.fits"
+            f"no series of JSOC with spikes of {channel:g} Å is known, only of {', '.join(map(str, _SERIES))}. "
+            'Name the spikes file: spikes = "spikes/{FSN}.fits"'
         )
     return _SERIES[channel]
 
 
-class Exposure(NamedTuple):
-    """An exposure as a server knows it."""
+class JsocExposure(NamedTuple):
+    """An exposure in a series of JSOC or of another DRMS server."""
 
     server: str
     series: str
@@ -64,19 +64,19 @@ class Exposure(NamedTuple):
     fsn: int
 
     @classmethod
-    def of(cls, header: fits.Header, server: str | drms.Client | None) -> Self:
-        """Find out from a header which exposure it is of.
+    def from_header(cls, header: fits.Header, server: str | drms.Client | None) -> Self:
+        """Identify the exposure of an image.
 
         Parameters
         ----------
         header : `~astropy.io.fits.Header`
             Complete header, with T_REC, WAVELNTH and FSN.
         server : str or `drms.Client`, optional
-            The server, if it is not JSOC.
+            Another DRMS server than JSOC.
 
         Returns
         -------
-        `Exposure`
+        `JsocExposure`
             The exposure.
 
         Raises
@@ -84,17 +84,17 @@ class Exposure(NamedTuple):
         HeaderError
             If a keyword is missing.
         InstrumentError
-            If no series is known to have spikes of the channel.
+            If no series with spikes of the channel is known.
         """
         if "T_REC" not in header:
-            raise HeaderError("T_REC is missing; JSOC's records, those of spikes too, are named by it")
+            raise HeaderError("T_REC is missing, which is part of the name of the spikes' record at JSOC")
         time = f"{parse_time(header['T_REC']).isot[:19]}Z"
         channel, fsn = int(finite_number(header, "WAVELNTH")), int(finite_number(header, "FSN"))
-        return cls(server_name(server), series_of(header), channel, time, fsn)
+        return cls(server_name(server), spikes_series(header), channel, time, fsn)
 
     @property
-    def record(self) -> str:
-        """Name the record.
+    def record_name(self) -> str:
+        """The name of the record.
 
         Returns
         -------
@@ -104,67 +104,73 @@ class Exposure(NamedTuple):
         return f"{self.series}[{self.time}][{self.channel}]"
 
 
-_urls: FetchCache[Exposure, str | None] = FetchCache("places of files of spikes")
+_urls: FetchCache[JsocExposure, str | None] = FetchCache("URLs of spikes files")
 
 
-def urls_of(exposures: Sequence[Exposure], *, server: str | drms.Client | None, timeout: float) -> list[str | None]:
-    """Ask where the files of spikes lie: once for many exposures of a channel, and for none of them twice.
+def find_urls(
+    exposures: Sequence[JsocExposure], *, server: str | drms.Client | None, timeout: float
+) -> list[str | None]:
+    """Find the URLs of spikes files, with one query for many exposures of a channel.
 
     Parameters
     ----------
-    exposures : sequence of `Exposure`
-        Exposures as this server knows them.
+    exposures : sequence of `JsocExposure`
+        The exposures, all of this server.
     server : str or `drms.Client`, optional
-        The server, if it is not JSOC.
+        Another DRMS server than JSOC.
     timeout : float
         Seconds after which to give up on the network, all tries of a query together.
 
     Returns
     -------
     list of str or None
-        For each what the server says: the URL, or why there is none; None where it does not know the exposure.
+        For each exposure the URL; or a text without ``://`` if the file is not online; or None if the server has no
+        record of the exposure.
 
     Raises
     ------
     TableError
-        If it does not answer.
+        If the server does not answer.
     """
     return _urls.get_all(
-        exposures, lambda unknown: _ask(unknown, server, timeout), server=server_name(server), timeout=timeout
+        exposures, lambda missing: _query(missing, server, timeout), server=server_name(server), timeout=timeout
     )
 
 
 def prefetch(headers: Iterable[fits.Header], *, server: str | drms.Client | None, timeout: float) -> None:
-    """Ask for all images of a batch at once, but for those that JSOC cannot be asked for.
+    """Find the URLs for all images of a batch, before they are needed one by one.
+
+    Images whose exposure cannot be identified, and those without spikes, are left out.
 
     Parameters
     ----------
     headers : iterable of `~astropy.io.fits.Header`
         Complete headers of the images.
     server : str or `drms.Client`, optional
-        The server, if it is not JSOC.
+        Another DRMS server than JSOC.
     timeout : float
-        As in `urls_of`.
+        Seconds after which to give up on the network, all tries of a query together.
 
     Raises
     ------
     TableError
-        If it does not answer.
+        If the server does not answer.
     """
     exposures = []
     for header in headers:
         if header.get("NSPIKES") != 0:
             with suppress(HeaderError, InstrumentError):
-                exposures.append(Exposure.of(header, server))
-    urls_of(exposures, server=server, timeout=timeout)
+                exposures.append(JsocExposure.from_header(header, server))
+    find_urls(exposures, server=server, timeout=timeout)
 
 
-def _ask(
-    exposures: list[Exposure], server: str | drms.Client | None, timeout: float
-) -> Iterator[tuple[Exposure, str | TableError | None]]:
+def _query(
+    exposures: list[JsocExposure], server: str | drms.Client | None, timeout: float
+) -> Iterator[tuple[JsocExposure, str | TableError | None]]:
+    """Query the server for the URLs of exposures; return the error of a channel in place of its URLs."""
     for (series, channel), same in groupby(sorted(exposures), key=lambda exposure: (exposure.series, exposure.channel)):
-        while some := list(islice(same, _LONGEST_QUERY)):
-            times = ",".join(dict.fromkeys(exposure.time for exposure in some))
+        while batch := list(islice(same, _EXPOSURES_PER_QUERY)):
+            times = ",".join(dict.fromkeys(exposure.time for exposure in batch))
             dataset, needed = f"{series}[{times}][{channel}]", ["FSN", "spikes"]
             try:
                 table = query_series(
@@ -172,8 +178,8 @@ def _ask(
                 )
             except NoAnswerError:
                 raise
-            except TableError as error:  # of this channel alone
-                yield from ((exposure, error) for exposure in some)
+            except TableError as error:  # concerns only this channel
+                yield from ((exposure, error) for exposure in batch)
                 continue
             urls = {as_number(str(row["FSN"])): str(row["spikes"]) for row in table}
-            yield from ((exposure, urls.get(exposure.fsn)) for exposure in some)
+            yield from ((exposure, urls.get(exposure.fsn)) for exposure in batch)

@@ -1,4 +1,4 @@
-"""The settings of both steps: schema of a recipe's table, defaults and documentation in one."""
+"""The settings of the steps ``respike`` and ``despike``."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from pydantic import Field, field_validator
 
 from aia_ccdproc.plugin import RECORDED_BY_NAME, RecipeFile, ServerURL, StepSettings, Timeout
-from aia_ccdproc_respike.spikes import SpikesFolder
+from aia_ccdproc_respike.spikes import SpikesLocation
 
 __all__ = ["SpikesSettings"]
 
@@ -19,17 +19,17 @@ class SpikesSettings(StepSettings):
     spikes: Annotated[Literal["jsoc"] | RecipeFile, RECORDED_BY_NAME] = Field(
         default="jsoc",
         union_mode="left_to_right",
-        description="Where the spikes are: jsoc, the folder of an export from JSOC, or the name of a file, in which "
-        "keywords of the header may stand: spikes/{FSN}.fits.",
+        description="Source of the spikes: jsoc, the folder of an export from JSOC, or the path of a file, which may "
+        "contain keywords of the header: spikes/{FSN}.fits.",
     )
     server: ServerURL = None
     timeout: Timeout = 60.0
 
     @field_validator("spikes")
     @classmethod
-    def _can_be_found(cls, value: object) -> object:
+    def _check_source(cls, value: object) -> object:
         if not isinstance(value, str | os.PathLike):
-            raise ValueError(f"should be jsoc, a folder or the name of a file, not {value!r}")
+            raise ValueError(f"should be jsoc, a folder or the path of a file, not {value!r}")
         if value != "jsoc":
-            SpikesFolder.of(value)
+            SpikesLocation.from_path(value)
         return value

@@ -1,7 +1,8 @@
-"""Files of spikes, as JSOC writes them: where they are, and what is in them."""
+"""Spikes files of JSOC: reading them, and finding or fetching the one of an image."""
 
 from __future__ import annotations
 
+import math
 import os
 import warnings
 from dataclasses import dataclass, replace
@@ -14,35 +15,35 @@ from astropy.io import fits
 from aia_ccdproc import HeaderError, InstrumentError, ReadError, TableError
 from aia_ccdproc.images import NamePattern, as_number, is_fits_name
 from aia_ccdproc.tables import download_table
-from aia_ccdproc_respike.jsoc import Exposure, series_of, urls_of
+from aia_ccdproc_respike.jsoc import JsocExposure, find_urls, spikes_series
 
 if TYPE_CHECKING:
     import drms
 
-__all__ = ["FULL_FRAME", "Spikes", "SpikesFolder", "fetch_spikes", "find_spikes", "read_spikes"]
+__all__ = ["FULL_FRAME", "Spikes", "SpikesLocation", "fetch_spikes", "find_spikes", "read_spikes"]
 
-#: Rows and columns of the frame in which a file of spikes counts its pixels.
+#: Rows and columns of the frame to which the pixel indices of a spikes file refer.
 FULL_FRAME = (4096, 4096)
-#: How an export from JSOC names the file of an image: by the slot of time of its record (T_REC), or by T_OBS.
-_EXPORTED = "{series}.{{{time}:%Y-%m-%dT%H%M%S}}Z.{{WAVELNTH:d}}.spikes.fits"
+#: Name of a spikes file in an export from JSOC. The time is that of the record (T_REC) or of the exposure (T_OBS).
+_EXPORT_NAME = "{series}.{{{time}:%Y-%m-%dT%H%M%S}}Z.{{WAVELNTH:d}}.spikes.fits"
 
 
 @dataclass(frozen=True)
 class Spikes:  # numpydoc ignore=PR02
-    """What was taken out of an exposure, on the full frame.
+    """The spikes of an exposure: what JSOC removed from the full frame.
 
     Parameters
     ----------
     pixel : `~numpy.ndarray`
-        Flat indices into the full frame of 4096 x 4096 pixels, C order, each once; int, shape ``(n,)``.
+        Flat indices into the full frame of 4096 × 4096 pixels in C order, without repetition; int, shape ``(n,)``.
     original : `~numpy.ndarray`
-        What the pixels were, DN, shape ``(n,)``.
+        Original values of the pixels in DN, shape ``(n,)``.
     replaced : `~numpy.ndarray` or None
-        What was put in their place, DN, shape ``(n,)``; None where the file does not say.
+        Values that replaced them in DN, shape ``(n,)``; None if the file does not contain them.
     name : str
-        Where they come from, for messages and the header.
+        Name of the source, for messages and the header.
     fsn : int or None
-        Number of the exposure (FSN), where the file says it.
+        Number of the exposure (FSN); None if the file does not contain it.
     """
 
     pixel: np.ndarray
@@ -55,95 +56,107 @@ class Spikes:  # numpydoc ignore=PR02
         return len(self.pixel)
 
     def inside(self, corner: tuple[int, int], shape: tuple[int, int]) -> tuple[tuple[np.ndarray, np.ndarray], Spikes]:
-        """Choose the spikes that lie in a cutout.
+        """Select the spikes in a cutout.
 
         Parameters
         ----------
         corner : tuple of int
-            Row and column of the full frame at which the cutout begins.
+            Row and column of the full frame at which the cutout starts.
         shape : tuple of int
             Rows and columns of the cutout.
 
         Returns
         -------
         where : tuple of `~numpy.ndarray`
-            Rows and columns of the cutout, to index it by.
+            Rows and columns of the spikes in the cutout, as an index of its pixels.
         spikes : `Spikes`
-            Those that fall inside.
+            These spikes.
         """
         row, column = np.unravel_index(self.pixel, FULL_FRAME)
         row, column = row - corner[0], column - corner[1]
-        here = (row >= 0) & (row < shape[0]) & (column >= 0) & (column < shape[1])
-        replaced = None if self.replaced is None else self.replaced[here]
-        return (row[here], column[here]), Spikes(self.pixel[here], self.original[here], replaced, self.name, self.fsn)
+        inside = (row >= 0) & (row < shape[0]) & (column >= 0) & (column < shape[1])
+        replaced = None if self.replaced is None else self.replaced[inside]
+        spikes = Spikes(self.pixel[inside], self.original[inside], replaced, self.name, self.fsn)
+        return (row[inside], column[inside]), spikes
 
 
 def read_spikes(path: str | os.PathLike[str]) -> Spikes:
-    """Read a file of spikes.
+    """Read a spikes file.
 
     Parameters
     ----------
     path : str or path-like
-        A FITS file with one image of two or three rows: flat indices, original values and, in the third, the values
-        that took their place.
+        FITS file with one image of two or three rows: flat indices, original values and, optionally, the values that
+        replaced them.
 
     Returns
     -------
     `Spikes`
-        What is in it.
+        The spikes.
 
     Raises
     ------
     ReadError
-        If it is not there or cannot be read, or holds something else.
+        If the file does not exist, cannot be read, or is not a spikes file.
     """
     path = Path(path)
-    if not path.exists():
-        raise ReadError(f"{path}: no such file of spikes")
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # cards that are not valid FITS are not asked for
-            with fits.open(path, memmap=False) as hdus:
-                image = next(hdu for hdu in hdus if hdu.is_image and hdu.header.get("NAXIS"))
-                rows, fsn = np.asarray(image.data), as_number(image.header.get("FSN", hdus[0].header.get("FSN")))
-    except StopIteration:
-        raise ReadError(f"{path}: holds no spikes") from None
-    except Exception as error:  # what astropy raises on a damaged file is no short list
-        raise ReadError(f"{path}: cannot be read ({error})") from error
+    rows, fsn = _read_rows(path)
     if rows.ndim != 2 or len(rows) not in (2, 3) or rows.dtype.kind not in "iu":
         axes = "x".join(map(str, rows.shape[::-1]))
         raise ReadError(
-            f"{path}: holds an image of {axes} pixels ({rows.dtype.name}); a file of spikes has two or three rows of "
-            "integers: pixel, original value, value in its place"
+            f"{path}: not a spikes file: the image has {axes} pixels ({rows.dtype.name}), not two or three rows of "
+            "integers (pixel, original value, value that replaced it)"
         )
     rows = rows.astype(np.int64)
-    if rows.size and not (rows[0].min() >= 0 and rows[0].max() < np.prod(FULL_FRAME)):
-        raise ReadError(f"{path}: has pixels from {rows[0].min()} to {rows[0].max()}, which no full frame has")
+    last = math.prod(FULL_FRAME) - 1
+    if rows.size and not (rows[0].min() >= 0 and rows[0].max() <= last):
+        raise ReadError(
+            f"{path}: not a spikes file: pixels from {rows[0].min()} to {rows[0].max()}; a full frame has 0 to {last}"
+        )
     if np.unique(rows[0]).size != rows[0].size:
-        raise ReadError(f"{path}: names a pixel twice")
-    return Spikes(rows[0], rows[1], rows[2] if len(rows) == 3 else None, path.name, None if fsn is None else int(fsn))
+        raise ReadError(f"{path}: not a spikes file: a pixel occurs twice")
+    return Spikes(rows[0], rows[1], rows[2] if len(rows) == 3 else None, path.name, fsn)
 
 
-class SpikesFolder(NamedTuple):
-    """Where the files of spikes lie, and how they are named."""
+def _read_rows(path: Path) -> tuple[np.ndarray, int | None]:
+    """Return the image of a spikes file, and FSN if the file contains it."""
+    if not path.exists():
+        raise ReadError(f"{path}: no such spikes file")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # cards that are not valid FITS do not matter here
+            with fits.open(path, memmap=False) as hdus:
+                image = next((hdu for hdu in hdus if hdu.is_image and hdu.header.get("NAXIS")), None)
+                if image is None:
+                    raise ReadError(f"{path}: not a spikes file: it contains no image")
+                fsn = as_number(image.header.get("FSN", hdus[0].header.get("FSN")))
+                return np.asarray(image.data), None if fsn is None else int(fsn)
+    except ReadError:
+        raise
+    except Exception as error:  # astropy raises many types of errors for a damaged file
+        raise ReadError(f"{path}: cannot read the spikes file ({error})") from error
+
+
+class SpikesLocation(NamedTuple):
+    """Where the spikes files of images are, and what their names are."""
 
     folder: Path
     pattern: NamePattern | None
-    """None: as an export from JSOC names them."""
+    """Pattern of the names; None for the names in an export from JSOC."""
 
     @classmethod
-    def of(cls, path: str | os.PathLike[str]) -> Self:
-        """Understand the setting ``spikes``.
+    def from_path(cls, path: str | os.PathLike[str]) -> Self:
+        """Interpret the path in the setting ``spikes``.
 
         Parameters
         ----------
         path : str or path-like
-            A folder, or the name of a file in which keywords may stand.
+            A folder, or the path of a file, which may contain keywords of the header.
 
         Returns
         -------
-        `SpikesFolder`
-            The folder, up to the first part with a keyword in it, and the rest.
+        `SpikesLocation`
+            The folder up to the first part that contains a keyword, and the rest as a pattern.
 
         Raises
         ------
@@ -157,8 +170,8 @@ class SpikesFolder(NamedTuple):
             return cls(path.parent, NamePattern(path.name)) if is_fits_name(path) else cls(path, None)
         return cls(Path(*parts[:first]), NamePattern("/".join(parts[first:])))
 
-    def paths(self, header: fits.Header) -> list[Path]:
-        """Name the files that may be an image's.
+    def candidates(self, header: fits.Header) -> list[Path]:
+        """Return the paths that the spikes file of an image may have.
 
         Parameters
         ----------
@@ -168,30 +181,30 @@ class SpikesFolder(NamedTuple):
         Returns
         -------
         list of `~pathlib.Path`
-            The files, the likeliest first.
+            The paths, the most likely one first.
 
         Raises
         ------
         HeaderError
             If the header lacks a keyword of the name.
         InstrumentError
-            If no series of JSOC is known to have spikes of the channel.
+            If no series with spikes of the channel is known.
         """
         if self.pattern:
             return [self.folder / self.pattern.fill("", header)]
-        series = series_of(header)
+        series = spikes_series(header)
         times = ["T_REC", "T_OBS"] if "T_OBS" in header else ["T_REC"]
-        names = [NamePattern(_EXPORTED.format(series=series, time=time)).fill("", header) for time in times]
+        names = [NamePattern(_EXPORT_NAME.format(series=series, time=time)).fill("", header) for time in times]
         return [self.folder / name for name in dict.fromkeys(names)]
 
 
 def find_spikes(where: str | os.PathLike[str], header: fits.Header) -> Spikes:
-    """Read the spikes of an image from the file that lies ready for it.
+    """Find and read the spikes file of an image.
 
     Parameters
     ----------
     where : str or path-like
-        The folder of an export from JSOC, or the name of a file, in which keywords of the header may stand:
+        The folder of an export from JSOC, or the path of a file, which may contain keywords of the header:
         ``"spikes/{FSN}.fits"``.
     header : `~astropy.io.fits.Header`
         Complete header of the image.
@@ -199,30 +212,32 @@ def find_spikes(where: str | os.PathLike[str], header: fits.Header) -> Spikes:
     Returns
     -------
     `Spikes`
-        Its spikes.
+        The spikes of the image.
 
     Raises
     ------
     ReadError
-        If the file is not there or holds something else.
+        If the file does not exist or is not a spikes file.
     HeaderError
         If the header lacks a keyword of the name.
     InstrumentError
-        If a folder is given, and no series of JSOC is known to have spikes of the channel.
+        If a folder is given, and no series with spikes of the channel is known.
     """
-    paths = SpikesFolder.of(where).paths(header)
+    paths = SpikesLocation.from_path(where).candidates(header)
     path = next((path for path in paths if path.exists()), None)
     if path is None:
         others = "".join(f", nor {other.name}" for other in paths[1:])
-        raise ReadError(f"{paths[0]}: no such file of spikes{others}{_where_else(header)}")
+        raise ReadError(f"{paths[0]}: no such spikes file{others}{_jsoc_hint(header)}")
     return read_spikes(path)
 
 
-def _where_else(header: fits.Header) -> str:
+def _jsoc_hint(header: fits.Header) -> str:
+    """Return the end of an error message: how to get the file from JSOC, if JSOC has it."""
     try:
-        return f'. Export the segment spikes of {Exposure.of(header, None).record} from JSOC, or set spikes = "jsoc"'
-    except (HeaderError, InstrumentError):  # JSOC cannot be asked for it
+        record = JsocExposure.from_header(header, None).record_name
+    except (HeaderError, InstrumentError):
         return ""
+    return f'. Export the segment spikes of {record} from JSOC, or set spikes = "jsoc"'
 
 
 def fetch_spikes(header: fits.Header, *, server: str | drms.Client | None = None, timeout: float = 60.0) -> Spikes:
@@ -240,24 +255,28 @@ def fetch_spikes(header: fits.Header, *, server: str | drms.Client | None = None
     Returns
     -------
     `Spikes`
-        Its spikes.
+        The spikes of the image.
 
     Raises
     ------
     InstrumentError
-        If no series of JSOC is known to have spikes of the channel.
+        If no series with spikes of the channel is known.
     TableError
-        If JSOC does not answer in time, has no record of the image, or has its spikes on tape alone.
+        If JSOC does not answer in time, has no record of the image, or has its spikes only on tape.
     ReadError
-        If what came is no file of spikes.
+        If the downloaded file is not a spikes file.
     """
-    exposure = Exposure.of(header, server)
-    [url] = urls_of([exposure], server=server, timeout=timeout)
+    exposure = JsocExposure.from_header(header, server)
+    [url] = find_urls([exposure], server=server, timeout=timeout)
     if url is None:
-        raise TableError(f"{exposure.record}: JSOC has no exposure FSN={exposure.fsn} there, of which the image is")
+        raise TableError(
+            f"JSOC has no record {exposure.record_name} of the exposure FSN={exposure.fsn} of the image. Name its "
+            "spikes file in the setting spikes"
+        )
     if "://" not in url:
         raise TableError(
-            f"{exposure.record}: the spikes are not online ({url!r}); export them to a folder, and set spikes to it"
+            f"the spikes of {exposure.record_name} are not online ({url!r}). Export them to a folder, and name the "
+            "folder in the setting spikes"
         )
     spikes = read_spikes(download_table(url, timeout))
-    return replace(spikes, name=f"{exposure.record}{{spikes}}", fsn=exposure.fsn)
+    return replace(spikes, name=f"{exposure.record_name}{{spikes}}", fsn=exposure.fsn)

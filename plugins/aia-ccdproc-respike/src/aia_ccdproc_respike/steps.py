@@ -1,4 +1,4 @@
-"""The steps: spikes into an image, and out of it."""
+"""The functions `respike` and `despike`, which restore and remove the spikes of an image."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from aia_ccdproc.images import (
     with_header,
     without_statistics,
 )
-from aia_ccdproc_respike.camera import camera_corner, refuse_other_than_camera_pixels
+from aia_ccdproc_respike.camera import camera_corner, check_camera_pixels
 from aia_ccdproc_respike.settings import SpikesSettings
 from aia_ccdproc_respike.spikes import Spikes, fetch_spikes, find_spikes
 
@@ -30,8 +30,8 @@ if TYPE_CHECKING:
 __all__ = ["despike", "respike"]
 
 _LEVEL_05, _LEVEL_1 = 0.5, 1.0
-#: SPK_SRC of an image out of which nothing was taken: there is no file of its spikes.
-_NOTHING = "NSPIKES is 0"
+#: SPK_SRC of an image without spikes, which has no spikes file.
+_NO_SPIKES = "NSPIKES is 0"
 
 
 def respike(
@@ -41,14 +41,14 @@ def respike(
     server: str | drms.Client | None = None,
     timeout: float = 60.0,
 ) -> CCDData:
-    """Put the spikes back into a level-1 image, which makes it level 0.5.
+    """Restore the spikes that JSOC removed from a level-1 image.
 
     Parameters
     ----------
     ccd : `~astropy.nddata.CCDData`
-        Level-1 image as the camera's pixels are, full frame or cutout, in DN, shape ``(ny, nx)``; not changed.
+        Level-1 image in DN with the pixels of the camera, full frame or cutout, shape ``(ny, nx)``; not changed.
     spikes : `Spikes`, path-like or "jsoc"
-        The spikes, the folder or the file that holds them as in `find_spikes`, or JSOC.
+        The spikes; or the folder or the file that contains them, as in `find_spikes`; or JSOC.
     server : str or `drms.Client`, optional
         Another DRMS server than JSOC: the base URL of its CGIs, or a client.
     timeout : float
@@ -57,48 +57,49 @@ def respike(
     Returns
     -------
     `~astropy.nddata.CCDData`
-        New image, in which the pixels have their original values. LVL_NUM is 0.5 and NSPIKES 0; SPK_SRC and SPK_N say
-        which spikes, and how many of them lie in the image. Mask and uncertainty are carried over.
+        New image at level 0.5, in which the pixels have their original values. LVL_NUM is 0.5 and NSPIKES is 0. SPK_SRC
+        is the source of the spikes, and SPK_N is their number in the image. Mask and uncertainty are carried over.
 
     Raises
     ------
     InstrumentError
-        If the image is not of AIA, or no series of JSOC is known to have spikes of its channel.
+        If the image was not taken by AIA, or if no series with spikes of its channel is known.
     SettingsError
         If a setting has a wrong value.
     StateError
-        If the image is not as JSOC delivered it (respiked already, registered, turned, resampled, divided), or the
-        spikes are of another exposure.
+        If the image is not as JSOC delivered it (respiked, registered, rotated, resampled, divided), or if the spikes
+        are those of another exposure.
     HeaderError
         If LVL_NUM, X0_MP, Y0_MP, IMSCL_MP, INST_ROT, SAT_ROT or CRPIX is missing.
     ReadError
-        If there is no file of spikes, or it holds something else.
+        If the spikes file does not exist or is not a spikes file.
     TableError
-        If JSOC has no spikes for the image, or does not answer.
+        If JSOC has no spikes of the image, or does not answer.
 
     Notes
     -----
-    The same is done by SSW's ``aia_respike``.
+    SSW's ``aia_respike`` does the same.
     """
-    header = _header_of_aia(ccd)
-    if _level(ccd, header) < _LEVEL_1:
-        raise StateError(f"the image is at level {header['LVL_NUM']:g}: its spikes are in it already")
-    refuse_other_than_camera_pixels(ccd, header)
+    header = _aia_header(ccd)
+    if _read_level(ccd, header) < _LEVEL_1:
+        raise StateError(f"the image is at level {header['LVL_NUM']:g}: it already contains its spikes")
+    check_camera_pixels(ccd, header)
     corner = camera_corner(header)
     known = as_number(header.get("NSPIKES"))
-    found = _spikes_of(header, spikes, server, timeout, nothing=known == 0)
+    found = _get_spikes(header, spikes, server, timeout, has_spikes=known != 0)
     if known is not None and known != len(found):
         raise StateError(
-            f"{found.name} holds {len(found)} spikes, NSPIKES of the image is {known:g}: another exposure's"
+            f"{found.name} contains {len(found)} spikes, but NSPIKES of the image is {known:g}: they are those of "
+            "another exposure. Give the spikes of this exposure"
         )
-    where, here = found.inside(corner, ccd.shape)
-    if here.replaced is not None:
-        _refuse_other_pixels(np.asarray(ccd.data)[where], here)
-    result = _with_pixels(ccd, header, where, here.original)
+    where, inside = found.inside(corner, ccd.shape)
+    if inside.replaced is not None:
+        _check_replaced_values(np.asarray(ccd.data)[where], inside)
+    result = _with_values(ccd, header, where, inside.original)
     result.header["LVL_NUM"] = _LEVEL_05
     result.header["NSPIKES"] = 0
     result.header["SPK_SRC"] = printable(found.name)
-    result.header["SPK_N"] = (len(here), "Spikes put back into this image")
+    result.header["SPK_N"] = (len(inside), "Restored spikes in this image")
     return result
 
 
@@ -109,14 +110,14 @@ def despike(
     server: str | drms.Client | None = None,
     timeout: float = 60.0,
 ) -> CCDData:
-    """Take the spikes out of a level-0.5 image again, as JSOC took them out.
+    """Remove the spikes from a level-0.5 image again, as JSOC removed them.
 
     Parameters
     ----------
     ccd : `~astropy.nddata.CCDData`
-        What `respike` made, full frame or a cutout of it, shape ``(ny, nx)``; not changed.
+        Result of `respike`, or a cutout of it, shape ``(ny, nx)``; not changed.
     spikes : `Spikes`, path-like or "jsoc"
-        As in `respike`; the file needs its third row.
+        As in `respike`; the file must have three rows.
     server : str or `drms.Client`, optional
         As in `respike`.
     timeout : float
@@ -130,97 +131,109 @@ def despike(
     Raises
     ------
     InstrumentError
-        If the image is not of AIA, or no series of JSOC is known to have spikes of its channel.
+        If the image was not taken by AIA, or if no series with spikes of its channel is known.
     SettingsError
         If a setting has a wrong value.
     StateError
-        If the image is not at level 0.5 or no longer as the camera's pixels are, the spikes are of another exposure, or
-        the file does not say what was put in their place.
+        If the image is not at level 0.5 or no longer has the pixels of the camera, if the spikes are those of another
+        exposure, or if the file does not contain the values that replaced them.
     HeaderError
         If LVL_NUM, X0_MP, Y0_MP, IMSCL_MP, INST_ROT, SAT_ROT or CRPIX is missing.
     ReadError
-        If there is no file of spikes, or it holds something else.
+        If the spikes file does not exist or is not a spikes file.
     TableError
-        If JSOC has no spikes for the image, or does not answer.
+        If JSOC has no spikes of the image, or does not answer.
     """
-    header = _header_of_aia(ccd)
-    if _level(ccd, header) != _LEVEL_05:
-        raise StateError(f"the image is at level {header['LVL_NUM']:g}: its spikes are not in it; level 0.5 has them")
-    refuse_other_than_camera_pixels(ccd, header)
-    corner = camera_corner(header)
-    found = _spikes_of(header, spikes, server, timeout, nothing=header.get("SPK_SRC") == _NOTHING)
-    where, here = found.inside(corner, ccd.shape)
-    if here.replaced is None:
-        raise StateError(f"{found.name} has two rows: it does not say what was put in the place of the spikes")
-    other = np.asarray(ccd.data)[where] != here.original
-    if other.any():
+    header = _aia_header(ccd)
+    if _read_level(ccd, header) != _LEVEL_05:
         raise StateError(
-            f"{found.name} is not what was put into the image: {other.sum()} of {len(here)} pixels hold something else"
+            f"the image is at level {header['LVL_NUM']:g}: only level 0.5 contains spikes. Run respike first"
         )
-    result = _with_pixels(ccd, header, where, here.replaced)
+    check_camera_pixels(ccd, header)
+    corner = camera_corner(header)
+    found = _get_spikes(header, spikes, server, timeout, has_spikes=header.get("SPK_SRC") != _NO_SPIKES)
+    where, inside = found.inside(corner, ccd.shape)
+    if inside.replaced is None:
+        raise StateError(
+            f"{found.name} has two rows: it does not contain the values that replaced the spikes. Give a file with "
+            "three rows"
+        )
+    different = np.asarray(ccd.data)[where] != inside.original
+    if different.any():
+        raise StateError(
+            f"{found.name} does not contain the spikes that were restored in the image: {different.sum()} of "
+            f"{len(inside)} pixels have other values. Give the spikes of this exposure"
+        )
+    result = _with_values(ccd, header, where, inside.replaced)
     result.header["LVL_NUM"] = _LEVEL_1
     result.header["NSPIKES"] = len(found)
     result.header["SPK_N"] = 0
     return result
 
 
-def _level(ccd: CCDData, header: fits.Header) -> float:
+def _read_level(ccd: CCDData, header: fits.Header) -> float:
     if is_registered(header, image_wcs(ccd, header)):
-        raise StateError("the image is at level 1.5 already; spikes are pixels of the camera, before registration")
+        raise StateError(
+            "the image is already at level 1.5: spikes are pixels of the camera. Run the step before register"
+        )
     return finite_number(header, "LVL_NUM")
 
 
-def _header_of_aia(ccd: CCDData) -> fits.Header:
+def _aia_header(ccd: CCDData) -> fits.Header:
     header = complete_header(ccd)
     instrument = get_plugin_manager().identify(header)
     if instrument.name != "AIA":
-        raise InstrumentError(f"there are no files of spikes of {instrument.name}, only of AIA")
+        raise InstrumentError(f"there are no spikes files for {instrument.name}, only for AIA")
     return header
 
 
-def _spikes_of(
+def _get_spikes(
     header: fits.Header,
     spikes: Spikes | str | os.PathLike[str],
     server: str | drms.Client | None,
     timeout: float,
     *,
-    nothing: bool,
+    has_spikes: bool,
 ) -> Spikes:
-    """Get the spikes of an image, from where they are; of one out of which nothing was taken, nowhere."""
-    where = "jsoc" if isinstance(spikes, Spikes) else spikes
-    settings = SpikesSettings.of(spikes=where, server=server, timeout=timeout)
+    """Read or fetch the spikes of an image, and check that they are those of its exposure."""
+    source = "jsoc" if isinstance(spikes, Spikes) else spikes
+    settings = SpikesSettings.of(spikes=source, server=server, timeout=timeout)
     if isinstance(spikes, Spikes):
         found = spikes
-    elif nothing:
-        none = np.empty(0, dtype=np.int64)
-        found = Spikes(none, none, none, name=_NOTHING)
+    elif not has_spikes:
+        empty = np.empty(0, dtype=np.int64)
+        found = Spikes(empty, empty, empty, name=_NO_SPIKES)
     elif settings.spikes == "jsoc":
         found = fetch_spikes(header, server=settings.server, timeout=settings.timeout)
     else:
         found = find_spikes(settings.spikes, header)
     if found.fsn is not None and "FSN" in header and header["FSN"] != found.fsn:
-        raise StateError(f"{found.name} is of exposure FSN={found.fsn}, the image of FSN={header['FSN']}")
+        raise StateError(
+            f"{found.name} contains the spikes of exposure FSN={found.fsn}, but the image is FSN={header['FSN']}. "
+            "Give the spikes of this exposure"
+        )
     return found
 
 
-def _refuse_other_pixels(pixels: np.ndarray, spikes: Spikes) -> None:
-    """Refuse spikes that were taken out of other pixels than these.
+def _check_replaced_values(pixels: np.ndarray, spikes: Spikes) -> None:
+    """Check that an image contains the values that replaced the spikes.
 
-    JSOC rounds what it puts in and cuts it to what int16 holds, so that a pixel may be one off here and there.
+    JSOC rounds these values and clips them to the range of int16, so that single pixels may differ by one.
     """
     assert spikes.replaced is not None
-    same = np.abs(pixels - np.clip(spikes.replaced, 0, 32767)) <= 1
-    other = ~(same | (np.abs(pixels - spikes.replaced) <= 1))
-    if other.sum() > len(spikes) / 2:
+    clipped = np.clip(spikes.replaced, 0, 32767)
+    different = ~((np.abs(pixels - clipped) <= 1) | (np.abs(pixels - spikes.replaced) <= 1))  # NaN is different
+    if different.sum() > len(spikes) / 2:
         raise StateError(
-            f"{spikes.name} does not fit the image: {other.sum()} of {len(spikes)} pixels are not what was put in the "
-            "place of its spikes. It is of another exposure, or the image was changed after level 1"
+            f"{spikes.name} does not match the image: {different.sum()} of {len(spikes)} pixels do not have the values "
+            "that replaced the spikes. The spikes are those of another exposure, or the image was changed after level 1"
         )
 
 
-def _with_pixels(
+def _with_values(
     ccd: CCDData, header: fits.Header, where: tuple[np.ndarray, np.ndarray], values: np.ndarray
 ) -> CCDData:
+    """Return a copy of an image with other values in some pixels."""
     result = with_header(ccd, without_statistics(header)).copy()
     result.data = result.data.astype(np.result_type(result.data.dtype, np.float32), copy=False)
     result.data[where] = values
