@@ -1,4 +1,4 @@
-"""Fixtures of the plugins' tests, shared with the core's."""
+"""Fixtures for the tests of the plugins, shared with the tests of the core."""
 
 from fixtures import cache_folder, jsoc, no_network, pointing_path, real_data
 

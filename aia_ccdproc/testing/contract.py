@@ -156,9 +156,11 @@ class _Contract:
         before = Snapshot.take(wrong)
         try:
             self._pipeline(wrong)
-        except PluginError as error:  # an exception that is not a PrepError
-            raise BrokenPromiseError(f"{name}: {case} must be refused with a PrepError, but {error}") from error
-        except PrepError as error:
+        except Exception as error:
+            # A PluginError wraps the unexpected exception of a hook.
+            cause = error.__cause__ if isinstance(error, PluginError) and error.__cause__ else error
+            if not isinstance(cause, PrepError):
+                raise BrokenPromiseError(f"{name} must refuse {case} with a PrepError, not {cause!r}") from error
             matches = re.search(message, str(error))
             require(matches, f"{name} refuses {case}, but {str(error)!r} does not match {message!r}")
         else:

@@ -498,7 +498,7 @@ def changes_the_image_before_it_refuses(ccd: CCDData) -> CCDData:
     ("bad", "message"),
     [
         (accepts_every_image, "example does not refuse dark with an error that matches 'all dark'"),
-        (raises_value_error, "example: dark must be refused with a PrepError, but .* failed: ValueError: all dark"),
+        (raises_value_error, r"example must refuse dark with a PrepError, not ValueError\('all dark'\)"),
         (gives_another_reason, "example refuses dark, but 'no' does not match 'all dark'"),
         (changes_the_image_before_it_refuses, "example refuses dark but changes it: data"),
     ],

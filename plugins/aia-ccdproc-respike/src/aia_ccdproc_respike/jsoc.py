@@ -167,7 +167,7 @@ def prefetch(headers: Iterable[fits.Header], *, server: str | drms.Client | None
 def _query(
     exposures: list[JsocExposure], server: str | drms.Client | None, timeout: float
 ) -> Iterator[tuple[JsocExposure, str | TableError | None]]:
-    """Query the server for the URLs of exposures; return the error of a channel in place of its URLs."""
+    """Query the server for the URLs of exposures. If a channel fails, yield its error in place of the URLs."""
     for (series, channel), same in groupby(sorted(exposures), key=lambda exposure: (exposure.series, exposure.channel)):
         while batch := list(islice(same, _EXPOSURES_PER_QUERY)):
             times = ",".join(dict.fromkeys(exposure.time for exposure in batch))

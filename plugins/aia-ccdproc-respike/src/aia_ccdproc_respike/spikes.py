@@ -248,7 +248,7 @@ def fetch_spikes(header: fits.Header, *, server: str | drms.Client | None = None
     header : `~astropy.io.fits.Header`
         Complete header of the image, with T_REC, WAVELNTH and FSN.
     server : str or `drms.Client`, optional
-        Another DRMS server than JSOC: the base URL of its CGIs, under which ``jsoc_info`` lies, or a client.
+        Another DRMS server than JSOC: the base URL of its CGIs, or a client.
     timeout : float
         Seconds after which to give up on the network, all tries together.
 
