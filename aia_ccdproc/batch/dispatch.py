@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Generator, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, CancelledError, Future, wait
 from dataclasses import replace
 from pathlib import Path
@@ -121,12 +121,12 @@ def _submit(job: Job, pool: WorkerPool) -> Future[FileResult]:
         raise PrepError("workers die as soon as they start") from error
 
 
-def _wait_for_any(futures: Iterable[Future[FileResult]], pool: WorkerPool) -> set[Future[FileResult]]:
-    """Return the futures that are finished, at least one. Raise PrepError if no result can arrive any more."""
+def _wait_for_any(futures: Collection[Future[FileResult]], pool: WorkerPool) -> list[Future[FileResult]]:
+    """Return the futures that are finished, at least one, in their order. Raise PrepError if no result can arrive any more."""
     while True:
         finished, _ = wait(futures, timeout=_POLL_SECONDS, return_when=FIRST_COMPLETED)
         if finished:
-            return finished
+            return [future for future in futures if future in finished]
         pool.check()
 
 

@@ -58,8 +58,8 @@ class BatchOptions:
     folder: Path = Path()
 
 
-# Warnings and the limit of threads belong to the whole process. A worker of a cluster may have several threads, which
-# therefore take turns.
+# Warnings and the limit of threads belong to the whole process. A worker of a cluster or of a user's executor may have
+# several threads; these take turns.
 _process_lock = threading.Lock()
 
 
@@ -127,11 +127,10 @@ class Worker:
         with (
             warnings.catch_warnings(record=True) as caught,
             _collect_log_messages() as logged,
-            ThreadPoolExecutor(
-                1
-            ) as background,  # hashing releases the interpreter lock, and runs while the file is read
+            ThreadPoolExecutor(1) as background,
         ):
             warnings.simplefilter("always", PrepWarning)
+            # Hashing releases the interpreter lock, so it costs no time while the file is read.
             input_hash = background.submit(_file_hash, self._options.folder / job.path)
             try:
                 result = self._prep(job, input_hash, seconds)
@@ -153,14 +152,16 @@ class Worker:
         if output.exists():
             if not input_hash.result():
                 read_header(path, hdu=self._recipe.hdu)  # explains why the input cannot be read
-            if header := self._matching_header(output, input_hash.result()):
+            header = self._matching_header(output, input_hash.result())
+            if header is not None:
                 return self._unchanged(job, header, seconds)
         with _timed(seconds, "read"):
             level1 = self._read_input(path)
         image = self._pipeline(level1, seconds=seconds)
         image.header[INPUT_HASH] = input_hash.result()
-        if output.exists() and (header := self._matching_header(output, input_hash.result())):
-            return self._unchanged(job, header, seconds)  # another batch has written it in the meantime
+        header = self._matching_header(output, input_hash.result()) if output.exists() else None
+        if header is not None:  # another batch has written it in the meantime
+            return self._unchanged(job, header, seconds)
         with _timed(seconds, "write"):
             settings = self._recipe.output
             output.parent.mkdir(parents=True, exist_ok=True)
@@ -185,8 +186,9 @@ class Worker:
             header = read_header(output)
             if (header.get(INPUT_HASH), header.get("RECIPEID")) == (input_hash, self._digest):
                 return header
-            difference = "recipe" if header.get(INPUT_HASH) == input_hash else "input file"
-            reason = f"was made with a different {difference}"
+            reason = "was made from a different input file"
+            if header.get(INPUT_HASH) == input_hash:
+                reason = "was made with a different recipe, or with other versions of the packages that run its steps"
         except PrepError as error:
             reason = f"is not a complete output ({error})"
         if self._recipe.output.overwrite:

@@ -49,7 +49,7 @@ def test_an_output_of_a_different_input_is_refused_by_name_and_replaced_with_ove
     files[2].write_bytes(files[3].read_bytes())
     results = run(files, recipe, out)
     assert [result.status for result in results] == ["unchanged"] * 2 + ["failed"] + ["unchanged"] * 3
-    assert "2_lev1p5.fits already exists and was made with a different input file. Use --overwrite" in results[2].error
+    assert "2_lev1p5.fits already exists and was made from a different input file. Use --overwrite" in results[2].error
     assert statuses(files, recipe, out, overwrite=True) == ["unchanged"] * 2 + ["done"] + ["unchanged"] * 3
     assert statuses(files, recipe, out) == ["unchanged"] * 6
 
