@@ -103,7 +103,7 @@ def _write_failure(path: Path, error: Exception) -> str:
     if not path.parent.is_dir():
         return f"the folder {path.parent} does not exist"
     code = getattr(error, "errno", None)
-    # astropy raises a plain OSError without errno when it finds the disk full; only the words tell.
+    # For a full disk astropy raises an OSError without errno, which only its message identifies.
     if code == errno.ENOSPC or "Not enough space" in str(error):
         return "the disk is full"
     if code in (errno.EACCES, errno.EPERM, errno.EROFS):

@@ -63,7 +63,7 @@ def is_wcs_card(keyword: str) -> bool:
 def remove_superseded(header: fits.Header) -> None:
     """Remove CROTA if the header has a PC matrix, and CROTA and CDELT if it has a CD matrix.
 
-    A matrix contains the rotation, so an angle beside it is a remnant of an older state.
+    A matrix contains the rotation. An angle in the same header is left from an older state.
 
     Parameters
     ----------

@@ -271,7 +271,7 @@ def test_an_angle_is_never_written_with_a_matrix(tmp_path: Path, ccd: CCDData, m
     scale = 1 if matrix == "PC" else header["CDELT1"]
     for element, value in {"1_1": 1.0, "1_2": 0.0, "2_1": 0.0, "2_2": 1.0}.items():
         header[matrix + element] = value * scale
-    header["CROTA2"] = 33.0  # of an older state: by the matrix there is no roll
+    header["CROTA2"] = 33.0  # left from an older state: the matrix contains no roll
     fits.PrimaryHDU(ccd.data, header).writeto(tmp_path / "both.fits")
     written = fits.getheader(write(read(tmp_path / "both.fits"), tmp_path / "a.fits"))
     assert not ("CROTA2" in written and {"PC1_1", "CD1_1"} & set(written))
