@@ -122,7 +122,7 @@ def _submit(job: Job, pool: WorkerPool) -> Future[FileResult]:
 
 
 def _wait_for_any(futures: Collection[Future[FileResult]], pool: WorkerPool) -> list[Future[FileResult]]:
-    """Return the futures that are finished, at least one, in their order. Raise PrepError if no result can arrive any more."""
+    """Return the finished futures, at least one, in order. Raise PrepError if no result can arrive any more."""
     while True:
         finished, _ = wait(futures, timeout=_POLL_SECONDS, return_when=FIRST_COMPLETED)
         if finished:
