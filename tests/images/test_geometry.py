@@ -10,7 +10,7 @@ import pytest
 from astropy.io import fits
 from astropy.nddata import CCDData
 from astropy.wcs import WCS
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scenes import small_exposure, small_sun
 
@@ -75,6 +75,7 @@ def test_header_and_wcs_are_compared_as_two_wcs_are(one: str, other: str) -> Non
 angles, scales = st.floats(-180, 180), st.floats(0.05, 20)
 
 
+@settings(deadline=None)
 @given(angles, scales, scales, st.floats(-5000, 5000), st.sampled_from(["CROTA2", "PC", "CD"]), st.booleans())
 def test_a_header_describes_its_own_wcs_however_it_is_written(
     roll: float, scale1: float, scale2: float, crpix: float, kind: str, in_degrees: bool

@@ -15,7 +15,7 @@ from astropy.nddata import CCDData
 from astropy.time import Time
 from astropy.utils.exceptions import AstropyUserWarning
 from astropy.wcs import FITSFixedWarning
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scenes import small_exposure, small_sun
 
@@ -268,6 +268,7 @@ def test_a_value_that_is_not_a_number_is_refused_and_named(header: fits.Header, 
 moments = st.datetimes(datetime.datetime(2010, 3, 1), datetime.datetime(2026, 12, 31))
 
 
+@settings(deadline=None)
 @given(moments, st.sampled_from(["", "Z"]))
 def test_iso_times_are_utc_with_and_without_z(moment: datetime.datetime, zone: str) -> None:
     time = parse_time(moment.isoformat() + zone)
@@ -275,6 +276,7 @@ def test_iso_times_are_utc_with_and_without_z(moment: datetime.datetime, zone: s
     assert abs((time - Time(moment, scale="utc")).to_value("s")) < 1e-6
 
 
+@settings(deadline=None)
 @given(moments, st.sampled_from(["_TAI", "_UTC", ""]), st.booleans())
 def test_drms_times_are_utc_or_tai_by_their_suffix(moment: datetime.datetime, scale: str, fraction: bool) -> None:
     moment = moment if fraction else moment.replace(microsecond=0)
@@ -307,6 +309,7 @@ def test_an_image_without_t_obs_is_refused(value: object) -> None:
         observation_time(header)
 
 
+@settings(deadline=None)
 @given(st.text(max_size=200))
 def test_history_is_ascii_for_any_text(text: str) -> None:
     header = fits.Header()

@@ -9,7 +9,7 @@ from pathlib import Path, PurePath
 
 import pytest
 from astropy.io import fits
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aia_ccdproc import HeaderError, SettingsError, WriteError
@@ -193,6 +193,7 @@ patterns = st.sampled_from(
 )
 
 
+@settings(deadline=None)
 @given(patterns, st.one_of(texts, dots).filter(lambda name: "/" not in name), header_values, header_values)
 def test_the_name_stays_in_the_folder_for_any_header(pattern: str, name: str, one: object, other: object) -> None:
     try:
@@ -207,6 +208,7 @@ def test_the_name_stays_in_the_folder_for_any_header(pattern: str, name: str, on
         assert set(str(made)) <= set(string.ascii_letters + string.digits + "._+-/")
 
 
+@settings(deadline=None)
 @given(st.text("{}stemA:%Yd0!r./[]~_- ", max_size=20))
 def test_an_invalid_pattern_raises_only_a_settings_error(pattern: str) -> None:
     try:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from scipy import stats
@@ -41,6 +41,7 @@ images = arrays.arrays(
 )
 
 
+@settings(deadline=None)
 @given(images, st.randoms(use_true_random=False))
 def test_statistics_equal_those_of_numpy_over_the_good_pixels(image: np.ndarray, random) -> None:
     mask = np.array([random.random() < 0.3 for _ in range(image.size)]).reshape(image.shape)
