@@ -22,6 +22,7 @@ from .plugin.hookspecs import hookimpl, hookspec
 from .plugin.instrument import Instrument
 from .plugin.loading import get_plugin_manager
 from .recipe.recipe import Recipe, load_recipe
+from .report.quicklook import quicklook
 from .report.results import FileResult
 from .steps.exposure import normalize_exposure
 from .steps.pointing import update_pointing
@@ -53,6 +54,7 @@ __all__ = [
     "load_recipe",
     "normalize_exposure",
     "prep",
+    "quicklook",
     "read",
     "register",
     "run",

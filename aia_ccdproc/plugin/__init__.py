@@ -5,7 +5,7 @@ A plugin is a distribution with an entry point of the group ``aia_ccdproc``::
     [project.entry-points.aia_ccdproc]
     scale = "aia_scale"
 
-The entry point is a module that implements hooks. This one, ``aia_scale.py``, brings a step of its own::
+The entry point is a module that implements hooks. This module, ``aia_scale.py``, adds a step::
 
     from pydantic import Field
     from aia_ccdproc.plugin import StepSettings, hookimpl, hookspec, step
@@ -36,7 +36,9 @@ from aia_ccdproc.parallel import thread_count
 from aia_ccdproc.plugin.fields import RecipeFile, ServerURL, Timeout, table_source
 from aia_ccdproc.plugin.hookspecs import hookimpl, hookspec
 from aia_ccdproc.plugin.instrument import Instrument
-from aia_ccdproc.plugin.loading import get_plugin_manager
+from aia_ccdproc.plugin.loading import get_plugin_manager, load_plugins
+from aia_ccdproc.plugin.manager import PrepPluginManager
+from aia_ccdproc.plugin.plugin import Plugin
 from aia_ccdproc.plugin.resampling import BAD_WEIGHT_THRESHOLD, MethodParameter, Resampled
 from aia_ccdproc.plugin.settings import RECORDED_BY_NAME, UNRECORDED, StepSettings
 from aia_ccdproc.plugin.step import step
@@ -47,6 +49,8 @@ __all__ = [
     "UNRECORDED",
     "Instrument",
     "MethodParameter",
+    "Plugin",
+    "PrepPluginManager",
     "RecipeFile",
     "Resampled",
     "ServerURL",
@@ -55,6 +59,7 @@ __all__ = [
     "get_plugin_manager",
     "hookimpl",
     "hookspec",
+    "load_plugins",
     "step",
     "table_source",
     "thread_count",

@@ -83,7 +83,7 @@ def test_an_empty_path_is_refused() -> None:
 
 @pytest.mark.parametrize("target", [True, 3, 1.5, [1, 2]])
 def test_a_target_that_is_not_a_grid_is_refused(target: object) -> None:
-    with pytest.raises(ValidationError, match="must be the path of a FITS image"):
+    with pytest.raises(ValidationError, match="should be the path of a FITS image"):
         RegistrationSettings(target=target)
 
 
