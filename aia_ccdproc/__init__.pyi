@@ -1,4 +1,4 @@
-from .batch.run import run
+from .batch.run import Progress, run
 from .errors import (
     HeaderError,
     InstrumentError,
@@ -41,6 +41,7 @@ __all__ = [
     "PrepDeprecationWarning",
     "PrepError",
     "PrepWarning",
+    "Progress",
     "ReadError",
     "Recipe",
     "RecipeError",

@@ -6,8 +6,8 @@ import os
 
 from fixtures import cache_folder, jsoc, no_network, pointing_path, real_data
 
-from aia_ccdproc.plugin.manager import CHOSEN
+from aia_ccdproc.plugin.manager import CHOSEN_PLUGINS
 
 __all__ = ["cache_folder", "jsoc", "no_network", "pointing_path", "real_data"]
 
-os.environ[CHOSEN] = ""
+os.environ[CHOSEN_PLUGINS] = ""

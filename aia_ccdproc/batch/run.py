@@ -14,7 +14,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from astropy.io import fits
 
@@ -26,6 +26,7 @@ from aia_ccdproc.batch.plan import Job, make_plan
 from aia_ccdproc.batch.signals import stop_on_signals
 from aia_ccdproc.batch.worker import BatchOptions, Worker
 from aia_ccdproc.errors import PrepError, SettingsError, WriteError
+from aia_ccdproc.images.compression import Compression
 from aia_ccdproc.images.files import remove_abandoned
 from aia_ccdproc.io import read_header
 from aia_ccdproc.parallel import available_cpus, start_forkserver
@@ -67,7 +68,7 @@ def run(
     scheduler: str | None = None,
     executor: Executor | None = None,
     overwrite: bool | None = None,
-    compression: Literal["none", "rice", "lossless"] | None = None,
+    compression: Compression | None = None,
     report: str | os.PathLike[str] | Iterable[str | os.PathLike[str]] = (),
     quicklook: bool = False,
     progress: Progress | None = None,
@@ -105,7 +106,7 @@ def run(
         Reports to write: ``.json`` or ``.html``.
     quicklook : bool
         Whether to draw a PNG beside each output. This needs matplotlib.
-    progress : `~aia_ccdproc.batch.run.Progress`, optional
+    progress : `~aia_ccdproc.Progress`, optional
         Object whose methods are called while the batch runs.
 
     Returns
@@ -207,7 +208,7 @@ def _count_jobs(jobs: int | None, scheduler: str | None, executor: Executor | No
     return jobs
 
 
-def _override_output(recipe: Recipe, overwrite: bool | None, compression: str | None) -> Recipe:
+def _override_output(recipe: Recipe, overwrite: bool | None, compression: Compression | None) -> Recipe:
     """Replace output settings of a recipe by those of this run, so that its digest describes what is done."""
     given = {"overwrite": overwrite, "compression": compression}
     settings = recipe.output.model_dump() | {name: value for name, value in given.items() if value is not None}

@@ -165,8 +165,7 @@ class Worker:
         with _timed(seconds, "write"):
             settings = self._recipe.output
             output.parent.mkdir(parents=True, exist_ok=True)
-            compression = None if settings.compression == "none" else settings.compression
-            write(image, output, overwrite=settings.overwrite, compression=compression)
+            write(image, output, overwrite=settings.overwrite, compression=settings.compression)
         result = self._describe_output(job, "done", image.header)
         if self._options.quicklook:
             result = replace(result, quicklook=self._draw_quicklook(job, image, seconds))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -10,17 +9,10 @@ import typer
 
 from aia_ccdproc.cli.console import DONE, SOME_FAILED, WRONG_USAGE, show_error
 from aia_ccdproc.errors import PrepError
+from aia_ccdproc.images.compression import Compression
 from aia_ccdproc.parallel import available_cpus, retain_freed_memory, start_forkserver
 
 __all__ = ["run"]
-
-
-class Compression(StrEnum):
-    """Tile compression of the outputs."""
-
-    NONE = "none"
-    RICE = "rice"
-    LOSSLESS = "lossless"
 
 
 def run(
@@ -88,7 +80,7 @@ def run(
                 jobs=jobs,
                 scheduler=scheduler,
                 overwrite=overwrite or None,
-                compression=compression.value if compression else None,
+                compression=compression,
                 report=report or (),
                 quicklook=quicklook,
                 progress=display,

@@ -1,4 +1,4 @@
-from .fits_output import Compression
+from .compression import Compression
 from .header import complete_header, fits_header, image_wcs, set_unit, with_header
 from .history import add_history, printable
 from .level15 import LEVEL15_SCALE, LEVEL15_SHAPE, is_registered

@@ -8,13 +8,14 @@ import gzip
 import os
 import warnings
 from pathlib import Path
-from typing import Any, Literal, TypeAlias, get_args
+from typing import Any, get_args
 
 import numpy as np
 from astropy.io import fits
 from astropy.nddata import CCDData
 
 from aia_ccdproc.errors import HeaderError, WriteError
+from aia_ccdproc.images.compression import Compression
 from aia_ccdproc.images.files import atomic_write
 from aia_ccdproc.images.header import complete_header, fits_header
 from aia_ccdproc.images.history import add_history
@@ -22,10 +23,7 @@ from aia_ccdproc.images.repair import without_structure
 from aia_ccdproc.images.statistics import image_statistics, without_statistics
 from aia_ccdproc.images.wcs_cards import without_wcs
 
-__all__ = ["Compression", "write"]
-
-#: Tile compressions of a FITS file.
-Compression: TypeAlias = Literal["none", "rice", "lossless"]
+__all__ = ["write"]
 
 #: RICE: floating-point values are rounded to the noise of their tile divided by this number.
 _RICE_NOISE_DIVISOR = 16

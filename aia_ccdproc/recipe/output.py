@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field, field_validator
 
-from aia_ccdproc.images.fits_output import Compression
+from aia_ccdproc.images.compression import Compression
 from aia_ccdproc.images.names import NamePattern
 from aia_ccdproc.plugin.settings import StepSettings
 
