@@ -13,6 +13,7 @@ from astropy.wcs import WCS
 
 from aia_ccdproc.errors import PluginError, StateError
 from aia_ccdproc.images.header import complete_header, image_wcs
+from aia_ccdproc.images.history import add_history
 from aia_ccdproc.images.level15 import is_registered
 from aia_ccdproc.images.statistics import without_statistics
 from aia_ccdproc.images.values import finite_number
@@ -21,6 +22,7 @@ from aia_ccdproc.images.wcs_cards import without_wcs
 from aia_ccdproc.plugin.hookspecs import hookimpl
 from aia_ccdproc.plugin.instrument import Instrument
 from aia_ccdproc.plugin.loading import get_plugin_manager
+from aia_ccdproc.plugin.plugin import CORE
 from aia_ccdproc.plugin.resampling import Resampled, resolve_parameter
 from aia_ccdproc.steps.grids import Grid, level15_grid, target_grid
 from aia_ccdproc.steps.planes import INVALID, cache_sized_strips, image_planes
@@ -158,6 +160,8 @@ def _register(ccd: CCDData, header: fits.Header, instrument: Instrument, setting
         if resampled.variance is not None:
             np.multiply(resampled.variance, ratio**2, out=resampled.variance)
     registered = _registered_header(header, wcs, grid)
+    if answer.plugin.distribution != CORE:
+        add_history(registered, f"register: resampled by {answer.plugin}")
     return _result(ccd, registered, resampled, settings.fill)
 
 

@@ -146,6 +146,7 @@ def test_aia_prep_runs_a_recipe_on_a_real_file(method, real_data, tmp_path):
     [output] = tmp_path.glob("*_lev1p5.fits")
     header = fits.getheader(output)
     assert f"method={method}" in str(header["HISTORY"])
+    assert "register: resampled by aia-ccdproc-cubic " in "\n".join(header["HISTORY"])
     ours, theirs = aia_ccdproc.read(output).data, register(aia_ccdproc.read(path)).data
     assert np.nanpercentile(np.abs(ours - theirs) / np.sqrt(np.abs(theirs) + 1), 99) < 1
 
