@@ -195,7 +195,11 @@ def run_toml(block: Block, page: Path) -> None:
         aia_ccdproc.Recipe.from_toml(block.text, name=f"{page.name}:{block.line}")
 
 
-@pytest.mark.parametrize("page", PAGES, ids=page_name)
+@pytest.mark.parametrize(
+    "page",
+    [pytest.param(page, marks=pytest.mark.process if installable(page) else ()) for page in PAGES],
+    ids=page_name,
+)
 @pytest.mark.usefixtures("_installed")
 def test_examples_of_a_page_work_as_shown(page: Path, capsys: pytest.CaptureFixture[str]) -> None:
     names: dict[str, object] = {"__name__": "__main__"}

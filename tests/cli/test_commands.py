@@ -51,6 +51,7 @@ def aia_prep(*arguments: object, **options: object) -> subprocess.CompletedProce
 # -- run -----------------------------------------------------------------------------------------
 
 
+@pytest.mark.process
 def test_run_writes_level_15_and_returns_0(tmp_path: Path, level1: Path, recipe: Path) -> None:
     done = aia_prep("run", level1, "-r", recipe, "-o", tmp_path / "out")
     assert done.returncode == 0
@@ -107,6 +108,7 @@ def test_run_shows_warnings_with_their_file(tmp_path: Path, level1: Path, capsys
     assert f"warning {level1}: pointing of the header kept" in capsys.readouterr().out
 
 
+@pytest.mark.process
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows cannot send SIGINT to another process")
 def test_an_interrupt_returns_130_and_leaves_no_incomplete_file(tmp_path: Path, recipe: Path) -> None:
     image = small_exposure(shape=(600, 600), corner=(1700, 1700)).image(small_sun())
@@ -165,6 +167,7 @@ def test_run_takes_folders_and_patterns_and_writes_reports_and_pictures(
     assert (out / "a_lev1p5.png").exists()
 
 
+@pytest.mark.process
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no pseudo-terminals")
 def test_a_terminal_gets_a_live_display_and_then_failures_and_a_summary(
     tmp_path: Path, level1: Path, recipe: Path
@@ -195,6 +198,7 @@ def test_a_terminal_gets_a_live_display_and_then_failures_and_a_summary(
     os.close(controller)
 
 
+@pytest.mark.process
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="/dev/full does not exist")
 @pytest.mark.parametrize("where", ["> /dev/full", "| head -1"])
 def test_a_batch_goes_on_when_its_output_cannot_be_written(
@@ -209,6 +213,7 @@ def test_a_batch_goes_on_when_its_output_cannot_be_written(
     assert len(list((tmp_path / "out").iterdir())) == 5
 
 
+@pytest.mark.process
 def test_control_and_unencodable_characters_of_file_names_are_escaped(
     tmp_path: Path, level1: Path, recipe: Path
 ) -> None:
@@ -233,6 +238,7 @@ def test_an_empty_file_or_folder_name_is_refused(level1: Path, tmp_path: Path, c
 # -- usage ---------------------------------------------------------------------------------------
 
 
+@pytest.mark.process
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -255,6 +261,7 @@ def test_wrong_usage_returns_2_with_a_message_and_without_a_traceback(
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.process
 def test_help_answers_in_less_than_a_second_and_imports_nothing_heavy() -> None:
     script = (
         "import sys; from aia_ccdproc.cli.main import main; code = main(['--help']);\n"
@@ -278,6 +285,7 @@ def test_version_is_printed(capsys) -> None:
     assert capsys.readouterr().out == f"aia-prep {__version__}\n"
 
 
+@pytest.mark.process
 def test_the_console_script_is_installed() -> None:
     script = Path(sys.executable).with_name("aia-prep")
     if not script.exists():
@@ -289,6 +297,7 @@ def test_the_console_script_is_installed() -> None:
 # -- recipes and plugins -------------------------------------------------------------------------
 
 
+@pytest.mark.process
 def test_check_lists_all_six_problems_and_returns_2(tmp_path: Path) -> None:
     (tmp_path / "wrong.toml").write_text(SIX_PROBLEMS)
     done = aia_prep("check", tmp_path / "wrong.toml")
@@ -372,6 +381,7 @@ def failing(tmp_path: Path) -> dict[str, str]:
     return {**os.environ, "PYTHONPATH": str(tmp_path), "AIA_CCDPROC_PLUGINS": "aia-failing", "COLUMNS": "200"}
 
 
+@pytest.mark.process
 def test_verbose_prints_the_traceback_of_a_failure_inside_a_plugin(
     tmp_path: Path, level1: Path, recipe: Path, failing: dict[str, str]
 ) -> None:
@@ -400,6 +410,7 @@ def test_an_error_before_the_batch_has_the_traceback_of_a_plugin_if_verbose(caps
     assert capsys.readouterr().err.endswith("failed\nZeroDivisionError: division by zero\n")
 
 
+@pytest.mark.process
 def test_plugins_lists_refused_steps_with_their_reason(failing: dict[str, str]) -> None:
     done = aia_prep("plugins", "--json", env=failing)
     [listed] = [each for each in json.loads(done.stdout)["plugins"] if each["distribution"] == "aia-failing"]
@@ -422,6 +433,7 @@ def broken(tmp_path: Path) -> dict[str, str]:
 WHY = "aia-broken (flat): ModuleNotFoundError: No module named 'no_such_module'"
 
 
+@pytest.mark.process
 def test_a_broken_plugin_is_listed_with_the_reason_and_does_no_harm(broken: dict[str, str]) -> None:
     done = aia_prep("plugins", "--json", env=broken)
     assert done.returncode == 0
@@ -434,6 +446,7 @@ def test_a_broken_plugin_is_listed_with_the_reason_and_does_no_harm(broken: dict
     assert (done.returncode, done.stdout.split()[-2:]) == (0, ["no", "problems"])
 
 
+@pytest.mark.process
 def test_a_recipe_that_needs_a_broken_plugin_fails_and_names_it(tmp_path: Path, broken: dict[str, str]) -> None:
     (tmp_path / "mine.toml").write_text('[[step]]\nuse = "correct_flat"')
     done = aia_prep("check", tmp_path / "mine.toml", env={**broken, "COLUMNS": "300"})
@@ -442,6 +455,7 @@ def test_a_recipe_that_needs_a_broken_plugin_fails_and_names_it(tmp_path: Path, 
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.process
 def test_the_error_about_an_unknown_instrument_names_the_broken_plugins(tmp_path: Path, broken: dict[str, str]) -> None:
     exposure = small_exposure(keywords={"INSTRUME": "FLAT"}, shape=(20, 30))
     path = exposure.write_level1(exposure.image(small_sun()), tmp_path / "flat.fits")
@@ -450,6 +464,7 @@ def test_the_error_about_an_unknown_instrument_names_the_broken_plugins(tmp_path
     assert f"asked: aia-ccdproc {__version__}; could not be loaded: {WHY}" in done.stdout + done.stderr
 
 
+@pytest.mark.process
 def test_a_plugin_named_in_the_environment_but_not_installed_returns_2(tmp_path: Path) -> None:
     done = aia_prep("steps", env={**os.environ, "AIA_CCDPROC_PLUGINS": "aia-nowhere"})
     assert done.returncode == 2
@@ -457,6 +472,7 @@ def test_a_plugin_named_in_the_environment_but_not_installed_returns_2(tmp_path:
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.process
 def test_output_into_a_closed_pipe_gives_no_traceback() -> None:
     done = subprocess.run(
         f"{sys.executable} -m aia_ccdproc steps --json | head -1",

@@ -54,6 +54,7 @@ def test_the_demo_centers_the_sun_and_draws_a_picture(demo):
     assert picture[..., :3].std() > 0.1
 
 
+@pytest.mark.slow
 def test_the_demo_notes_that_matplotlib_is_missing(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
     monkeypatch.setattr("aia_ccdproc.cli.demo.make_demo_sun", lambda: Sun(disk=5, corona=0, sources=(Source(0, 0),)))

@@ -116,6 +116,7 @@ def test_write_leaves_no_incomplete_file_when_interrupted(
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.process
 @pytest.mark.skipif(sys.platform == "win32", reason="no limit on the size of files")
 def test_write_leaves_no_incomplete_file_when_a_file_must_not_grow(tmp_path: Path, ccd: CCDData) -> None:
     write(ccd, tmp_path / "in.fits")

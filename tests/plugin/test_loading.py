@@ -244,6 +244,7 @@ def test_an_optional_hook_that_nobody_declares_is_no_problem(install) -> None:
     assert "aia-polite:it" in manager.plugins
 
 
+@pytest.mark.process
 @pytest.mark.parametrize(
     ("chosen", "loaded"),
     [

@@ -512,6 +512,7 @@ def test_versions_are_those_of_the_distributions_that_may_run_the_step(load) -> 
     assert register.versions(RegistrationSettings(method="level")) == [core, "engine 1.0"]
 
 
+@pytest.mark.process
 def test_the_trace_logs_which_distribution_answered_which_hook_in_what_time(tmp_path) -> None:
     script = (
         "from aia_ccdproc import get_plugin_manager\n"

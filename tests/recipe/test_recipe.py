@@ -540,6 +540,7 @@ ALL_KINDS = (
 )
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("toml", [*builtin_recipes().values(), ALL_KINDS], ids=[*builtin_recipes(), "all kinds"])
 def test_a_recipe_that_is_sent_to_another_process_is_the_same_there(toml: str, tmp_path: Path) -> None:
     (tmp_path / "t.csv").touch()

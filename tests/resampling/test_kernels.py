@@ -13,6 +13,8 @@ from aia_ccdproc.resampling.engine import resample
 from aia_ccdproc.resampling.methods import METHODS
 
 SPLINES = [name for name, method in METHODS.items() if method.degree >= 0]
+#: The methods that are not splines take seconds.
+ALL_METHODS = [name if name in SPLINES else pytest.param(name, marks=pytest.mark.slow) for name in METHODS]
 SIDE = 20
 
 
@@ -51,7 +53,7 @@ def jumping() -> np.ndarray:
 
 
 @pytest.mark.parametrize("place", MAPS)
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("method", ALL_METHODS)
 def test_the_variance_is_the_sum_of_squared_weights_times_variance(method, place, jumping):
     """Sigma is correct within 1 %: for splines at every pixel, also beyond the edges; for areas on average."""
     resampled = resample(jumping, jumping, None, *grids(place), method)
@@ -108,7 +110,7 @@ def test_the_higher_of_two_flags_counts():
 REALIZATIONS = 200
 
 
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("method", ALL_METHODS)
 @pytest.mark.parametrize("place", ["aia", "turned"])
 def test_sigma_is_the_spread_of_200_realizations_of_noise(method, place, jumping):
     """Within 2 %: on average, where the variance jumps, and at the edge of the image."""

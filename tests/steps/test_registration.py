@@ -28,7 +28,10 @@ import aia_ccdproc
 from aia_ccdproc import HeaderError, InstrumentError, PluginError, StateError, register, update_pointing
 from aia_ccdproc.synthetic import RSUN_OBS, Exposure, Source, Sun
 
-METHODS = ["nearest-neighbor", "bilinear", "biquadratic", "bicubic", "adaptive-hann", "adaptive-gaussian", "exact"]
+FAST_METHODS = ["nearest-neighbor", "bilinear", "biquadratic", "bicubic"]
+METHODS = [*FAST_METHODS, "adaptive-hann", "adaptive-gaussian", "exact"]
+#: The same with marks, for tests that take seconds with the slower methods.
+ALL_METHODS = [*FAST_METHODS, *(pytest.param(method, marks=pytest.mark.slow) for method in METHODS[4:])]
 
 
 @pytest.fixture(scope="module")
@@ -111,6 +114,7 @@ def test_a_binned_image_keeps_its_binning(binning):
     assert position_errors(level15, sources).max() < 0.01
 
 
+@pytest.mark.slow
 def test_the_pixels_of_a_cutout_are_pixels_of_the_full_disk():
     exposure = {"roll": 0.3}
     cutout = register(small_exposure(**exposure).image(small_sun()))
@@ -276,7 +280,7 @@ def test_an_image_without_a_good_pixel_is_refused(small):
 # -- uncertainty ---------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("method", ALL_METHODS)
 def test_the_uncertainty_is_the_spread_of_the_noise(method):
     """The standard deviation of 60 registered images of white noise equals the propagated uncertainty."""
     exposure = small_exposure(shape=(72, 80), roll=0.5)

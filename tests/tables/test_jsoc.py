@@ -60,6 +60,7 @@ PERMANENT = {
 }
 
 
+@pytest.mark.slow  # it waits between the tries
 @pytest.mark.parametrize("mode", TRANSIENT)
 def test_a_transient_failure_is_retried_until_the_timeout(jsoc, mode, caplog):
     jsoc.fail(mode)
@@ -81,6 +82,7 @@ def test_a_permanent_failure_is_an_error_at_once(jsoc, mode):
     assert len(jsoc.queried_datasets) < 15
 
 
+@pytest.mark.slow  # it waits between the tries
 @pytest.mark.parametrize("mode", ["maintenance page", "500", "cut off"])
 def test_a_query_succeeds_after_transient_failures_and_the_pauses_are_logged(jsoc, mode, caplog):
     jsoc.fail(mode, times=2)
