@@ -158,6 +158,7 @@ def suvi_file(path: Path, sun: Sun) -> Path:
     return path
 
 
+@pytest.mark.slow
 def test_an_image_of_suvi_is_registered_onto_aias_pixels(tmp_path: Path) -> None:
     sun = Sun(disk=0, corona=0, sources=tuple(Source(s.x, s.y, s.peak, sigma=6.0) for s in POINTS_ONLY.sources))
     path = suvi_file(tmp_path / "suvi.fits", sun)

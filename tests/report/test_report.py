@@ -246,6 +246,7 @@ def test_hostile_texts_do_not_become_tags_or_attributes(name: str, error: str, w
     assert page.shown() == [str(Path(name))]
 
 
+@pytest.mark.process
 @needs_chromium
 def test_the_browser_shows_every_file_and_runs_no_hostile_script(
     tmp_path: Path, results: list[FileResult], chromium: Callable[..., str]
@@ -260,6 +261,7 @@ def test_the_browser_shows_every_file_and_runs_no_hostile_script(
     assert 'alt="before: AIA 171 Å, 2020-01-01T00:00:11, level 1"' in dom
 
 
+@pytest.mark.process
 @needs_chromium
 @pytest.mark.parametrize(
     ("fragment", "shown"),
@@ -282,6 +284,7 @@ def test_the_fragment_of_the_address_stores_a_view(
     assert f">{len(shown)} of 6 files<" in dom or len(shown) == 6
 
 
+@pytest.mark.process
 @needs_chromium
 @pytest.mark.parametrize("size", ["1280,1000", "500,1600"])
 def test_the_browser_renders_the_page_with_pictures(

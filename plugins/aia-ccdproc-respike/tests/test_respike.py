@@ -70,6 +70,7 @@ def test_despike_after_respike_gives_the_same_floats(image):
     np.testing.assert_array_equal(again.data, respike(image, spikes).data)
 
 
+@pytest.mark.slow
 def test_a_full_frame_gets_all_spikes_in_every_mode(level1):
     full = level1(corner=(0, 0), shape=None, noise=1)
     full.header["ACS_MODE"] = "INERTIAL"
