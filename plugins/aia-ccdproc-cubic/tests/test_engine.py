@@ -200,8 +200,8 @@ def test_the_input_is_not_changed_and_may_have_any_memory_layout(noise, method):
     np.testing.assert_array_equal(planes[0], noise)
     np.testing.assert_array_equal(planes[2], flags)
     for arranged in (np.asfortranarray, lambda plane: plane.repeat(2, axis=1)[:, ::2]):
-        turned = [arranged(plane) for plane in planes]
-        again = resampled(turned[0], affine_map("aia"), KERNELS[method], variance=turned[1], flags=turned[2])
+        copies = [arranged(plane) for plane in planes]
+        again = resampled(copies[0], affine_map("aia"), KERNELS[method], variance=copies[1], flags=copies[2])
         for one, other in zip(plain, again, strict=True):
             np.testing.assert_array_equal(one, other)
 
@@ -242,7 +242,7 @@ def variances(kind: str, shape: tuple[int, int]) -> np.ndarray:
 
 
 @pytest.mark.parametrize("method", list(KERNELS))
-@pytest.mark.parametrize("kind", ["smooth", "jumping"])
+@pytest.mark.parametrize("kind", ["smooth", "checkerboard"])
 @pytest.mark.parametrize("name", ["shifted", "turned", "aia"])
 def test_the_variance_is_that_of_the_noise_up_to_the_edges(method, kind, name):
     """The means over parts of the image are compared: for a single pixel, 200 realizations have an error of 10 %."""
@@ -267,7 +267,7 @@ def test_the_variance_is_that_of_the_noise_up_to_the_edges(method, kind, name):
 def test_the_variance_is_the_sum_of_the_squared_weights(method, name):
     """The weights are measured by moving an impulse over the input, without assumptions about the kernel."""
     shape = (13, 15)
-    affine, variance = affine_map(name, shape), variances("jumping", shape)
+    affine, variance = affine_map(name, shape), variances("checkerboard", shape)
     computed = resampled(np.zeros(shape, np.float32), affine, KERNELS[method], variance=variance).variance
     expected = np.zeros(shape)
     for pixel in np.ndindex(shape):

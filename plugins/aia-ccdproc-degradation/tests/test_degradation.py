@@ -75,7 +75,7 @@ def test_4500_uses_version_3_in_place_of_later_ones(version):
         (171, ["2015-01-01", "2030-05-01"], None, "no epoch of table covers 2030-05-01"),
     ],
 )
-def test_an_entry_that_is_not_in_the_table_is_an_error_that_lists_what_is(channel, time, version, message):
+def test_an_entry_that_is_not_in_the_table_is_an_error_that_lists_the_existing_entries(channel, time, version, message):
     with pytest.raises(TableError, match=message):
         degradation(channel, time, response_table(), version)
 

@@ -104,8 +104,8 @@ def test_if_jsoc_is_down_it_is_queried_once_and_its_last_answer_is_used(level1, 
     first = correct_degradation(level1(), **settings)
     FetchCache.clear_all()
     jsoc.fail("status 1")
-    two_hours_on = time.time() + 7200
-    monkeypatch.setattr(time, "time", lambda: two_hours_on)
+    two_hours_later = time.time() + 7200
+    monkeypatch.setattr(time, "time", lambda: two_hours_later)
     for _ in range(2):
         corrected = correct_degradation(level1(), **settings)
         assert corrected.header["DEGFACT"] == first.header["DEGFACT"]

@@ -62,15 +62,15 @@ def test_step_keeps_the_contract(check_step, level1, table):
 def test_uncertainty_is_that_of_the_model_and_pixels_are_not_changed(level1, table):
     image = level1(193, mask=True, noise=1)
     image.data[0, 0] = -2
-    known = estimate_uncertainty(image, table=table)
-    assert isinstance(known.uncertainty, StdDevUncertainty)
-    assert known.uncertainty.unit == image.unit
-    assert known.uncertainty.array.dtype == np.float32
-    np.testing.assert_array_equal(known.uncertainty.array, noise_sigma(image.data, 193, 0.9, 15.0))
-    np.testing.assert_array_equal(known.data, image.data)
-    np.testing.assert_array_equal(np.isfinite(known.uncertainty.array), np.isfinite(image.data))
-    assert known.uncertainty.array[0, 0] == noise_sigma(np.zeros(1, np.float32), 193, 0.9, 15.0)
-    history = "".join(known.header["HISTORY"])
+    estimated = estimate_uncertainty(image, table=table)
+    assert isinstance(estimated.uncertainty, StdDevUncertainty)
+    assert estimated.uncertainty.unit == image.unit
+    assert estimated.uncertainty.array.dtype == np.float32
+    np.testing.assert_array_equal(estimated.uncertainty.array, noise_sigma(image.data, 193, 0.9, 15.0))
+    np.testing.assert_array_equal(estimated.data, image.data)
+    np.testing.assert_array_equal(np.isfinite(estimated.uncertainty.array), np.isfinite(image.data))
+    assert estimated.uncertainty.array[0, 0] == noise_sigma(np.zeros(1, np.float32), 193, 0.9, 15.0)
+    history = "".join(estimated.header["HISTORY"])
     assert "193 A, DNPERPHT=0.9, COMPRESS=15 (version 3 of error_table.txt), read-out noise 1.2 DN" in history
 
 
@@ -85,15 +85,15 @@ def test_uncertainty_is_that_of_the_model_and_pixels_are_not_changed(level1, tab
 )
 def test_systematic_errors_are_read_from_the_table(level1, table, settings, terms):
     image = level1(304)
-    known = estimate_uncertainty(image, table=table, **settings)
-    np.testing.assert_allclose(known.uncertainty.array, noise_sigma(image.data, 304, 0.7, 15.0, terms), rtol=1e-6)
+    estimated = estimate_uncertainty(image, table=table, **settings)
+    np.testing.assert_allclose(estimated.uncertainty.array, noise_sigma(image.data, 304, 0.7, 15.0, terms), rtol=1e-6)
 
 
 def test_an_uncertainty_is_replaced_on_request(level1, table):
     image = level1(171)
     image.uncertainty = VarianceUncertainty(np.ones(image.shape))
-    known = estimate_uncertainty(image, table=table, replace=True)
-    assert isinstance(known.uncertainty, StdDevUncertainty)
+    estimated = estimate_uncertainty(image, table=table, replace=True)
+    assert isinstance(estimated.uncertainty, StdDevUncertainty)
     with pytest.raises(StateError, match=r"a VarianceUncertainty\. Set replace = true"):
         estimate_uncertainty(image, table=table)
 
@@ -168,7 +168,7 @@ def test_noise_is_not_estimated_after_the_degradation_was_corrected_in_an_earlie
         aia_ccdproc.prep(corrected, _recipe(STEP.format(table=table)))
 
 
-def _exposed(truth: np.ndarray, random: np.random.Generator) -> np.ndarray:
+def _simulate_exposure(truth: np.ndarray, random: np.random.Generator) -> np.ndarray:
     """Simulate the camera of 171 Å: photons of 1 DN, dark current, read-out, rounding, compression."""
     signal = random.poisson(truth) + random.normal(0, 0.18, truth.shape) + random.normal(0, 1.15, truth.shape)
     signal = np.rint(signal)
@@ -189,17 +189,17 @@ def test_the_uncertainty_after_a_recipe_is_the_spread_of_many_exposures(level1, 
     deviations = []
     for _ in range(12):
         exposed = truth.copy()
-        exposed.data = _exposed(truth.data.astype(float), random).astype(np.float32)
+        exposed.data = _simulate_exposure(truth.data.astype(float), random).astype(np.float32)
         deviations.append((aia_ccdproc.prep(exposed, rest).data - mean) / sigma)
     # Away from the edges of the image and of the dark side, where the variance changes from one pixel to the next.
     inside = np.zeros(mean.shape, bool)
     inside[15:-15, 80:-15] = inside[15:-15, 15:45] = True
     counts = mean * truth.header["EXPTIME"]
     for low, high in [(0, 25), (100, 200), (200, 500), (500, 5000)]:
-        some = np.stack(deviations)[:, inside & (counts >= low) & (counts < high)]
-        assert some.size > 20000
-        assert np.abs(some.mean()) < 0.03
-        assert some.std() == pytest.approx(1, abs=0.015), (low, high)
+        selected = np.stack(deviations)[:, inside & (counts >= low) & (counts < high)]
+        assert selected.size > 20000
+        assert np.abs(selected.mean()) < 0.03
+        assert selected.std() == pytest.approx(1, abs=0.015), (low, high)
 
 
 def test_a_real_file_has_an_uncertainty_after_a_recipe(real_data, tmp_path):

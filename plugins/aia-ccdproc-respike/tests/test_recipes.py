@@ -79,19 +79,19 @@ def spikes_file(level1: CCDData, corner: tuple[int, int], count: int) -> bytes:
 def test_aia_prep_respikes_a_real_cutout_with_the_file_beside_the_recipe(real_data, tmp_path, name, corner, exported):
     source = real_data / "aia_level1" / f"{name}.fits"
     level1 = aia_ccdproc.read(source)
-    beside = tmp_path / f"aia.lev1_euv_12s.{exported}.171.spikes.fits"
-    beside.write_bytes(spikes_file(level1, corner, level1.header["NSPIKES"]))
+    spikes_path = tmp_path / f"aia.lev1_euv_12s.{exported}.171.spikes.fits"
+    spikes_path.write_bytes(spikes_file(level1, corner, level1.header["NSPIKES"]))
     recipe = tmp_path / "recipe.toml"
     recipe.write_text('[output]\nname = "{stem}_lev0p5.fits"\n' + recipe_of('use = "respike"\nspikes = "."'))
     assert main(["run", str(source), "-r", str(recipe), "-o", str(tmp_path / "out")]) == 0
     result = aia_ccdproc.read(tmp_path / "out" / f"{name}_lev0p5.fits")
-    pixels, original, _ = fits.getdata(beside)
+    pixels, original, _ = fits.getdata(spikes_path)
     rows, columns = pixels // 4096 - corner[0], pixels % 4096 - corner[1]
     np.testing.assert_array_equal(result.data[rows, columns], original)
     assert (result.data != level1.data).sum() == len(pixels) == level1.header["NSPIKES"]
     assert (result.header["LVL_NUM"], result.header["SPK_N"]) == (0.5, len(pixels))
     assert "respike (aia-ccdproc-respike" in "".join(result.header["HISTORY"])
-    recipe.write_text(recipe_of(f'use = "despike"\nspikes = "{beside.name}"', 'use = "register"'))
+    recipe.write_text(recipe_of(f'use = "despike"\nspikes = "{spikes_path.name}"', 'use = "register"'))
     back = aia_ccdproc.prep(result, recipe)
     np.testing.assert_array_equal(back.data, aia_ccdproc.register(level1).data)
 

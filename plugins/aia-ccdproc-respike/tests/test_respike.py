@@ -82,10 +82,10 @@ def test_a_full_frame_gets_all_spikes_in_every_mode(level1):
 
 def test_spikes_are_restored_after_slicing_and_after_a_correction_of_the_pointing(level1, image, pointing_path):
     spikes = spikes_of(image)
-    want = respike(image, spikes).data
-    np.testing.assert_array_equal(respike(image[40:200, 30:150], spikes).data, want[40:200, 30:150])
+    expected = respike(image, spikes).data
+    np.testing.assert_array_equal(respike(image[40:200, 30:150], spikes).data, expected[40:200, 30:150])
     pointed = aia_ccdproc.update_pointing(level1(noise=1, pointing_error=(-6.4, 4.1)), source=pointing_path)
-    np.testing.assert_array_equal(respike(pointed, spikes).data, want)
+    np.testing.assert_array_equal(respike(pointed, spikes).data, expected)
 
 
 def test_an_image_without_spikes_does_not_need_a_file(image):
@@ -218,7 +218,7 @@ def test_the_functions_refuse_images_of_other_instruments(prep_manager, step):
     hmi = pytest.importorskip("aia_ccdproc_hmi")
     prep_manager("aia-ccdproc-respike", "aia-ccdproc-hmi")
     magnetogram = hmi.observe(Sun(), corner=(2000, 2000), shape=(20, 20))
-    with pytest.raises(InstrumentError, match="no spikes files for HMI, only for AIA"):
+    with pytest.raises(InstrumentError, match="image of HMI: spikes files exist only for AIA"):
         step(magnetogram)
 
 

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from aia_ccdproc.plugin import Resampled
 
 #: Parameter of cubic convolution. Outside this range the kernel is not useful.
-_A = MethodParameter(-0.5, -1, 0, "a of the kernel: SSW and JSOC use -0.5, OpenCV -0.75")
-_METHODS = {"cubic-convolution": _A, "cubic-spline": None}
+_KERNEL_PARAMETER = MethodParameter(-0.5, -1, 0, "a of the kernel: SSW and JSOC use -0.5, OpenCV -0.75")
+_METHODS = {"cubic-convolution": _KERNEL_PARAMETER, "cubic-spline": None}
 
 
 @hookimpl
@@ -38,7 +38,7 @@ def prep_resample(
     method: str,
     parameter: float | None,
 ) -> Resampled | None:
-    """Resample an image by one of the methods of this plugin."""
+    """Resample an image with one of the methods of this plugin."""
     if method not in _METHODS:
         return None
     from aia_ccdproc_cubic.engine import resample
@@ -47,5 +47,5 @@ def prep_resample(
     if method == "cubic-spline":
         kernel = cubic_spline()
     else:
-        kernel = cubic_convolution(_A.default if parameter is None else parameter)
+        kernel = cubic_convolution(_KERNEL_PARAMETER.default if parameter is None else parameter)
     return resample(data, variance, flags, input_wcs, output_wcs, output_shape, kernel)

@@ -1,4 +1,4 @@
-"""The resampling engine: it divides the output into blocks and gives them to the compiled loops, on several threads."""
+"""The resampling engine, which divides the output into blocks and runs the compiled loops in several threads."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def resample(
     -------
     `~aia_ccdproc.plugin.Resampled`
         The planes on the target grid. The variance is the sum over all pixels of the squared weight times the variance.
-        A pixel is flagged if flagged input pixels have together more weight than
+        A pixel is flagged if the total weight of flagged input pixels exceeds
         `~aia_ccdproc.plugin.BAD_WEIGHT_THRESHOLD`.
 
     Notes
@@ -69,7 +69,7 @@ def resample(
     rows, columns = (range(0, n, step) for n, step in zip(output_shape, _BLOCK_SHAPE, strict=True))
     corners = itertools.product(rows, columns)
     with warnings.catch_warnings(), ThreadPoolExecutor(threads or thread_count()) as pool:
-        # sunpy warns of positions off the disk that another observer sees. They are not covered.
+        # sunpy warns about positions off the disk if the observers differ. These pixels are not covered.
         warnings.filterwarnings("ignore", "The conversion of these 2D helioprojective")
         first = next(corners, None)
         if first is not None:

@@ -279,9 +279,9 @@ def _worst_flag_near(tile_flags, row, column, count, margin):
 
 @cached_njit
 def _flag_by_weight(flags, corner, width, squared_y, squared_x, column, threshold, worst):
-    """Return the worst flag such that the pixels with this flag or a worse one exceed the threshold of weight.
+    """Return the worst flag for which the pixels with this flag or a worse one have more weight than the threshold.
 
-    ``worst`` is the worst flag that is near.
+    ``worst`` is the worst flag within reach of the kernel.
     """
     masked, invalid = np.float32(0), np.float32(0)
     for j in range(squared_y.shape[0]):

@@ -1,4 +1,4 @@
-"""The degradation of a channel, and images corrected for it: functions on arrays and images."""
+"""Functions that compute the degradation of a channel and correct images for it."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ __all__ = ["correct_degradation", "degradation", "read_table"]
 
 #: JSOC's series of effective areas.
 _SERIES = "aia.response"
-#: The last version of channels that later versions leave out.
+#: Last version of the table, for each channel that later versions do not contain.
 _LAST_VERSION = {4500: 3}
 
 
@@ -46,22 +46,22 @@ def degradation(
     server: str | drms.Client | None = None,
     timeout: float = 60.0,
 ) -> np.ndarray:
-    r"""Compute which fraction of a channel's first effective area remains.
+    r"""Compute the fraction of a channel's original effective area that remains.
 
     Parameters
     ----------
     channel : float or `~astropy.units.Quantity`
         Wavelength in angstrom, a whole number.
     time : `~astropy.time.Time`
-        Times, of any shape; or a value that a Time can be made of.
+        Times of any shape, or any value from which `~astropy.time.Time` can be made.
     table : str, path-like, `~astropy.table.Table` or `~aia_ccdproc.tables.CalibrationTable`
         ``"jsoc"``, the path or URL of a response table of SSW, or the table itself.
     version : int, optional
         Version of the calibration (VER_NUM); by default the newest in the table for the channel.
     server : str or `drms.Client`, optional
-        Another DRMS server than JSOC: the base URL of its CGIs, or a client.
+        DRMS server that is queried instead of JSOC: the base URL of its CGIs, or a client.
     timeout : float
-        Seconds after which to give up on the network, all tries together.
+        Time limit in seconds for a network request, retries included.
 
     Returns
     -------

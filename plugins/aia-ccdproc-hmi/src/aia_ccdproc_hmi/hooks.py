@@ -12,7 +12,7 @@ __all__ = ["BUNIT"]
 #: Units of the pixels by the keyword CONTENT, as JSOC writes them.
 BUNIT = {"CONTINUUM INTENSITY": "DN/s", "MAGNETOGRAM": "Gauss", "DOPPLERGRAM": "m/s"}
 
-#: Steps that HMI's images must not be given to, and why.
+#: Steps that must not be run on images of HMI, with the reason.
 _REFUSED_STEPS = {
     "normalize_exposure": "it was computed from many filtergrams, and its pixels are not counts of one exposure. "
     'Restrict the step to AIA: only = { instrument = "AIA" }'

@@ -14,7 +14,7 @@ __all__ = ["observe"]
 
 #: Center of the Sun on the full frame (0-based column and row), plate scale in arcsec and roll angle in degrees, as in
 #: hmi.M_45s on 2020-01-01.
-_CENTER, _SCALE, _ROLL = (2041.240112, 2049.3), 0.504011, 179.929733
+_CENTER_PIXEL, _SCALE_ARCSEC, _ROLL_DEGREES = (2041.240112, 2049.3), 0.504011, 179.929733
 #: Keywords of AIA that images of HMI do not have.
 _AIA_KEYWORDS = (
     *("EXPTIME", "PIXLUNIT", "LVL_NUM", "R_SUN", "ACS_MODE"),
@@ -60,8 +60,8 @@ def observe(
         "T_OBS": "2020.01.01_00:00:37_TAI",
         "T_REC": "2020.01.01_00:00:45_TAI",
         "DATE-OBS": "2019-12-31T23:59:37.90",
-        **{f"CRPIX{i + 1}": _CENTER[i] + 1 - corner[i] for i in (0, 1)},
-        **{"CDELT1": _SCALE, "CDELT2": _SCALE, "CROTA2": _ROLL},
+        **{f"CRPIX{i + 1}": _CENTER_PIXEL[i] + 1 - corner[i] for i in (0, 1)},
+        **{"CDELT1": _SCALE_ARCSEC, "CDELT2": _SCALE_ARCSEC, "CROTA2": _ROLL_DEGREES},
     }
     image = Exposure(corner=corner, shape=shape, keywords={**hmi_keywords, **keywords}).image(sun)
     for keyword in _AIA_KEYWORDS:

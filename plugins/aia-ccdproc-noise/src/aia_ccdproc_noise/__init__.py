@@ -1,4 +1,4 @@
-"""The noise of AIA's pixels, and images with it as their uncertainty."""
+"""The noise of AIA's pixels, which is added to images as their uncertainty."""
 
 from aia_ccdproc_noise.noise import estimate_uncertainty, noise_sigma
 

@@ -1,4 +1,4 @@
-"""The uncertainty of pixels by the noise model of SSW's ``aia_bp_estimate_error``.
+"""Functions that compute the uncertainty of pixels with the noise model of SSW's ``aia_bp_estimate_error``.
 
 The model is that of Boerner et al. 2012, Solar Physics 275, 41.
 """
@@ -39,8 +39,8 @@ _READ_NOISE_DN = {1: 1.18, 2: 1.20, 3: 1.15, 4: 1.14}
 _DARK_NOISE_DN = 0.18
 #: Variance of rounding to whole DN.
 _ROUNDING_VARIANCE = 1 / 12
-#: Smallest count that is compressed with losses on board, in DN.
-_LOSSY_FROM_DN = 25
+#: Smallest count for which the compression on board is lossy, in DN.
+_LOSSY_THRESHOLD_DN = 25
 #: Columns of the error table with the error of the absolute calibration.
 _CALIBRATION_COLUMNS = {"preflight": "CALERR", "eve": "EVEERR"}
 
@@ -52,7 +52,7 @@ def noise_sigma(
     compression: float,
     systematic: tuple[float, ...] = (),
 ) -> np.ndarray:
-    r"""Compute the standard deviation of pixels by the noise model.
+    r"""Compute the standard deviation of pixels with the noise model.
 
     Parameters
     ----------
@@ -76,7 +76,7 @@ def noise_sigma(
     Raises
     ------
     InstrumentError
-        If AIA has no such channel.
+        If AIA does not have this channel.
 
     Notes
     -----
@@ -94,7 +94,7 @@ def noise_sigma(
     positive = np.maximum(counts, 0, dtype=dtype)
     shot = positive * dtype.type(dn_per_photon)
     compress = np.maximum(shot * dtype.type(float(compression) ** -2), dtype.type(_ROUNDING_VARIANCE))
-    compress *= positive >= _LOSSY_FROM_DN
+    compress *= positive >= _LOSSY_THRESHOLD_DN
     read = _READ_NOISE_DN[_CAMERAS[channel]] ** 2
     variance = shot + compress + dtype.type(_DARK_NOISE_DN**2 + read + _ROUNDING_VARIANCE)
     if any(systematic):
@@ -124,13 +124,13 @@ def estimate_uncertainty(
     version : int, optional
         Version of the table (VER_NUM); by default the newest in the table for the channel.
     calibration : {"none", "preflight", "eve"}
-        Error of the absolute calibration that is added: none, CALERR or EVEERR.
+        Error of the absolute calibration to add: none, CALERR or EVEERR.
     chianti : bool
         Add the error of the CHIANTI atomic data.
     replace : bool
         Replace the uncertainty if the image has one.
     timeout : float
-        Seconds after which to give up on the network, all tries together.
+        Time limit in seconds for a network request, retries included.
 
     Returns
     -------

@@ -25,7 +25,7 @@ class NoiseSettings(StepSettings):
     )
     calibration: Literal["none", "preflight", "eve"] = Field(
         default="none",
-        description="Error of the absolute calibration that is added: none, preflight (CALERR, calibration on the "
+        description="Error of the absolute calibration to add: none, preflight (CALERR, calibration on the "
         "ground) or eve (EVEERR, scaling to SDO/EVE). It is the same fraction for all pixels; see the documentation.",
     )
     chianti: bool = Field(

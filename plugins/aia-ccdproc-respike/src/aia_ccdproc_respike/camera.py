@@ -1,4 +1,4 @@
-"""Checks that the pixels of an image are those of the camera, and where they are in the full frame."""
+"""Checks of camera pixels, and the position of an image in the full frame."""
 
 from __future__ import annotations
 

@@ -23,8 +23,8 @@ _SERIES: dict[float, str] = {
     **dict.fromkeys((94, 131, 171, 193, 211, 304, 335), "aia.lev1_euv_12s"),
     **dict.fromkeys((1600, 1700), "aia.lev1_uv_24s"),
 }
-#: Most exposures that one query contains; it must fit into a URL.
-_EXPOSURES_PER_QUERY = 64
+#: Largest number of exposures in one query, which must fit into a URL.
+_MAX_EXPOSURES_PER_QUERY = 64
 
 
 def spikes_series(header: fits.Header) -> str:
@@ -72,7 +72,7 @@ class JsocExposure(NamedTuple):
         header : `~astropy.io.fits.Header`
             Complete header, with T_REC, WAVELNTH and FSN.
         server : str or `drms.Client`, optional
-            Another DRMS server than JSOC.
+            DRMS server that is queried instead of JSOC.
 
         Returns
         -------
@@ -87,7 +87,10 @@ class JsocExposure(NamedTuple):
             If no series with spikes of the channel is known.
         """
         if "T_REC" not in header:
-            raise HeaderError("T_REC is missing, which is part of the name of the spikes' record at JSOC")
+            raise HeaderError(
+                "T_REC is missing: it identifies the record of the spikes at JSOC. Name the spikes file: "
+                'spikes = "spikes/{FSN}.fits"'
+            )
         time = f"{parse_time(header['T_REC']).isot[:19]}Z"
         channel, fsn = int(finite_number(header, "WAVELNTH")), int(finite_number(header, "FSN"))
         return cls(server_name(server), spikes_series(header), channel, time, fsn)
@@ -117,9 +120,9 @@ def find_urls(
     exposures : sequence of `JsocExposure`
         The exposures, all of this server.
     server : str or `drms.Client`, optional
-        Another DRMS server than JSOC.
+        DRMS server that is queried instead of JSOC.
     timeout : float
-        Seconds after which to give up on the network, all tries of a query together.
+        Time limit in seconds for a query, retries included.
 
     Returns
     -------
@@ -147,9 +150,9 @@ def prefetch(headers: Iterable[fits.Header], *, server: str | drms.Client | None
     headers : iterable of `~astropy.io.fits.Header`
         Complete headers of the images.
     server : str or `drms.Client`, optional
-        Another DRMS server than JSOC.
+        DRMS server that is queried instead of JSOC.
     timeout : float
-        Seconds after which to give up on the network, all tries of a query together.
+        Time limit in seconds for a query, retries included.
 
     Raises
     ------
@@ -169,7 +172,7 @@ def _query(
 ) -> Iterator[tuple[JsocExposure, str | TableError | None]]:
     """Query the server for the URLs of exposures. If a channel fails, yield its error in place of the URLs."""
     for (series, channel), same in groupby(sorted(exposures), key=lambda exposure: (exposure.series, exposure.channel)):
-        while batch := list(islice(same, _EXPOSURES_PER_QUERY)):
+        while batch := list(islice(same, _MAX_EXPOSURES_PER_QUERY)):
             times = ",".join(dict.fromkeys(exposure.time for exposure in batch))
             dataset, needed = f"{series}[{times}][{channel}]", ["FSN", "spikes"]
             try:

@@ -1,4 +1,4 @@
-"""Spikes files of JSOC: reading them, and finding or fetching the one of an image."""
+"""Functions that read, find and fetch spikes files of JSOC."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _EXPORT_NAME = "{series}.{{{time}:%Y-%m-%dT%H%M%S}}Z.{{WAVELNTH:d}}.spikes.fits"
 
 @dataclass(frozen=True)
 class Spikes:  # numpydoc ignore=PR02
-    """The spikes of an exposure: what JSOC removed from the full frame.
+    """The spikes of an exposure, which JSOC removed from the full frame.
 
     Parameters
     ----------
@@ -138,7 +138,7 @@ def _read_rows(path: Path) -> tuple[np.ndarray, int | None]:
 
 
 class SpikesLocation(NamedTuple):
-    """Where the spikes files of images are, and what their names are."""
+    """Folder and names of the spikes files of images."""
 
     folder: Path
     pattern: NamePattern | None
@@ -198,12 +198,12 @@ class SpikesLocation(NamedTuple):
         return [self.folder / name for name in dict.fromkeys(names)]
 
 
-def find_spikes(where: str | os.PathLike[str], header: fits.Header) -> Spikes:
+def find_spikes(location: str | os.PathLike[str], header: fits.Header) -> Spikes:
     """Find and read the spikes file of an image.
 
     Parameters
     ----------
-    where : str or path-like
+    location : str or path-like
         The folder of an export from JSOC, or the path of a file, which may contain keywords of the header:
         ``"spikes/{FSN}.fits"``.
     header : `~astropy.io.fits.Header`
@@ -223,7 +223,7 @@ def find_spikes(where: str | os.PathLike[str], header: fits.Header) -> Spikes:
     InstrumentError
         If a folder is given, and no series with spikes of the channel is known.
     """
-    paths = SpikesLocation.from_path(where).candidates(header)
+    paths = SpikesLocation.from_path(location).candidates(header)
     path = next((path for path in paths if path.exists()), None)
     if path is None:
         others = "".join(f", nor {other.name}" for other in paths[1:])
@@ -248,9 +248,9 @@ def fetch_spikes(header: fits.Header, *, server: str | drms.Client | None = None
     header : `~astropy.io.fits.Header`
         Complete header of the image, with T_REC, WAVELNTH and FSN.
     server : str or `drms.Client`, optional
-        Another DRMS server than JSOC: the base URL of its CGIs, or a client.
+        DRMS server that is queried instead of JSOC: the base URL of its CGIs, or a client.
     timeout : float
-        Seconds after which to give up on the network, all tries together.
+        Time limit in seconds for a network request, retries included.
 
     Returns
     -------

@@ -50,9 +50,9 @@ def respike(
     spikes : `Spikes`, path-like or "jsoc"
         The spikes; or the folder or the file that contains them, as in `find_spikes`; or JSOC.
     server : str or `drms.Client`, optional
-        Another DRMS server than JSOC: the base URL of its CGIs, or a client.
+        DRMS server that is queried instead of JSOC: the base URL of its CGIs, or a client.
     timeout : float
-        Seconds after which to give up on the network, all tries together.
+        Time limit in seconds for a network request, retries included.
 
     Returns
     -------
@@ -183,7 +183,9 @@ def _aia_header(ccd: CCDData) -> fits.Header:
     header = complete_header(ccd)
     instrument = get_plugin_manager().identify(header)
     if instrument.name != "AIA":
-        raise InstrumentError(f"there are no spikes files for {instrument.name}, only for AIA")
+        raise InstrumentError(
+            f"cannot restore or remove spikes in an image of {instrument.name}: spikes files exist only for AIA"
+        )
     return header
 
 
@@ -226,7 +228,7 @@ def _check_replaced_values(pixels: np.ndarray, spikes: Spikes) -> None:
     if different.sum() > len(spikes) / 2:
         raise StateError(
             f"{spikes.name} does not match the image: {different.sum()} of {len(spikes)} pixels do not have the values "
-            "that replaced the spikes. The spikes are those of another exposure, or the image was changed after level 1"
+            "that replaced the spikes. Give the spikes of this exposure and the original level-1 image"
         )
 
 
