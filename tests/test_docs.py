@@ -335,3 +335,15 @@ def test_every_page_of_the_development_guide_is_in_the_index() -> None:
     index = (ROOT / "docs" / "index.rst").read_text(encoding="utf-8")
     for page in (ROOT / "docs" / "development").glob("*.rst"):
         assert f"\n   development/{page.stem}\n" in index
+
+
+def test_architecture_page_has_the_floors_of_the_linter() -> None:
+    text = (ROOT / "docs" / "development" / "architecture.rst").read_text(encoding="utf-8")
+    floors = re.findall(r"^   \* - (\d)\n     - (.*)$", text, re.MULTILINE)
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["importlinter"][
+        "contracts"
+    ]
+    [layers] = [contract["layers"] for contract in contracts if contract["type"] == "layers"]
+    numbers = range(len(layers), 0, -1)
+    expected = [(str(number), layer.split(" | ")) for number, layer in zip(numbers, layers, strict=True)]
+    assert [(number, re.findall(r"``(\w+)``", rooms)) for number, rooms in floors] == expected
