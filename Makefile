@@ -18,11 +18,11 @@ test: lint suite
 suite: .venv/.test
 	$(PYTEST) $(PARALLEL)
 
-# For while you work: no full-size images, and no tests that start processes.
+# Checks for daily work: no full-size images, and no tests that start processes.
 quick: lint-fast
 	$(PYTEST) $(PARALLEL) -m "not slow and not process and not stress"
 
-# Failures at random moments, many times over.
+# Tests that repeat a failure at random moments many times.
 stress: .venv/.test
 	$(PYTEST) -m stress
 
@@ -63,7 +63,7 @@ oldest: .venv/bin/python
 		print(*(name.replace('>=', '==') + '.*' for name in project['dependencies']), sep='\n')" > .venv/oldest.txt
 	PIP_CONSTRAINT=$(CURDIR)/.venv/oldest.txt $(MAKE) .venv/.test
 
-# Prepare .venv for `make suite` with the development versions of the libraries that matter most.
+# Prepare .venv for `make suite` with the development versions of the main libraries.
 development: .venv/.test
 	$(BIN)/python -m pip install --upgrade --pre $(foreach name,astropy ccdproc reproject,git+https://github.com/astropy/$(name))
 
