@@ -95,8 +95,17 @@ class RecipeProblem(NamedTuple):
         return f"{self.place}: {self.message}"
 
 
+#: Longest list of problems, and longest line of it, that is shown: the message stays below 20 kB.
+_MAX_PROBLEMS_SHOWN = 50
+_MAX_LINE_LENGTH = 350
+
+
+def _shorten(line: str) -> str:
+    return line if len(line) <= _MAX_LINE_LENGTH else f"{line[: _MAX_LINE_LENGTH - 3]}..."
+
+
 class RecipeError(PrepError):
-    """A recipe has problems. All of them are listed.
+    """A recipe has problems. The message lists the first 50, `RecipeError.problems` all of them.
 
     Parameters
     ----------
@@ -113,8 +122,11 @@ class RecipeError(PrepError):
 
     def __str__(self) -> str:
         count = len(self.problems)
-        head = f"{self.recipe}: {count} problem{'' if count == 1 else 's'}"
-        return "\n".join([head, *(f"  {problem}" for problem in self.problems)])
+        lines = [f"{self.recipe}: {count} problem{'' if count == 1 else 's'}"]
+        lines += [f"  {problem}" for problem in self.problems[:_MAX_PROBLEMS_SHOWN]]
+        if count > _MAX_PROBLEMS_SHOWN:
+            lines.append(f"  and {count - _MAX_PROBLEMS_SHOWN} more")
+        return "\n".join(map(_shorten, lines))
 
     @property
     def faults(self) -> tuple[RecipeProblem, ...]:

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import os
-import tomllib
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
-from aia_ccdproc.errors import RecipeError, RecipeProblem
+from aia_ccdproc.errors import RecipeError
 from aia_ccdproc.plugin.instrument import GENERIC
 from aia_ccdproc.plugin.manager import PrepPluginManager
 from aia_ccdproc.plugin.step import Step, check_order
 from aia_ccdproc.recipe.model import RecipeModel
 from aia_ccdproc.recipe.problems import ProblemList, RecipeContext, list_problems
+from aia_ccdproc.recipe.toml import InvalidTomlError, parse_toml
 
 __all__ = ["check_recipe"]
 
@@ -46,9 +46,9 @@ def check_recipe(
         If the recipe has problems; all of them are listed.
     """
     try:
-        content = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise RecipeError(name, [RecipeProblem("TOML", str(error))]) from error
+        content = parse_toml(text)
+    except InvalidTomlError as error:
+        raise RecipeError(name, [error.problem]) from error
     steps = _find_steps(content.get("step"), manager)
     problems = ProblemList(text, {index: step.name for index, step in enumerate(steps) if step is not None})
     model = None

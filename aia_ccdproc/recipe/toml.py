@@ -1,0 +1,89 @@
+"""Parse the TOML of a recipe within limits: a hostile file is refused at once, at its line."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from typing import Any
+
+from aia_ccdproc.errors import RecipeProblem
+
+__all__ = ["InvalidTomlError", "parse_toml"]
+
+#: Limits that no recipe comes near. Beyond them tomllib raises other errors than its own, or takes seconds.
+_MAX_BYTES = 2**20
+_MAX_DEPTH = 20
+_MAX_DOTS = 20
+_MAX_DIGITS = 200
+
+#: Strings and comments, which may contain anything.
+_TEXT = re.compile(
+    r'"""(?:\\.|[^\\])*?"""|' + r"'''.*?'''|" + r'"(?:\\.|[^"\\\n])*"|' + r"'[^'\n]*'|" + r"#[^\n]*", re.DOTALL
+)
+_LONG_NUMBER = re.compile(rf"(?<![\w-])(?:0[xob][\da-fA-F_]{{{_MAX_DIGITS},}}|\d[\d_]{{{_MAX_DIGITS},}})")
+_MANY_DOTS = re.compile(rf"(?:[\w\"'-]+\s*\.\s*){{{_MAX_DOTS},}}")
+
+
+class InvalidTomlError(ValueError):
+    """A text is not TOML, or is beyond the limits of a recipe.
+
+    Parameters
+    ----------
+    problem : `~aia_ccdproc.errors.RecipeProblem`
+        What is wrong, and where.
+    """
+
+    def __init__(self, problem: RecipeProblem) -> None:
+        self.problem = problem
+        super().__init__(str(problem))
+
+
+def parse_toml(text: str) -> dict[str, Any]:
+    """Parse TOML.
+
+    Parameters
+    ----------
+    text : str
+        The TOML.
+
+    Returns
+    -------
+    dict
+        Its content.
+
+    Raises
+    ------
+    InvalidTomlError
+        If the text is not TOML, is larger than 1 MiB, is nested more than 20 deep, or contains a number of more than
+        200 digits.
+    """
+    _check_limits(text)
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise InvalidTomlError(RecipeProblem("TOML", str(error))) from error
+    except (ValueError, RecursionError) as error:  # of int and datetime, which tomllib does not catch
+        raise InvalidTomlError(RecipeProblem("TOML", f"{type(error).__name__}: {error}")) from error
+
+
+def _check_limits(text: str) -> None:
+    if len(text.encode(errors="replace")) > _MAX_BYTES:
+        raise InvalidTomlError(RecipeProblem("recipe", "is larger than 1 MiB; a recipe has a few kB"))
+    depth = 0
+    for number, line in enumerate(_blank_strings(text).splitlines(), start=1):
+        place = f"line {number}"
+        if _LONG_NUMBER.search(line):
+            raise InvalidTomlError(RecipeProblem(place, f"contains a number of more than {_MAX_DIGITS} digits"))
+        if line.count(".") >= _MAX_DOTS and _MANY_DOTS.search(line):
+            raise InvalidTomlError(RecipeProblem(place, f"contains a key of more than {_MAX_DOTS} parts"))
+        for character in line:
+            depth = depth + 1 if character in "[{" else max(0, depth - 1) if character in "]}" else depth
+            if depth > _MAX_DEPTH:
+                raise InvalidTomlError(
+                    RecipeProblem(place, f"contains arrays or tables nested more than {_MAX_DEPTH} deep")
+                )
+
+
+def _blank_strings(text: str) -> str:
+    """Remove strings and comments, but keep the line breaks in them."""
+    return _TEXT.sub(lambda match: "\n" * match[0].count("\n"), text)
