@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 import warnings
 from collections.abc import Iterable
 from typing import NamedTuple
@@ -25,6 +26,7 @@ __all__ = [
     "TableError",
     "WriteError",
     "nearest_name",
+    "redact_url",
     "suggestion",
 ]
 
@@ -184,3 +186,22 @@ def suggestion(name: str, known: Iterable[str]) -> str:
     if nearest is not None:
         return f"did you mean {nearest!r}?"
     return f"available: {', '.join(names)}" if names else "none is available"
+
+
+_CREDENTIALS = re.compile(r"(\w://)[^/@\s]*@")
+
+
+def redact_url(text: str) -> str:
+    """Remove the user names and passwords from the URLs in a text.
+
+    Parameters
+    ----------
+    text : str
+        A URL, or a text that contains some.
+
+    Returns
+    -------
+    str
+        ``"https://***@example.org/table.ecsv"``.
+    """
+    return _CREDENTIALS.sub(r"\1***@", text)

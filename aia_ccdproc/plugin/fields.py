@@ -10,20 +10,19 @@ from urllib.parse import urlsplit
 
 from pydantic import BeforeValidator, Field, ValidationInfo
 
+from aia_ccdproc.errors import redact_url
 from aia_ccdproc.plugin.settings import UNRECORDED
 
 __all__ = ["NOT_A_PATH", "RecipeFile", "ServerURL", "Timeout", "table_source", "validate_table_source"]
 
-#: Schemes of the URLs from which a table can be downloaded.
-_TABLE_SCHEMES = ("http", "https", "ftp", "file")
-#: Schemes of the URLs of a DRMS server.
-_SERVER_SCHEMES = ("http", "https")
+#: Schemes of the URLs of tables and of DRMS servers.
+_URL_SCHEMES = ("http://", "https://")
 #: Types of TOML values that cannot be the path of a file.
 NOT_A_PATH = (bool, int, float, list, dict, datetime.date, datetime.time)
 
 
 def _to_path(value: Any, info: ValidationInfo) -> Any:
-    """Convert a string to a path; in a recipe, a relative path starts from the recipe's folder."""
+    """Convert a string to a path. A relative path in a recipe is relative to the recipe's folder."""
     if not isinstance(value, str):
         return value
     if not value or "\0" in value:
@@ -52,9 +51,9 @@ def validate_table_source(
     info : `pydantic.ValidationInfo`
         Its context may contain the recipe's folder.
     keywords : tuple of str
-        Words that name a table, as ``"jsoc"``.
+        Words that name a table, such as ``"jsoc"``.
     alternative : str, optional
-        What else the setting takes, for the error message.
+        Another kind of value that the setting takes; only for the error message.
 
     Returns
     -------
@@ -72,7 +71,7 @@ def validate_table_source(
         comma = "," if alternative else ""
         raise ValueError(f"should be {', '.join(listed[:-1])}{comma} or {listed[-1]}, not {value!r}")
     if isinstance(value, str) and "://" in value:
-        _check_url(value, _TABLE_SCHEMES)
+        _check_url(value)
         return value
     if isinstance(value, str) and value in keywords:
         return value
@@ -101,26 +100,26 @@ def table_source(*keywords: str) -> BeforeValidator:
     return BeforeValidator(validate, json_schema_input_type=str)
 
 
-def _check_url(value: str, schemes: tuple[str, ...]) -> None:
-    if not value.lower().startswith(tuple(f"{scheme}://" for scheme in schemes)):
-        prefixes = ", ".join(f"{scheme}://" for scheme in schemes)
-        raise ValueError(f"should be a URL that starts with {prefixes}, not {value!r}")
+def _check_url(value: str) -> None:
+    shown = repr(redact_url(value))
+    if not value.lower().startswith(_URL_SCHEMES):
+        raise ValueError(f"should be a URL that starts with {' or '.join(_URL_SCHEMES)}, not {shown}")
     try:
         parts = urlsplit(value)
         host, _ = parts.hostname, parts.port
     except ValueError as error:
-        raise ValueError(f"{value!r} is not a URL: {error}") from error
+        raise ValueError(f"{shown} is not a URL: {error}") from error
     if any(character.isspace() for character in value):
-        raise ValueError(f"{value!r} is not a URL: it contains blanks")
-    if not host and parts.scheme != "file":
-        raise ValueError(f"{value!r} is not a URL: it names no host")
+        raise ValueError(f"{shown} is not a URL: it contains blanks")
+    if not host:
+        raise ValueError(f"{shown} is not a URL: it names no host")
 
 
 def _validate_server(value: Any) -> Any:
     if isinstance(value, (*NOT_A_PATH, tuple, bytes)):
         raise ValueError(f"should be a URL, not {value!r}")
     if isinstance(value, str):
-        _check_url(value, _SERVER_SCHEMES)
+        _check_url(value)
     return value
 
 

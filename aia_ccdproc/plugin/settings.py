@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Self
 import numpy as np
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
-from aia_ccdproc.errors import SettingsError, nearest_name, suggestion
+from aia_ccdproc.errors import SettingsError, nearest_name, redact_url, suggestion
 from aia_ccdproc.images.files import cache_until_modified
 
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ class StepSettings(BaseModel):
         Raises
         ------
         SettingsError
-            If values are invalid; the message lists all of them.
+            If values are invalid. The message lists all of them.
         """
         try:
             return cls(**values)
@@ -106,7 +106,7 @@ class StepSettings(BaseModel):
             return f"{name} is missing; it has no default"
         if detail["type"] == "value_error":
             return f"{name}: {detail['ctx']['error']}"
-        message = f"{name} = {detail['input']!r}: {detail['msg'][0].lower()}{detail['msg'][1:]}"
+        message = f"{name} = {redact_url(repr(detail['input']))}: {detail['msg'][0].lower()}{detail['msg'][1:]}"
         allowed = re.findall(r"'([^']*)'", detail["ctx"]["expected"]) if detail["type"] == "literal_error" else []
         nearest = nearest_name(str(detail["input"]), allowed)
         return f"{message}; did you mean {nearest!r}?" if nearest else message
@@ -136,8 +136,8 @@ class StepSettings(BaseModel):
         Returns
         -------
         str
-            ``"method=bicubic, conserve=brightness"``. Of a path only the name is given, so that the line does not
-            depend on the folder; of data only the type.
+            ``"method=bicubic, conserve=brightness"``. A path is given by its name alone, so that the line does not
+            depend on the folder; an object is given by its type.
         """
         return ", ".join(f"{name}={_format(value, _short_name)}" for name, value in self._recorded())
 
@@ -147,7 +147,7 @@ class StepSettings(BaseModel):
         Returns
         -------
         str
-            As `describe`, but with a digest of the content in place of the names of files and of data.
+            As `describe`, but files and objects are given by a digest of their content.
 
         Raises
         ------
@@ -193,7 +193,7 @@ def _content_digest(value: Any) -> str:
             raise SettingsError(f"cannot read {value}: {error.strerror}. Check the path in the settings") from error
     try:
         return hashlib.sha256(pickle.dumps(value)).hexdigest()[:16]
-    except Exception as error:  # whatever an object's own methods raise
+    except Exception as error:  # the methods of an object can raise anything
         kind = type(value).__name__
         raise SettingsError(f"cannot pickle a {kind} ({error}); save it to a file and give the path instead") from error
 
@@ -212,4 +212,4 @@ def _format(value: Any, format_object: Callable[[Any], str]) -> str:
         return "+".join(_format(item, format_object) for item in value)
     if isinstance(value, set | frozenset):
         return "+".join(sorted(_format(item, format_object) for item in value))
-    return str(value) if isinstance(value, str | int | float) else format_object(value)
+    return redact_url(str(value)) if isinstance(value, str | int | float) else format_object(value)

@@ -24,7 +24,7 @@ from typing import Any, NamedTuple, TypeAlias
 
 from astropy.time import Time
 
-from aia_ccdproc.errors import PointingError, TableError
+from aia_ccdproc.errors import PointingError, TableError, redact_url
 from aia_ccdproc.images.times import ignore_erfa_warnings
 from aia_ccdproc.pointing.cache import PointingCache, is_final
 from aia_ccdproc.pointing.jsoc import TABLE_ADVICE, fetch_months
@@ -32,8 +32,8 @@ from aia_ccdproc.pointing.months import Month
 from aia_ccdproc.pointing.settings import PointingSettings
 from aia_ccdproc.pointing.table import SERIES, PointingRecord, PointingTable, read_pointing_table
 from aia_ccdproc.tables.cache import FetchCache
+from aia_ccdproc.tables.download import download_table
 from aia_ccdproc.tables.jsoc import server_name
-from aia_ccdproc.tables.network import download_table
 
 __all__ = ["FoundRecord", "find_record", "prefetch"]
 
@@ -144,7 +144,7 @@ def _from_url(url: str, settings: PointingSettings, time: Time, channel: int) ->
             path = download_table(url, settings.timeout)
         except TableError as error:
             raise PointingError(f"{error} {TABLE_ADVICE}") from error
-        return PointingTable(read_pointing_table(path).table, url)
+        return PointingTable(read_pointing_table(path).table, redact_url(url))
 
     return _found_in(_downloaded.get(url, download, timeout=settings.timeout), time, channel)
 
@@ -191,5 +191,5 @@ def prefetch(settings: PointingSettings, times: Iterable[Time]) -> None:
 
 
 def _has_final(table: PointingTable | None, times: list[Time]) -> bool:
-    """Return whether a cached month will not change any more at any of the times."""
+    """Return whether a month is cached and its records of all these times are final."""
     return table is not None and all(is_final(table, time) for time in times)

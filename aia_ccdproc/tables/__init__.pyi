@@ -1,7 +1,8 @@
 from .cache import FetchCache
 from .calibration import CalibrationTable
+from .download import download_table
 from .jsoc import query_series, server_name
-from .network import NoAnswerError, download_table
+from .network import NoAnswerError
 
 __all__ = [
     "CalibrationTable",

@@ -31,7 +31,7 @@ class _Failure(NamedTuple):
 
 
 class CacheSnapshot(NamedTuple):
-    """The content of a cache, to be pickled. It has ages, because clocks differ between processes."""
+    """The content of a cache, to be pickled. It has ages and not times, because clocks differ between processes."""
 
     values: list[tuple[Any, float, Any]]
     """Key, age in seconds and packed value."""
@@ -40,7 +40,7 @@ class CacheSnapshot(NamedTuple):
 
 
 class FetchCache(Generic[K, T]):
-    """Cache of one kind of fetched values. It also remembers failures, so that a dead server is not asked repeatedly.
+    """Cache of one kind of fetched values. It also remembers failures, so that a failed query is not repeated at once.
 
     Values are kept for an hour and failures for five minutes. Threads that miss the same key fetch it once. The workers
     of a batch start with a copy of the cache of the process that started them.
@@ -50,7 +50,7 @@ class FetchCache(Generic[K, T]):
     kind : str
         Name of the cache, unique in the process: ``"calibration tables"``.
     pack : callable, optional
-        Returns what is sent to another process in place of a value: ``pack(key, value)``. By default the value itself.
+        Returns what is sent to another process instead of a value: ``pack(key, value)``. By default the value itself.
     unpack : callable, optional
         Returns the value in the other process: ``unpack(key, packed)``. By default ``packed`` itself. May raise
         `LookupError`; the value is then fetched again when it is needed.
@@ -179,7 +179,7 @@ class FetchCache(Generic[K, T]):
         self._failures[failed] = (clock.monotonic(), _Failure(type(error), str(error), timeout))
 
     def _recent_failure(self, failed: K | str, timeout: float) -> PrepError | None:
-        """Return the error of a recent failure, None if the query is to be sent (again)."""
+        """Return the error of a recent failure; None if the query can be sent."""
         if failed not in self._failures:
             return None
         time, failure = self._failures[failed]

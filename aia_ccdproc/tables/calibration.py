@@ -16,8 +16,9 @@ from aia_ccdproc.images.files import cache_until_modified
 from aia_ccdproc.images.times import ignore_erfa_warnings
 from aia_ccdproc.tables.cache import FetchCache
 from aia_ccdproc.tables.disk_cache import fetch_with_fallback
+from aia_ccdproc.tables.download import download_table
 from aia_ccdproc.tables.jsoc import query_series, server_name
-from aia_ccdproc.tables.network import TIMEOUT, download_table
+from aia_ccdproc.tables.network import TIMEOUT_SECONDS
 from aia_ccdproc.tables.text import parse_time_column, read_table_file
 
 if TYPE_CHECKING:
@@ -70,7 +71,7 @@ class CalibrationTable:  # numpydoc ignore=PR02
         *,
         series: str | None = None,
         server: str | drms.Client | None = None,
-        timeout: float = TIMEOUT,
+        timeout: float = TIMEOUT_SECONDS,
     ) -> CalibrationTable:
         """Read a table from a file, a URL or JSOC.
 
@@ -78,10 +79,10 @@ class CalibrationTable:  # numpydoc ignore=PR02
         ----------
         source : str, path-like, `~astropy.table.Table` or `CalibrationTable`
             Path of a file (ECSV, CSV, or in SSW's format), URL of one, ``"jsoc"``, or the table itself. A file is
-            parsed again only when it has changed. A fetched table is cached in memory for an hour, and on disk for when
-            the network fails.
+            parsed again only when it has changed. A fetched table is cached in memory for an hour. Its copy on disk
+            is used when the network fails.
         series : str, optional
-            Series of JSOC that ``"jsoc"`` stands for.
+            JSOC's series that the source ``"jsoc"`` means.
         server : str or `drms.Client`, optional
             Another DRMS server than JSOC: a client, or the base URL of the server's CGIs (the URL of ``jsoc_info``
             without that name).

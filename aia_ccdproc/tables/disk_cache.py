@@ -1,4 +1,4 @@
-"""Copies of fetched tables in astropy's cache folder, for when the server does not answer."""
+"""Copies of fetched tables in astropy's cache folder, which are used when the server does not answer."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ from aia_ccdproc.tables.text import read_table_file
 __all__ = ["cache_folder", "fetch_with_fallback"]
 
 _log = logging.getLogger("aia_ccdproc")
+_NO_COPY = "cannot keep a copy of %s from %s: %s"
 
 T = TypeVar("T")
 
@@ -78,7 +79,7 @@ def fetch_with_fallback(server: str, series: str, fetch: Callable[[], Table], co
     try:
         path = cache_folder("tables", server) / f"{series}.ecsv"
     except TableError as error:
-        _log.warning("no copy of %s from %s is kept: %s", series, server, error)
+        _log.warning(_NO_COPY, series, server, error)
         return convert(fetch())
     with suppress(OSError, TableError):
         if 0 <= clock.time() - path.stat().st_mtime < LIFETIME_SECONDS:
@@ -97,5 +98,5 @@ def fetch_with_fallback(server: str, series: str, fetch: Callable[[], Table], co
         with atomic_write(path) as temporary:
             table.write(temporary, format="ascii.ecsv", overwrite=True)
     except OSError as error:
-        _log.warning("no copy of %s from %s is kept: %s", series, server, error)
+        _log.warning(_NO_COPY, series, server, error)
     return converted

@@ -1,4 +1,4 @@
-"""Queries of the keywords of JSOC's series through drms."""
+"""Queries of JSOC's series through drms."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from urllib.parse import urljoin, urlsplit
 
 from astropy.table import Table
 
-from aia_ccdproc.tables.network import TIMEOUT, query_error, query_with_retries
+from aia_ccdproc.tables.network import TIMEOUT_SECONDS, query_error, query_with_retries
 
 if TYPE_CHECKING:
     import drms
@@ -22,8 +22,8 @@ def connect(server: str | drms.Client | None) -> drms.Client:
     Parameters
     ----------
     server : str or `drms.Client`, optional
-        Base URL of the CGIs of a DRMS server (the URL of ``jsoc_info`` without that name), or a client, which is
-        returned as it is. By default JSOC.
+        A client, which is returned as it is; or the base URL of a server's CGIs (the URL of ``jsoc_info`` without that
+        name). By default JSOC.
 
     Returns
     -------
@@ -59,7 +59,7 @@ def server_name(server: str | drms.Client | None) -> str:
         return "JSOC"
     if isinstance(server, str):
         parts = urlsplit(server)
-        return (parts.netloc + parts.path).rstrip("/") or server
+        return (parts.netloc.rpartition("@")[2] + parts.path).rstrip("/") or server
     config = server._server
     return "JSOC" if config.name.upper() == "JSOC" else server_name(config.url_jsoc_info.removesuffix("jsoc_info"))
 
@@ -71,7 +71,7 @@ def query_series(
     segments: Sequence[str] = (),
     needed: Sequence[str] = (),
     server: str | drms.Client | None = None,
-    timeout: float = TIMEOUT,
+    timeout: float = TIMEOUT_SECONDS,
 ) -> Table:
     """Query the keywords of the records of a series, with one request.
 
@@ -95,8 +95,8 @@ def query_series(
     -------
     `~astropy.table.Table`
         One row per record, empty if no record exists. All values are strings, as the server sends them; a missing value
-        is ``"MISSING"``. A keyword that the series does not have has no column. The column of a segment has the URLs of
-        its files; in place of the URL of a file that is not online, the text that the server gives.
+        is ``"MISSING"``. A keyword that the series does not have has no column. The column of a segment contains the
+        URLs of its files. For a file that is not online, it contains the server's text.
 
     Raises
     ------
@@ -124,5 +124,7 @@ def query_series(
         if len(table) and all(value.startswith("Invalid KeyLink") for value in table[name]):
             table.remove_column(name)  # JSOC's value of a keyword that the series does not have
     for name in set(segments) & set(table.colnames):
-        table[name] = [urljoin(client._server.url_jsoc_info, at) if at.startswith("/") else at for at in table[name]]
+        table[name] = [
+            urljoin(client._server.url_jsoc_info, url) if url.startswith("/") else url for url in table[name]
+        ]
     return table

@@ -1,10 +1,11 @@
-"""Network queries with retries and a timeout, and tables at a URL."""
+"""Network queries with retries and a timeout."""
 
 from __future__ import annotations
 
 import http.client
 import json
 import logging
+import socket
 import threading
 import time as clock
 from collections.abc import Callable
@@ -13,12 +14,14 @@ from urllib.error import HTTPError, URLError
 
 from aia_ccdproc.errors import TableError
 
-__all__ = ["TIMEOUT", "NoAnswerError", "download_table", "query_error", "query_with_retries"]
+__all__ = ["TIMEOUT_SECONDS", "NoAnswerError", "RefusedAnswerError", "query_error", "query_with_retries"]
 
 #: Default time limit of a query, all attempts together, in seconds.
-TIMEOUT = 60.0
+TIMEOUT_SECONDS = 60.0
 #: Pause before the second attempt. Each further pause is twice as long.
 _FIRST_PAUSE_SECONDS = 1.0
+#: Time limit if the name of the server cannot be resolved: the machine is probably offline.
+_NAME_LOOKUP_SECONDS = 4.0
 
 _log = logging.getLogger("aia_ccdproc")
 
@@ -29,38 +32,8 @@ class NoAnswerError(TableError):
     """A server did not answer within the timeout. Other queries to it would fail as well."""
 
 
-def download_table(url: str, timeout: float = TIMEOUT) -> str:
-    """Download a table from a URL through astropy's download cache.
-
-    Parameters
-    ----------
-    url : str
-        The URL.
-    timeout : float
-        Time limit for all attempts together, in seconds.
-
-    Returns
-    -------
-    str
-        Path of the downloaded file. If the download fails, path of the copy of an earlier download.
-
-    Raises
-    ------
-    TableError
-        If the download fails, and no copy of an earlier one exists.
-    """
-    from astropy.utils.data import download_file, is_url_in_cache
-
-    def download() -> str:
-        return str(download_file(url, cache="update", show_progress=False, timeout=timeout))
-
-    try:
-        return query_with_retries(download, url, url, timeout)
-    except TableError as error:
-        if not is_url_in_cache(url):
-            raise
-        _log.warning("%s; using the copy of an earlier download", error)
-        return str(download_file(url, cache=True, show_progress=False))
+class RefusedAnswerError(Exception):
+    """An answer that is refused for safety; another attempt would not change it."""
 
 
 def query_error(what: str, reason: str, error_type: type[TableError] = TableError) -> TableError:
@@ -84,7 +57,7 @@ def query_error(what: str, reason: str, error_type: type[TableError] = TableErro
 
 
 def query_with_retries(query: Callable[[], T], what: str, server: str, timeout: float) -> T:
-    """Repeat a query, with growing pauses, until it succeeds or the time is over.
+    """Repeat a query, with growing pauses, until it succeeds or the timeout is reached.
 
     Parameters
     ----------
@@ -119,13 +92,13 @@ def query_with_retries(query: Callable[[], T], what: str, server: str, timeout: 
             if isinstance(error, HTTPError):
                 error.close()  # closes the connection
             if not _is_transient(error):
-                raise query_error(what, reason) from error
+                raise query_error(what, reason) from None
             elapsed = clock.monotonic() - start
-            remaining = timeout - elapsed
+            remaining = (min(timeout, _NAME_LOOKUP_SECONDS) if _is_unknown_name(error) else timeout) - elapsed
             if remaining < min(_FIRST_PAUSE_SECONDS, timeout) / 4:
                 count = f"{attempts} attempt{'' if attempts == 1 else 's'}"
                 reason = f"{reason}; {count} in {elapsed:.3g} s (timeout {timeout:g} s)"
-                raise query_error(what, reason, NoAnswerError) from error
+                raise query_error(what, reason, NoAnswerError) from None
             pause = min(pause, remaining / 2)  # leaves time for a last attempt
             _log.warning("%s: %s; next attempt in %.2g s (%.0f s left)", server, reason, pause, remaining)
             clock.sleep(pause)
@@ -153,6 +126,10 @@ def _run_with_timeout(query: Callable[[], T], seconds: float) -> T:
     return answers[0]
 
 
+def _is_unknown_name(error: Exception) -> bool:
+    return isinstance(error, URLError) and isinstance(error.reason, socket.gaierror)
+
+
 def _is_transient(error: Exception) -> bool:
     """Return whether a new attempt may succeed."""
     if isinstance(error, HTTPError):
@@ -161,9 +138,11 @@ def _is_transient(error: Exception) -> bool:
 
 
 def _describe(error: Exception) -> str:
-    """Return the reason for a failed attempt, in words."""
+    """Return the reason for a failed attempt as a text."""
     if isinstance(error, HTTPError):
         return f"the server answered HTTP {error.code} ({http.client.responses.get(error.code, 'unknown')})"
+    if isinstance(error, RefusedAnswerError):
+        return str(error)
     if isinstance(error, TimeoutError) or (isinstance(error, URLError) and isinstance(error.reason, TimeoutError)):
         return f"the server did not answer in time ({error})"
     if isinstance(error, URLError):

@@ -42,7 +42,9 @@ def read_table_file(path: Path) -> Table:
             raise ValueError("it is empty")
         return ascii_tables.read(lines, format="csv" if "," in lines[0] else "basic")
     except (OSError, UnicodeDecodeError, ValueError, ascii_tables.InconsistentTableError) as error:
-        raise TableError(f"{path}: cannot be read as ECSV or CSV ({str(error).splitlines()[0]})") from error
+        raise TableError(
+            f"{path}: cannot be read as ECSV, CSV or columns separated by blanks ({str(error).splitlines()[0]})"
+        ) from error
 
 
 def parse_time_column(column: Column | Time) -> Time:
