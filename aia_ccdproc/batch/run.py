@@ -25,7 +25,7 @@ from aia_ccdproc.batch.inputs import Files, find_inputs
 from aia_ccdproc.batch.plan import Job, make_plan
 from aia_ccdproc.batch.signals import stop_on_signals
 from aia_ccdproc.batch.worker import BatchOptions, Worker
-from aia_ccdproc.errors import PrepError, SettingsError, WriteError
+from aia_ccdproc.errors import SettingsError, WriteError
 from aia_ccdproc.images.compression import Compression
 from aia_ccdproc.images.files import remove_abandoned
 from aia_ccdproc.io import read_header
@@ -57,6 +57,9 @@ class Progress:
 
     def finished(self, result: FileResult) -> None:  # numpydoc ignore=PR01
         """Receive the result of a file."""
+
+    def ended(self, seconds: float) -> None:  # numpydoc ignore=PR01
+        """Receive the wall time of the batch, in seconds, after the last file and before reports are written."""
 
 
 def run(
@@ -95,8 +98,8 @@ def run(
     executor : `~concurrent.futures.Executor`, optional
         An executor whose workers process the files, for example ``loky.get_reusable_executor()`` or
         ``mpi4py.futures.MPIPoolExecutor()``. It is not shut down. This package must be installed for its workers, and
-        they must see the files under the same paths. Threads of one process take turns. If a worker dies, a file is not
-        retried, and the files that are left fail.
+        they must see the files under the same paths. Threads of one process take turns. If a worker dies, its file is
+        not retried, and all remaining files fail.
     overwrite : bool, optional
         Whether an output that was made with another recipe or from another input may be replaced. By default, the
         recipe decides.
@@ -122,17 +125,19 @@ def run(
     ReadError
         If a folder or a pattern contains no FITS files.
     WriteError
-        If two files would have the same output, an output would be outside the folder, or the folder cannot be created.
+        If two files would have the same output, or an output would replace an input. If the folder cannot be created,
+        or a report cannot be written.
     SettingsError
         If ``jobs`` is less than 1, both a scheduler and an executor are given, or a report has an unknown suffix.
     PrepError
-        If the scheduler does not answer, or no worker can be started.
+        If the scheduler does not answer, no worker can be started, or matplotlib is missing for ``quicklook``.
     KeyboardInterrupt
         After Ctrl-C or SIGTERM, when the files that are being processed are finished. The reports are written first.
 
     Notes
     -----
-    All errors except the last are raised before any output is written.
+    Errors are raised before any output is written. Only `KeyboardInterrupt`, and the error of a report that cannot be
+    written, may be raised later.
     """
     started, clock = datetime.now(UTC), time.perf_counter()
     jobs = _count_jobs(jobs, scheduler, executor)
@@ -165,6 +170,7 @@ def run(
         interrupted = not results.is_complete
     finally:  # the reports are written even if the batch is interrupted
         info = replace(info, seconds=time.perf_counter() - clock, interrupted=interrupted)
+        progress.ended(info.seconds)
         _write_reports(reports, info, results.in_order())
     if interrupted:
         raise KeyboardInterrupt
@@ -278,7 +284,7 @@ class _LazyHeaders(Sequence[fits.Header]):
     def _headers(self) -> list[fits.Header]:
         headers = []
         for path in self._paths:
-            with suppress(PrepError):
+            with suppress(Exception):
                 headers.append(read_header(path, hdu=self._hdu))
         return headers
 

@@ -17,7 +17,7 @@ from rich.table import Table
 
 from aia_ccdproc.batch.run import Progress
 from aia_ccdproc.cli.console import console, discard_stdout, escape_text
-from aia_ccdproc.report.results import FileResult
+from aia_ccdproc.report.results import FileResult, format_rate
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
@@ -65,7 +65,9 @@ class LineProgress(Progress):
     def __init__(self, out: Console, verbosity: int) -> None:
         self._out: Console | None = out
         self._start = time.monotonic()
+        self._seconds: float | None = None
         self.counts: Counter[str] = Counter()
+        self._reasons: Counter[str] = Counter()
         self._shown_statuses = {"failed"}
         if verbosity >= 0:
             self._shown_statuses |= {"done"}
@@ -76,6 +78,8 @@ class LineProgress(Progress):
     def finished(self, result: FileResult) -> None:
         """Print the result of a file."""
         self.counts[result.status] += 1
+        if result.status == "skipped":
+            self._reasons[result.reason] += 1
         path = escape_text(result.path)
         if self._shows_warnings:
             for warning in result.warnings:
@@ -94,8 +98,12 @@ class LineProgress(Progress):
             for line in result.traceback.splitlines():
                 self.print_line(f"         [dim]{escape_text(line)}[/]")
 
+    def ended(self, seconds: float) -> None:
+        """Note the time of the batch."""
+        self._seconds = seconds
+
     def print_line(self, markup: str) -> None:
-        """Print a line. If that fails, because a pipe was closed or a disk is full, the batch goes on in silence.
+        """Print a line. If that fails, because a pipe was closed or a disk is full, the batch continues without output.
 
         Parameters
         ----------
@@ -117,15 +125,20 @@ class LineProgress(Progress):
         Returns
         -------
         str
-            ``"23 done, 1 failed in 14.2 s (1.7 files/s)"``.
+            ``"23 done, 1 failed in 14.2 s (1.62 files/s)"``. If no file was selected, the most frequent reason follows.
         """
-        seconds = time.monotonic() - self._start
+        seconds = time.monotonic() - self._start if self._seconds is None else self._seconds
         counts = [
             f"{self.counts[status]} {status}"
             for status in _STYLES
             if self.counts[status] or status in ("done", "failed")
         ]
-        return f"{', '.join(counts)} in {seconds:.1f} s ({self.counts.total() / seconds:.1f} files/s)"
+        rate = format_rate(self.counts["done"], seconds)
+        text = f"{', '.join(counts)} in {seconds:.1f} s ({rate} files/s)"
+        if 0 < self.counts["skipped"] == self.counts.total():
+            reason, files = self._reasons.most_common(1)[0]
+            text += f"\nThe recipe selects none of the files. For {files} of them: {escape_text(reason)}"
+        return text
 
 
 class _LiveProgress(LineProgress):

@@ -17,7 +17,7 @@ from aia_ccdproc.images.values import as_number, as_text
 
 __all__ = ["INSTRUMENT", "TESTS", "Condition", "read_condition"]
 
-#: Key that stands for the name of the instrument, which `prep_identify` finds, and not for a header keyword.
+#: Key of the condition on the name of the instrument, which `prep_identify` finds. It is not a header keyword.
 INSTRUMENT = "instrument"
 
 Value: TypeAlias = str | int | float | bool
@@ -43,6 +43,17 @@ class Condition:
     minimum: Bound | None = None
     maximum: Bound | None = None
     reject_bits: int = 0
+
+    @property
+    def accepts_missing(self) -> bool:
+        """Whether an image without the keyword meets the condition: it does not have the values that are ruled out.
+
+        Returns
+        -------
+        bool
+            True for a condition that only rules out values.
+        """
+        return self == Condition(none_of=self.none_of)
 
     def mismatch(self, value: object) -> str | None:
         """Describe why a value does not meet the condition.

@@ -70,17 +70,6 @@ class Selection:  # numpydoc ignore=PR02
         return bool(self.conditions)
 
     @property
-    def keywords(self) -> frozenset[str]:
-        """The header keywords that the conditions need.
-
-        Returns
-        -------
-        frozenset of str
-            Keywords, without ``instrument``.
-        """
-        return frozenset(keyword for keyword, _ in self.conditions if keyword != INSTRUMENT)
-
-    @property
     def needs_instrument(self) -> bool:
         """Whether a condition needs the name of the instrument.
 
@@ -97,7 +86,7 @@ class Selection:  # numpydoc ignore=PR02
         Parameters
         ----------
         header : `~astropy.io.fits.Header`
-            Its header. A keyword that is missing or empty meets no condition.
+            Its header. A keyword that is missing or empty meets only a condition of ``not`` alone.
         instrument : str, optional
             Name of its instrument.
 
@@ -110,6 +99,8 @@ class Selection:  # numpydoc ignore=PR02
         for keyword, condition in self.conditions:
             value = instrument if keyword == INSTRUMENT else header.get(keyword)
             if is_empty(value):
+                if condition.accepts_missing:
+                    continue
                 return f"{keyword} is {'empty' if keyword in header else 'missing'}"
             reason = condition.mismatch(value)
             if reason is not None:

@@ -20,15 +20,16 @@ __all__ = ["NO_DATA", "channel_colormap", "get_channel", "stretch", "to_rgb"]
 NO_DATA = (32, 48, 64)
 #: Percentiles of the brightness that become the darkest and the brightest color.
 _PERCENTILES = (0.5, 99.8)
-#: The stretch is asinh(softening × brightness), and linear where the softening is 0, by channel in angstrom. SSW's
+#: Softening of the stretch asinh(softening × brightness), by channel in angstrom; 0 is a linear stretch. SSW's
 #: aia_intscale uses a square root (94, 171) or a logarithm for the corona, and no stretch for the photosphere.
 _SOFTENING = {94: 20.0, 171: 20.0, 1600: 3.0, 1700: 0.0, 4500: 0.0, 6173: 0.0}
 _DEFAULT_SOFTENING = 40.0
 #: Units of signed quantities: magnetic field and velocity.
 _SIGNED_UNITS = frozenset(["gauss", "g", "mx/cm^2", "m/s", "m / s", "cm/s", "km/s"])
 
-# SSW's aia_lct (P. Boerner) combines ramps for AIA's colors: a square root, a line, a square, their mean, and the
-# red, green and blue of IDL's color table 3, "red temperature", which rise one after the other.
+# SSW's aia_lct (P. Boerner) combines ramps for AIA's colors: a square root, a line, a square, and a mean of root and
+# square. The other ramps are red, green and blue of IDL's color table 3, "red temperature": they rise one after the
+# other.
 _LEVELS = np.linspace(0, 1, 256)
 _ROOT, _LINE, _SQUARE = np.sqrt(_LEVELS), _LEVELS, _LEVELS**2
 _MEAN = (_ROOT + _SQUARE / 2) / 1.5

@@ -6,8 +6,8 @@ const rows = [...body.rows];
 const headers = [...document.querySelectorAll("th[data-key]")];
 const filterButtons = [...document.querySelectorAll("[data-status][aria-pressed]")];
 const textField = document.querySelector("input");
-const count = document.querySelector("output");
-const total = count.textContent;
+const countElement = document.querySelector("output");
+const totalText = countElement.textContent; // "6 files"
 const texts = new Map(rows.map(row => [row, `${row.dataset.file} ${row.textContent}`.toLowerCase()]));
 const collator = new Intl.Collator("en", { numeric: true });
 const statusOrder = ["failed", "skipped", "unchanged", "done"];
@@ -68,7 +68,7 @@ function show() {
   sortRows(view.get("sort") || "");
   for (const button of filterButtons) button.setAttribute("aria-pressed", button.dataset.status === status);
   if (textField.value !== query) textField.value = query;
-  count.textContent = visible === rows.length ? total : `${visible} of ${total}`;
+  countElement.textContent = visible === rows.length ? totalText : `${visible} of ${totalText}`;
   document.querySelector(".nothing").hidden = visible > 0;
 }
 
@@ -78,6 +78,7 @@ for (const header of headers) {
   button.append(...header.childNodes);
   header.append(button);
   button.addEventListener("click", () => {
+    // The first click sorts upward, the second downward, and the third restores the order of the batch.
     const key = header.dataset.key;
     changeView("sort", { [key]: `-${key}`, [`-${key}`]: "" }[shownSort] ?? key);
   });

@@ -13,7 +13,7 @@ from html import escape
 from string import Template
 
 from aia_ccdproc.report.data import STATUSES, median_seconds, status_totals, utc_text
-from aia_ccdproc.report.results import BatchInfo, FileResult
+from aia_ccdproc.report.results import BatchInfo, FileResult, format_rate
 from aia_ccdproc.report.thumbnail import read_caption
 
 __all__ = ["render_page"]
@@ -24,7 +24,7 @@ _CHANNEL = re.compile(r"\b(\d+) Å")
 
 
 def render_page(info: BatchInfo, results: Sequence[FileResult]) -> str:
-    """Write a batch as a page: totals, times, and a table that can be filtered and sorted.
+    """Render the report of a batch as a page: totals, times, and a table that can be filtered and sorted.
 
     Parameters
     ----------
@@ -50,7 +50,7 @@ def render_page(info: BatchInfo, results: Sequence[FileResult]) -> str:
         script=script,
         recipe=escape(info.recipe),
         outcome=outcome,
-        mood="bad" if totals["failed"] or info.interrupted else "good",
+        outcome_class="bad" if totals["failed"] or info.interrupted else "good",
         started=escape(utc_text(info.started).replace("T", " ").replace("Z", " UTC")),
         workers=escape(_workers(info)),
         folder=escape(str(info.output_dir)),
@@ -94,12 +94,12 @@ def _count_files(count: int) -> str:
 
 
 def _figures_html(info: BatchInfo, totals: Mapping[str, int], medians: Mapping[str, float]) -> str:
-    """Return the most important numbers, as a list of descriptions."""
-    rate = totals["done"] / info.seconds if info.seconds > 0 else 0.0
+    """Return the most important numbers as a description list."""
+    rate = format_rate(totals["done"], info.seconds)
     figures: list[tuple[str, str, str]] = [
         (status, str(totals[status]), status if totals[status] else "none") for status in STATUSES
     ]
-    figures += [("total time", _duration(info.seconds), ""), ("files per second", f"{rate:.3g}", "")]
+    figures += [("total time", _duration(info.seconds), ""), ("files per second", rate, "")]
     if medians:
         slowest = max(medians, key=lambda part: medians[part])
         figures.append((f"slowest: {slowest}", _duration(medians[slowest]), ""))
@@ -109,7 +109,7 @@ def _figures_html(info: BatchInfo, totals: Mapping[str, int], medians: Mapping[s
 
 
 def _medians_html(medians: Mapping[str, float], parts: Sequence[str]) -> str:
-    """Return the median time of each part as a bar, and the legend, which is also that of the files' bars."""
+    """Return the median time of each part as a bar, and the legend of this bar and of the bars of the files."""
     if not medians:
         return "<p>No file was written in this run, so there are no times.</p>"
     legend = "".join(

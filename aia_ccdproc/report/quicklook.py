@@ -24,15 +24,15 @@ from aia_ccdproc.report.thumbnail import block_means, image_caption
 __all__ = ["check_quicklook", "limb_pixels", "limb_radius_arcsec", "quicklook"]
 
 #: Length of the image's longer side in the picture, in pixels: a full frame is averaged 4 × 4.
-_SIZE = 1024
+_LONGER_SIDE_PIXELS = 1024
 _DPI = 100
 #: Smallest width of the picture between its margins, in pixels: the captions need it.
-_MIN_WIDTH = 480
+_MIN_WIDTH_PIXELS = 480
 #: Margins around the image, in pixels: left, right, bottom, top.
-_MARGINS = (100, 36, 76, 64)
+_MARGINS_PIXELS = (100, 36, 76, 64)
 _TEXT_COLOR, _BACKGROUND, _FRAME_COLOR = "#d7dde5", "#0d1117", "#3a4452"
 #: Spacings of the grid, in arcsec. The spacing that gives about `_GRID_LINES` lines is used.
-_GRID_SPACINGS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
+_GRID_SPACINGS_ARCSEC = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
 _GRID_LINES = 5
 
 
@@ -79,16 +79,16 @@ def quicklook(ccd: CCDData, path: str | os.PathLike[str]) -> Path:
     """
     check_quicklook()
     header = complete_header(ccd)
-    reduced = block_means(ccd, _SIZE)
+    reduced = block_means(ccd, _LONGER_SIDE_PIXELS)
     figure, axes = _make_axes(ccd, reduced.shape)
     ny, nx = ccd.shape
     axes.imshow(
         to_rgb(reduced, header), origin="lower", extent=(-0.5, nx - 0.5, -0.5, ny - 0.5), interpolation="nearest"
     )
     axes.set(xlim=(-0.5, nx - 0.5), ylim=(-0.5, ny - 0.5), autoscale_on=False)
-    radius = limb_radius_arcsec(header)
-    if radius is not None:
-        axes.plot(*limb_pixels(axes.wcs, radius), color="white", linewidth=0.8, alpha=0.8)
+    radius_arcsec = limb_radius_arcsec(header)
+    if radius_arcsec is not None:
+        axes.plot(*limb_pixels(axes.wcs, radius_arcsec), color="white", linewidth=0.8, alpha=0.8)
     _draw_grid_and_titles(axes, header)
     target = Path(path)
     try:
@@ -105,10 +105,10 @@ def _make_axes(ccd: CCDData, shape: tuple[int, ...]) -> tuple[Any, Any]:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    zoom = max(1, _SIZE // max(shape))
+    zoom = max(1, _LONGER_SIDE_PIXELS // max(shape))
     height, width = (n * zoom for n in shape)
-    left, right, bottom, top = _MARGINS
-    figure_width, figure_height = max(width, _MIN_WIDTH) + left + right, height + bottom + top
+    left, right, bottom, top = _MARGINS_PIXELS
+    figure_width, figure_height = max(width, _MIN_WIDTH_PIXELS) + left + right, height + bottom + top
     figure = Figure(figsize=(figure_width / _DPI, figure_height / _DPI), dpi=_DPI, facecolor=_BACKGROUND)
     FigureCanvasAgg(figure)
     position = [left / figure_width, bottom / figure_height, width / figure_width, height / figure_height]
@@ -155,14 +155,14 @@ def limb_radius_arcsec(header: fits.Header) -> float | None:
         return None
 
 
-def limb_pixels(wcs: WCS, radius: float) -> tuple[np.ndarray, np.ndarray]:
+def limb_pixels(wcs: WCS, radius_arcsec: float) -> tuple[np.ndarray, np.ndarray]:
     """Compute the pixel positions of the limb.
 
     Parameters
     ----------
     wcs : `~astropy.wcs.WCS`
         Helioprojective WCS.
-    radius : float
+    radius_arcsec : float
         Angular radius of the Sun in arcsec.
 
     Returns
@@ -170,7 +170,7 @@ def limb_pixels(wcs: WCS, radius: float) -> tuple[np.ndarray, np.ndarray]:
     tuple of `~numpy.ndarray`
         Columns and rows, in pixels from 0, of 721 positions around the Sun's center.
     """
-    angle, position = math.radians(radius / 3600), np.linspace(0, 2 * np.pi, 721)
+    angle, position = math.radians(radius_arcsec / 3600), np.linspace(0, 2 * np.pi, 721)
     longitude = np.arctan2(math.sin(angle) * np.cos(position), math.cos(angle))
     latitude = np.arcsin(math.sin(angle) * np.sin(position))
     columns, rows = wcs.wcs_world2pix(np.degrees(longitude), np.degrees(latitude), 0)
@@ -182,7 +182,7 @@ def _draw_grid_and_titles(axes: Any, header: fits.Header) -> None:
     size_pixels = np.diff([axes.get_xlim(), axes.get_ylim()]).ravel()
     for index, (coordinate, name) in enumerate(zip(axes.coords, ("Solar X", "Solar Y"), strict=True)):
         extent = float(np.abs(scale_matrix[index]) @ size_pixels)
-        spacing = min(_GRID_SPACINGS, key=lambda spacing: abs(math.log(extent / spacing / _GRID_LINES)))
+        spacing = min(_GRID_SPACINGS_ARCSEC, key=lambda spacing: abs(math.log(extent / spacing / _GRID_LINES)))
         coordinate.set_coord_type("longitude", 180 * u.deg)  # negative in the east and in the south
         coordinate.set_format_unit(u.arcsec, decimal=True, show_decimal_unit=False)
         coordinate.set_ticks(spacing=spacing * u.arcsec, color=_TEXT_COLOR, size=5)

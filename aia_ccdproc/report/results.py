@@ -11,7 +11,7 @@ from typing import Literal, TypeAlias
 
 from aia_ccdproc.errors import PluginError, PrepError
 
-__all__ = ["BatchInfo", "FileResult", "Status", "failed_result"]
+__all__ = ["BatchInfo", "FileResult", "Status", "failed_result", "format_rate"]
 
 Status: TypeAlias = Literal["done", "unchanged", "skipped", "failed"]
 
@@ -100,6 +100,24 @@ def failed_result(path: Path, error: BaseException) -> FileResult:
         unexpected = None
     lines = [] if unexpected is None else tracebacks.format_exception(unexpected)
     return FileResult(path, "failed", error=f"{type(error).__name__}: {message}", traceback="".join(lines))
+
+
+def format_rate(done: int, seconds: float) -> str:
+    """Format the rate of a batch, as the terminal and the report show it.
+
+    Parameters
+    ----------
+    done : int
+        Number of files that were prepped.
+    seconds : float
+        Wall time of the batch.
+
+    Returns
+    -------
+    str
+        Files per second, three significant digits.
+    """
+    return f"{done / seconds if seconds > 0 else 0.0:.3g}"
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from aia_ccdproc.report.colors import get_channel, to_rgb
 
 __all__ = ["block_means", "image_caption", "read_caption", "thumbnail"]
 
-#: Smallest number of samples of a block along each axis. They average the noise; the other pixels are not read.
+#: Smallest number of sampled pixels of a block along each axis: enough to average the noise.
 _SAMPLES_PER_BLOCK = 6
 
 
@@ -89,7 +89,7 @@ def image_caption(header: fits.Header) -> str:
 def block_means(ccd: CCDData, size: int) -> np.ndarray:
     """Reduce an image to a given size by averaging the valid pixels of blocks.
 
-    Of a large block, only a lattice of at least 6 × 6 pixels is averaged. The difference cannot be seen, and most of
+    Of a large block, only 6 × 6 or more evenly spaced pixels are averaged. The difference is not visible, and most of
     the image is not read.
 
     Parameters

@@ -49,6 +49,7 @@ def mismatch(toml: str, instrument: str | None = "AIA", **cards: Any) -> str | N
         "WAVELNTH = [94, 171]",
         "WAVELNTH = { min = 171, max = 171 }",
         "WAVELNTH = { not = [94, 131] }",
+        "QUALITY = { not = 1 }",
         'INSTRUME = "aia_3"',
         'INSTRUME = ["HMI*", "AIA*"]',
         'INSTRUME = "AIA_[123]"',
@@ -86,7 +87,7 @@ def test_an_image_that_meets_all_conditions_is_selected(toml: str) -> None:
         ("AIFLAG = false", "AIFLAG is T, not F"),
         ("WAVELNTH = true", "WAVELNTH is 171, not T"),
         ("QUALITY = 0", "QUALITY is missing"),
-        ("QUALITY = { not = 1 }", "QUALITY is missing"),
+        ("QUALITY = { not = 1, min = 0 }", "QUALITY is missing"),
         ("QUALITY = { reject_bits = 1 }", "QUALITY is missing"),
         ("T_OBS = { min = 2020-01-02 }", "T_OBS is 2020-01-01T00:00:11.57Z, before 2020-01-02T00:00:00"),
         ("T_REC = { max = 2020-01-01T00:00:10.5 }", "T_REC is 2020.01.01_00:00:48_TAI, after 2020-01-01T00:00:10.5"),
@@ -104,19 +105,23 @@ def test_a_mask_of_32_bits_is_understood_as_jsoc_and_others_write_it(value: obje
 
 
 @pytest.mark.parametrize("value", [None, fits.card.Undefined()])
-def test_an_empty_keyword_meets_no_condition(value: object) -> None:
-    assert mismatch("WAVELNTH = { not = 94 }", WAVELNTH=value) == "WAVELNTH is empty"
+def test_an_empty_keyword_meets_only_a_condition_that_excludes_values(value: object) -> None:
+    assert mismatch("WAVELNTH = { not = 94 }", WAVELNTH=value) is None
+    assert mismatch("WAVELNTH = 94", WAVELNTH=value) == "WAVELNTH is empty"
+    assert mismatch("WAVELNTH = { not = 94, max = 200 }", WAVELNTH=value) == "WAVELNTH is empty"
 
 
 def test_without_the_instrument_no_condition_on_it_is_met() -> None:
     assert mismatch('instrument = "AIA"', instrument=None) == "instrument is missing"
 
 
-def test_a_selection_lists_the_keywords_that_it_needs() -> None:
-    made = selection('WAVELNTH = 171\ninstrument = "AIA"\nDATE-OBS = { min = 2020-01-01 }')
-    assert made.keywords == {"WAVELNTH", "DATE-OBS"}
-    assert made.needs_instrument
-    assert made
+def test_only_a_condition_on_the_instrument_needs_the_instrument() -> None:
+    assert selection('WAVELNTH = 171\ninstrument = "AIA"').needs_instrument
+    assert not selection("WAVELNTH = 171").needs_instrument
+
+
+def test_a_selection_of_all_images_is_false_and_has_an_empty_description() -> None:
+    assert selection("WAVELNTH = 171")
     assert not Selection()
     assert not Selection().needs_instrument
     assert Selection().describe() == ""
