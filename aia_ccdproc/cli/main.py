@@ -16,7 +16,7 @@ from aia_ccdproc.cli.console import DONE, INTERRUPTED, WRONG_USAGE, console, sho
 from aia_ccdproc.cli.listing import plugins, steps
 from aia_ccdproc.cli.pointing import pointing
 from aia_ccdproc.cli.run import run
-from aia_ccdproc.errors import PrepError, RecipeError
+from aia_ccdproc.errors import PrepError, RecipeError, SettingsError
 
 __all__ = ["app", "main"]
 
@@ -92,7 +92,8 @@ def check(
 
     try:
         loaded = load_recipe(recipe)
-    except RecipeError as error:
+        _ = loaded.digest  # reads the files that the recipe names
+    except (RecipeError, SettingsError) as error:
         console(stderr=True).print(str(error), markup=False)
         raise typer.Exit(WRONG_USAGE) from None
     console().print(f"{recipe}: {' -> '.join(step.use for step in loaded.steps)}: no problems", markup=False)

@@ -128,7 +128,7 @@ ServerURL = Annotated[
     Any,
     BeforeValidator(_validate_server, json_schema_input_type=str),
     Field(
-        description="Another DRMS server than JSOC: the base URL of its CGIs, under which jsoc_info is found; from "
+        description="DRMS server that is queried instead of JSOC: the base URL of its CGIs, under which jsoc_info is found; from "
         "Python also a drms Client."
     ),
 ]
@@ -136,5 +136,5 @@ ServerURL = Annotated[
 Timeout = Annotated[
     float,
     UNRECORDED,
-    Field(gt=0, description="Seconds after which to give up on the network, all tries together."),
+    Field(gt=0, description="Time limit in seconds for a network request, retries included."),
 ]

@@ -57,7 +57,7 @@ class PointingCache:
         Returns
         -------
         list of `PointingCache`
-            The caches, sorted by folder; that of JSOC if there is none.
+            The caches, sorted by folder. Only the empty cache of JSOC if no records were fetched.
         """
         jsoc = cls()
         return [cls(path.name) for path in sorted(jsoc.folder.parent.glob("*/"))] or [jsoc]
@@ -167,7 +167,7 @@ def _discard(path: Path, reason: str) -> None:
 
 
 def is_final(table: PointingTable, time: Time) -> bool:
-    """Return whether the records of a cached month will not change any more at a time.
+    """Return whether the record of a time is final: JSOC will not change it any more.
 
     Parameters
     ----------
@@ -179,9 +179,9 @@ def is_final(table: PointingTable, time: Time) -> bool:
     Returns
     -------
     bool
-        True if the record that is valid at the time had ended a week before it was fetched, and either has the usual
-        duration of 3 h or is followed by another record. In a gap between records, True if another record follows and
-        the time was more than a week before the fetch.
+        True if the valid record ended more than a week before the fetch, and has the usual duration of 3 h or is
+        followed by another record. In a gap between records, True if another record follows and the time was more than
+        a week before the fetch.
     """
     fetched = Time(table.table.meta["fetched"], scale="utc")
     is_followed = bool(np.any(table.start > time))

@@ -11,7 +11,7 @@ from astropy.io import ascii as ascii_tables
 from astropy.table import Table, unique, vstack
 from astropy.time import Time
 
-from aia_ccdproc.errors import HeaderError, PointingError, WriteError
+from aia_ccdproc.errors import HeaderError, PointingError, SettingsError, WriteError
 from aia_ccdproc.images.files import atomic_write
 from aia_ccdproc.images.times import parse_time
 from aia_ccdproc.pointing.cache import PointingCache
@@ -19,12 +19,12 @@ from aia_ccdproc.pointing.jsoc import fetch_months, fetch_records
 from aia_ccdproc.pointing.months import Month
 from aia_ccdproc.pointing.table import SERIES, PointingTable
 from aia_ccdproc.tables.jsoc import server_name
-from aia_ccdproc.tables.network import TIMEOUT
+from aia_ccdproc.tables.network import TIMEOUT_SECONDS
 
 __all__ = ["clear_cache", "describe_cache", "fill_cache", "parse_interval", "write_table"]
 
 _MAX_DAYS_PER_QUERY = 366
-#: Later times are taken for typing errors.
+#: A later time is probably a typing error.
 _LAST_YEAR = 2100
 
 
@@ -43,14 +43,17 @@ def parse_interval(start: str, end: str) -> tuple[Time, Time]:
 
     Raises
     ------
-    HeaderError
+    SettingsError
         If one of them is not a time, the end is not after the start, or the end is after the year 2100.
     """
-    times = parse_time(start), parse_time(end)
+    try:
+        times = parse_time(start), parse_time(end)
+    except HeaderError as error:
+        raise SettingsError(f"START and END must be times: {error}") from error
     if times[1].jyear > _LAST_YEAR:
-        raise HeaderError(f"END ({end}) is after the year {_LAST_YEAR}")
+        raise SettingsError(f"END ({end}) is after the year {_LAST_YEAR}")
     if times[1] <= times[0]:
-        raise HeaderError(f"END ({end}) is not after START ({start})")
+        raise SettingsError(f"END ({end}) is not after START ({start})")
     return times
 
 
@@ -60,7 +63,7 @@ def write_table(
     path: str | os.PathLike[str],
     *,
     server: str | None = None,
-    timeout: float = TIMEOUT,
+    timeout: float = TIMEOUT_SECONDS,
     overwrite: bool = False,
 ) -> str:
     """Fetch the records that are valid in a time interval, and write them to a table.
@@ -88,7 +91,7 @@ def write_table(
     PointingError
         If the server does not answer, or has no records of the interval.
     WriteError
-        If the file exists already or cannot be written, or has another suffix.
+        If the file exists already or cannot be written, or its suffix is neither ``.ecsv`` nor ``.csv``.
     """
     path = Path(path)
     if path.suffix.lower() not in (".ecsv", ".csv"):
@@ -117,7 +120,7 @@ def write_table(
     return f"wrote {len(records)} records of {SERIES} to {path}"
 
 
-def fill_cache(start: Time, end: Time, *, server: str | None = None, timeout: float = TIMEOUT) -> str:
+def fill_cache(start: Time, end: Time, *, server: str | None = None, timeout: float = TIMEOUT_SECONDS) -> str:
     """Fetch the months of a time interval into the local cache.
 
     Parameters

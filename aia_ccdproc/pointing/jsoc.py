@@ -15,7 +15,7 @@ from aia_ccdproc.pointing.months import Month, consecutive_months, records_in_mo
 from aia_ccdproc.pointing.table import SERIES, PointingTable, convert_text_columns
 from aia_ccdproc.tables.cache import FetchCache
 from aia_ccdproc.tables.jsoc import query_series, server_name
-from aia_ccdproc.tables.network import TIMEOUT
+from aia_ccdproc.tables.network import TIMEOUT_SECONDS
 
 if TYPE_CHECKING:
     import drms
@@ -40,7 +40,7 @@ _log = logging.getLogger("aia_ccdproc")
 
 
 def fetch_records(
-    start: Time, end: Time, *, server: str | drms.Client | None = None, timeout: float = TIMEOUT
+    start: Time, end: Time, *, server: str | drms.Client | None = None, timeout: float = TIMEOUT_SECONDS
 ) -> Table:
     """Fetch the pointing records of all channels that are valid in a time interval, with one query.
 
@@ -65,8 +65,8 @@ def fetch_records(
     """
     # The series is keyed by T_START: a record that is valid at the start may have begun up to _LONGEST_RECORD earlier.
     # A record that begins after the end shows that the last one before it is no longer provisional.
-    # All channels are requested, for one answer then serves every channel: a month has 166 kB in place of 27 kB for one
-    # channel, and is fetched and parsed in 53 ms in place of 39 ms (measured with a server on the same machine).
+    # All channels are requested, so that one answer is sufficient for every channel. A month then has 166 kB instead of
+    # 27 kB. It is fetched and parsed in 53 ms instead of 39 ms (measured with a server on the same machine).
     dataset = f"{SERIES}[{_utc(start - _LONGEST_RECORD)}-{_utc(end + _LONGEST_RECORD)}]"
     try:
         table = query_series(dataset, _KEYS, needed=("T_START", "T_STOP"), server=server, timeout=timeout)
@@ -93,7 +93,7 @@ def _is_empty(_: _Key, table: PointingTable | None) -> bool:
 
 
 def _load_cached(key: _Key, is_empty: bool) -> PointingTable | None:
-    """Load in a worker process what the process that started it has fetched and stored in the local cache."""
+    """Load a month from the local cache, where the process that started this worker has stored it."""
     if is_empty:
         return None
     server, month = key
@@ -110,7 +110,7 @@ _fetched_months: FetchCache[_Key, PointingTable | None] = FetchCache(
 
 
 def fetch_months(
-    months: Iterable[Month], *, server: str | drms.Client | None = None, timeout: float = TIMEOUT
+    months: Iterable[Month], *, server: str | drms.Client | None = None, timeout: float = TIMEOUT_SECONDS
 ) -> list[PointingTable | None]:
     """Fetch the pointing records of months with as few queries as possible, and store them in the local cache.
 
@@ -142,7 +142,7 @@ def fetch_months(
             records = fetch_records(group[0].start, group[-1].end, server=server, timeout=timeout)
             fetched = Time.now()
             for month in group:
-                # The same rows whatever else was fetched with them: the digest does not depend on the batch.
+                # The rows and their digest do not depend on the other months of the query.
                 selected = records_in_month(records, month)
                 yield (name, month), PointingTable(selected, name) if len(selected) else None
                 if len(selected):

@@ -30,7 +30,13 @@ from aia_ccdproc.pointing.cache import PointingCache, is_final
 from aia_ccdproc.pointing.jsoc import TABLE_ADVICE, fetch_months
 from aia_ccdproc.pointing.months import Month
 from aia_ccdproc.pointing.settings import PointingSettings
-from aia_ccdproc.pointing.table import SERIES, PointingRecord, PointingTable, read_pointing_table
+from aia_ccdproc.pointing.table import (
+    SERIES,
+    PointingRecord,
+    PointingTable,
+    PointingTableError,
+    read_pointing_table,
+)
 from aia_ccdproc.tables.cache import FetchCache
 from aia_ccdproc.tables.download import download_table
 from aia_ccdproc.tables.jsoc import server_name
@@ -75,7 +81,8 @@ def find_record(settings: PointingSettings, time: Time, channel: int) -> FoundRe
     Raises
     ------
     PointingError
-        If no source has a record; with the reasons of all of them.
+        If no source has a record; with the reasons of all of them. It is a `PointingTableError` if a table cannot be
+        read.
     """
     errors: dict[str, PointingError] = {}
     for element in settings.sources:
@@ -84,7 +91,8 @@ def find_record(settings: PointingSettings, time: Time, channel: int) -> FoundRe
                 return find(settings, time, channel)
             except PointingError as error:
                 errors.setdefault(str(error), error)
-    raise PointingError(". ".join(errors)) from next(reversed(errors.values()))
+    error_type = PointingTableError if any(isinstance(e, TableError) for e in errors.values()) else PointingError
+    raise error_type(". ".join(errors)) from None
 
 
 def _source_functions(element: Any) -> Sequence[Source]:

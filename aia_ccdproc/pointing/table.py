@@ -23,7 +23,14 @@ from aia_ccdproc.images.files import cache_until_modified
 from aia_ccdproc.images.times import ignore_erfa_warnings
 from aia_ccdproc.tables.text import parse_time_column, read_table_file
 
-__all__ = ["SERIES", "PointingRecord", "PointingTable", "convert_text_columns", "read_pointing_table"]
+__all__ = [
+    "SERIES",
+    "PointingRecord",
+    "PointingTable",
+    "PointingTableError",
+    "convert_text_columns",
+    "read_pointing_table",
+]
 
 #: JSOC's series of master pointing records.
 SERIES = "aia.master_pointing3h"
@@ -52,6 +59,10 @@ class PointingRecord:
     """Roll angle of the instrument relative to the spacecraft, degrees."""
 
 
+class PointingTableError(PointingError, TableError):
+    """A pointing table cannot be read. That is not a missing record, so ``on_missing`` does not apply."""
+
+
 class PointingTable:
     """Table of master pointing records.
 
@@ -78,7 +89,7 @@ class PointingTable:
         self.table, self.name = table, name
         self._check_columns("T_START", "T_STOP")
         if len(table) == 0:
-            raise PointingError(f"{name}: not a pointing table: it is empty")
+            raise PointingTableError(f"{name}: not a pointing table: it is empty")
         #: Wavelengths in angstrom of the rows, if there is one row per record and channel.
         self._row_channels = self._read_channels() if "WAVELNTH" in table.colnames else None
         self.start = self._read_times("T_START")
@@ -87,19 +98,19 @@ class PointingTable:
     def _check_columns(self, *columns: str) -> None:
         missing = [column for column in columns if column not in self.table.colnames]
         if missing:
-            raise PointingError(f"{self.name}: not a pointing table: column {', '.join(missing)} is missing")
+            raise PointingTableError(f"{self.name}: not a pointing table: column {', '.join(missing)} is missing")
 
     def _read_times(self, column: str) -> Time:
         try:
             return parse_time_column(self.table[column])
         except HeaderError as error:
-            raise PointingError(f"{self.name}: column {column}: {error}") from error
+            raise PointingTableError(f"{self.name}: column {column}: {error}") from error
 
     def _read_channels(self) -> np.ndarray:
         self._check_columns(*_VALUE_UNITS)
         channels = np.array([self._read_number("WAVELNTH", row, u.AA) for row in range(len(self.table))])
         if not np.isfinite(channels).all():
-            raise PointingError(f"{self.name}: not a pointing table: WAVELNTH is not a number in every row")
+            raise PointingTableError(f"{self.name}: not a pointing table: WAVELNTH is not a number in every row")
         return channels
 
     @functools.cached_property
@@ -196,7 +207,7 @@ class PointingTable:
             if all(column in self.table.colnames for column in columns.values()):
                 return columns
         wanted = ", ".join(spellings[0] + value for value in _VALUE_UNITS)
-        raise PointingError(f"{self.name}: no columns for {channel} Å; looked for {wanted}")
+        raise PointingError(f"{self.name}: no columns for {channel} Å; looked for {wanted}. Give another table")
 
     def _record_name(self, row: int) -> str:
         for column in _NUMBER_COLUMNS:
@@ -240,7 +251,7 @@ def read_pointing_table(source: str | os.PathLike[str] | Table) -> PointingTable
 
     Raises
     ------
-    PointingError
+    PointingTableError
         If the file cannot be read, or is not a pointing table.
     """
     if isinstance(source, Table):
@@ -248,7 +259,7 @@ def read_pointing_table(source: str | os.PathLike[str] | Table) -> PointingTable
     try:
         return _read_file(Path(source))
     except OSError as error:
-        raise PointingError(f"cannot open the pointing table {source} ({error.strerror})") from None
+        raise PointingTableError(f"cannot open the pointing table {source} ({error.strerror})") from None
 
 
 @cache_until_modified(files=8)
@@ -256,7 +267,7 @@ def _read_file(path: Path) -> PointingTable:
     try:
         table = read_table_file(path)
     except TableError as error:
-        raise PointingError(str(error)) from error
+        raise PointingTableError(str(error)) from error
     return PointingTable(convert_text_columns(table), path.name)
 
 

@@ -13,7 +13,7 @@ from astropy.table import Table
 from astropy.time import Time
 from astropy.wcs import WCS
 
-from aia_ccdproc.errors import HeaderError, PointingError, PointingWarning, PrepError, StateError
+from aia_ccdproc.errors import HeaderError, PointingError, PointingWarning, PrepError, StateError, TableError
 from aia_ccdproc.images.header import complete_header, image_wcs, with_header
 from aia_ccdproc.images.history import add_history, printable
 from aia_ccdproc.images.level15 import is_registered
@@ -71,7 +71,7 @@ def update_pointing(
         New image with the same pixels. CRPIX, CDELT, CROTA2, X0_MP, Y0_MP, IMSCL_MP, INST_ROT, R_SUN and MPO_REC are
         from the record, and the WCS is built from them. MPO_SRC, MPO_HASH and MPO_TBEG name the table and the record.
         Either all of these keywords are updated or none. If the instrument has no master pointing records, the pointing
-        of the header is kept, and HISTORY says so.
+        of the header is kept, and a line of HISTORY records this.
 
     Raises
     ------
@@ -103,7 +103,7 @@ def update_pointing(
 
 @hookimpl(trylast=True)
 def prep_update_pointing(header: fits.Header, instrument: Instrument, settings: PointingSettings) -> fits.Header:
-    """Correct the pointing of AIA. Keep that of instruments for which no plugin corrects it."""
+    """Correct the pointing of AIA images. Keep that of other instruments, unless a plugin corrects it."""
     return correct_pointing(header, instrument, settings)
 
 
@@ -144,7 +144,7 @@ def correct_pointing(
     -------
     `~astropy.io.fits.Header`
         The corrected header. If the instrument has no master pointing records, a copy of the header with a HISTORY line
-        that says so.
+        that records this.
     """
     if not instrument.has_master_pointing:
         kept = header.copy()
@@ -159,8 +159,10 @@ def correct_pointing(
         _check_native_scale(wcs, instrument)
         return _corrected(header, wcs, instrument, settings)
     except (PointingError, StateError) as error:
+        if isinstance(error, TableError):  # a wrong setting, not a missing record
+            raise
         if settings.on_missing == "error":
-            raise type(error)(f'{error}. Or set on_missing = "keep" to keep the pointing of the header') from error
+            raise type(error)(f'{error}. Or set on_missing = "keep" to keep the pointing of the header') from None
         kept = header.copy()
         for keyword in ("MPO_HASH", "MPO_TBEG"):  # of an earlier correction
             kept.remove(keyword, ignore_missing=True)
@@ -195,7 +197,7 @@ def _corrected(header: fits.Header, wcs: WCS, instrument: Instrument, settings: 
 
 def _with_record(header: fits.Header, wcs: WCS, pointing: PointingRecord) -> fits.Header:
     if "X0_MP" not in header or "Y0_MP" not in header:
-        raise HeaderError("X0_MP or Y0_MP is missing; CRPIX is shifted by the change of both")
+        raise HeaderError("X0_MP or Y0_MP is missing; both are needed to correct CRPIX")
     if any(str(header.get(key, "deg")).strip() != "arcsec" for key in ("CUNIT1", "CUNIT2")):
         cards = geometry_cards(wcs)
         header = without_wcs(header)

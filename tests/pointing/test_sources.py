@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from astropy.io import fits
 from scenes import EUV_CHANNELS, small_exposure, small_sun
 
 import aia_ccdproc
+from aia_ccdproc import TableError, update_pointing
 from aia_ccdproc.cli.main import main
 from aia_ccdproc.pointing import sources
 from aia_ccdproc.pointing.settings import SOURCE_NAMES
+from aia_ccdproc.synthetic import builtin_pointing_path
 from aia_ccdproc.tables.cache import FetchCache
 from aia_ccdproc.tables.jsoc import connect, server_name
 
@@ -115,26 +118,9 @@ def test_every_name_of_a_source_has_functions():
     assert set(sources._NAMED_SOURCES) == set(SOURCE_NAMES)
 
 
-def test_a_table_can_be_given_as_a_url(jsoc, pointing_path, tmp_path):
-    import http.server
-    import threading
-
-    handler = type(
-        "Handler",
-        (http.server.SimpleHTTPRequestHandler,),
-        {
-            "__init__": lambda self, *a, **k: http.server.SimpleHTTPRequestHandler.__init__(
-                self, *a, directory=str(pointing_path.parent), **k
-            ),
-            "log_message": lambda self, *a: None,
-        },
-    )
-    level1 = small_exposure().image(small_sun())
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        url = f"http://127.0.0.1:{server.server_address[1]}/{pointing_path.name}"
-        pointed = aia_ccdproc.update_pointing(level1, source=url)
-        server.shutdown()
+def test_a_table_can_be_given_as_a_url(jsoc, pointing_path):
+    url = jsoc.add_file(pointing_path.name, pointing_path.read_bytes())
+    pointed = aia_ccdproc.update_pointing(small_exposure().image(small_sun()), source=url)
     assert pointed.header["MPO_SRC"] == f"table {pointing_path.name}"
 
 
@@ -154,7 +140,7 @@ def test_a_written_table_is_a_source_without_a_network(jsoc, tmp_path, suffix, c
     assert "already exists. Use --overwrite" in capsys.readouterr().err
 
 
-def test_filling_the_cache_without_records_is_exit_code_1(jsoc, capsys):
+def test_filling_the_cache_for_months_without_records_is_exit_code_1(jsoc, capsys):
     assert main(["pointing", "2015-01-01", "2015-01-02", "--cache", "fill", "--server", jsoc.url]) == 1
     assert "has no aia.master_pointing3h record from 2015-01 to 2015-01" in capsys.readouterr().err
 
@@ -221,3 +207,33 @@ def test_a_remembered_failure_is_gone_after_clear_all(jsoc):
     jsoc.recover()
     FetchCache.clear_all()
     assert aia_ccdproc.update_pointing(level1, server=jsoc.url).header["MPO_REC"].endswith("[:#34506]")
+
+
+# -- a table that cannot be read is not a missing record -----------------------------------------
+
+
+@pytest.mark.parametrize("content", [None, "", "a,b\n1,2\n"], ids=["no file", "an empty file", "another table"])
+def test_keep_does_not_hide_a_table_that_cannot_be_read(tmp_path: Path, content: str | None) -> None:
+    path = tmp_path / "table.csv"
+    if content is not None:
+        path.write_text(content)
+    ccd = small_exposure().image(small_sun())
+    for source in (path, [path, builtin_pointing_path().with_name("none.ecsv")]):
+        with pytest.raises(TableError, match=r"table\.csv"):
+            update_pointing(ccd, source=source, on_missing="keep")
+
+
+def test_a_list_of_sources_goes_on_after_a_table_that_cannot_be_read(tmp_path: Path, pointing_path: Path) -> None:
+    ccd = small_exposure().image(small_sun())
+    pointed = update_pointing(ccd, source=[tmp_path / "none.csv", pointing_path])
+    assert pointed.header["MPO_SRC"] == f"table {pointing_path.name}"
+
+
+def test_check_finds_a_missing_file_at_once_and_run_fails(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    recipe = tmp_path / "r.toml"
+    recipe.write_text('[[step]]\nuse = "update_pointing"\nsource = "none.csv"\non_missing = "keep"\n')
+    image = small_exposure().write_level1(small_exposure().image(small_sun()), tmp_path / "a.fits")
+    for command in (["check", str(recipe)], ["run", str(image), "-r", str(recipe), "-o", str(tmp_path / "out")]):
+        assert main(command) == 2
+        assert "none.csv: No such file or directory" in capsys.readouterr().err.replace("\n", "")
+    assert not (tmp_path / "out" / "a_lev1p5.fits").exists()
