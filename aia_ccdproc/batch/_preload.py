@@ -1,7 +1,7 @@
-"""Module that the forkserver imports before it forks worker processes; nothing else imports it.
+"""Module that only the forkserver imports, before it forks worker processes.
 
-It imports once what all workers need, plugins included. The server leaves the process group of the process that started
-it, and its workers leave with it. Ctrl-C, and a SIGTERM to the group, then reach the batch only, which lets its workers
+It imports once what all workers need, plugins included. The forkserver and its workers leave the process group of the
+process that started them. Ctrl-C, and a SIGTERM to the group, therefore reach only the batch, which lets its workers
 finish their files.
 """
 

@@ -54,7 +54,7 @@ def dask_cluster(address: str, options: BatchOptions) -> Iterator[WorkerPool]:
         ) from error
     if not _ADDRESS.fullmatch(address):  # distributed would try it for a minute
         raise SettingsError(f"scheduler {address!r} is not an address like tcp://host:8786")
-    make_client: Any = distributed.Client  # which has no annotations
+    make_client: Any = distributed.Client  # has no annotations
     try:
         client = make_client(address, set_as_default=False)
     except (OSError, ValueError, TypeError) as error:
@@ -96,12 +96,12 @@ class _DaskPool(WorkerPool):
             raise BrokenExecutor(f"{type(error).__name__}: {error}") from error
 
     def restart(self) -> None:
-        # The scheduler replaces its workers itself.
-        raise PrepError("the dask scheduler no longer answers")
+        # The scheduler replaces workers that die. This method is called only if it does not accept a job.
+        raise PrepError("the dask scheduler no longer answers. Check it, and run the batch again")
 
     def check(self) -> None:
         if self._client.status in ("closing", "closed"):
-            raise PrepError("lost the connection to the dask scheduler")
+            raise PrepError("lost the connection to the dask scheduler. Check it, and run the batch again")
 
     def cancel(self, futures: Iterable[Future[FileResult]]) -> None:
-        """Leave the jobs alone: the scheduler forgets them when the client is closed."""
+        """Do nothing: the scheduler drops the jobs when the client is closed."""

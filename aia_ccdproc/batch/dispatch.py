@@ -20,7 +20,7 @@ __all__ = ["dispatch"]
 _POLL_SECONDS = 2.0
 
 _DIED_TWICE = (
-    "the worker process died at this file, and again when the file was retried alone: "
+    "the worker process died while it processed this file, and again when the file was retried alone: "
     "it was killed, or ran out of memory"
 )
 
@@ -47,8 +47,8 @@ def dispatch(
     Yields
     ------
     `~aia_ccdproc.FileResult`
-        The results, in the order in which they arrive. If all workers are lost after the first result, the files that
-        are left have failed.
+        The results, in the order in which they arrive. If all workers are lost after the first result, all remaining
+        files have failed.
 
     Raises
     ------
@@ -81,7 +81,7 @@ def _results(
 def _process_together(
     waiting: deque[Job], pool: WorkerPool, stop: threading.Event, on_start: Callable[[Path], object]
 ) -> Generator[FileResult, None, list[Job]]:
-    """Process waiting jobs side by side until none is left or a worker dies. Return the jobs whose worker died."""
+    """Process waiting jobs in parallel until none is left or a worker dies. Return the jobs whose worker died."""
     submitted: dict[Future[FileResult], Job] = {}
     worker_died: list[Job] = []
     try:
@@ -118,7 +118,9 @@ def _submit(job: Job, pool: WorkerPool) -> Future[FileResult]:
     try:
         return pool.submit(job)
     except BrokenExecutor as error:
-        raise PrepError("workers die as soon as they start") from error
+        raise PrepError(
+            "workers die as soon as they start. Use --jobs 1 (in Python, jobs=1), which starts no workers"
+        ) from error
 
 
 def _wait_for_any(futures: Collection[Future[FileResult]], pool: WorkerPool) -> list[Future[FileResult]]:

@@ -30,7 +30,7 @@ PrepFunction: TypeAlias = Callable[[Job], FileResult]
 
 
 class WorkerPool:
-    """An executor, and what a batch has to know about it.
+    """An executor with the operations that a batch needs.
 
     Parameters
     ----------
@@ -223,7 +223,7 @@ def worker_processes(count: int, options: BatchOptions) -> Iterator[WorkerPool]:
     pool = _ProcessPool(count, make_prep_function(options, max(1, available_cpus() // count)))
     try:
         yield pool
-    except BaseException:  # the files that are being processed are given up
+    except BaseException:  # the files that are being processed are abandoned
         for child in multiprocessing.active_children():
             if child not in other_children:
                 child.kill()

@@ -55,7 +55,7 @@ def find_inputs(files: Files) -> list[Input]:
         if not os.fspath(name):
             raise ReadError("the name of an input file is empty. Give a file, a folder or a pattern")
         for found in _expand(Path(name)):
-            key = os.path.abspath(found.path)  # noqa: PTH100 (resolve() would take a link for its target)
+            key = os.path.abspath(found.path)  # noqa: PTH100 (resolve() would replace a link by its target)
             if key not in inputs or (found.named and not inputs[key].named):
                 inputs[key] = found
     return list(inputs.values())
@@ -82,6 +82,6 @@ def _expand(path: Path) -> Iterator[Input]:
 
 
 def _is_candidate(path: Path) -> bool:
-    """Whether a file in a folder is an input. Hidden files, such as our own temporary files, are not."""
+    """Return whether a file in a folder is an input. Hidden files, such as temporary files of a batch, are not."""
     is_visible_fits = is_fits_name(path) and not path.name.startswith(".")
     return is_visible_fits and (path.is_file() or not path.exists())  # a broken link fails later, with its name

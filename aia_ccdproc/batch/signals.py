@@ -24,7 +24,7 @@ _DEFAULT_HANDLERS: dict[signal.Signals, Any] = {
 def stop_on_signals() -> Iterator[threading.Event]:
     """Treat the first Ctrl-C or SIGTERM as a request to stop, and the second as `KeyboardInterrupt`.
 
-    Handlers that were installed by someone else are kept. Threads other than the main thread install none.
+    Handlers that the user has installed are kept. Threads other than the main thread install none.
 
     Yields
     ------

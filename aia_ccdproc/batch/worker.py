@@ -93,7 +93,7 @@ def _load_worker(pickled_options: bytes) -> Worker:
 
 
 class Worker:
-    """Processor of files, one after another.
+    """Processes the files of a batch, one after another.
 
     Parameters
     ----------
@@ -224,7 +224,7 @@ class Worker:
             with _timed(seconds, "quicklook"):
                 quicklook(image, _quicklook_path(self._options.folder / job.output))
         except Exception as error:
-            _warn_not_drawn("quick-look picture", error)
+            _warn_not_drawn("the quick-look picture", error)
             return None
         return _quicklook_path(job.output)
 
@@ -234,7 +234,7 @@ def _with_thumbnails(result: FileResult, level1: CCDData, image: CCDData, second
         with _timed(seconds, "pictures"):
             return replace(result, before=thumbnail(level1), after=thumbnail(image))
     except Exception as error:
-        _warn_not_drawn("thumbnails", error)
+        _warn_not_drawn("the thumbnails", error)
         return result
 
 
@@ -244,7 +244,7 @@ def _quicklook_path(output: Path) -> Path:
 
 def _warn_not_drawn(pictures: str, error: Exception) -> None:
     """Report as a warning that pictures are missing. The output is complete without them."""
-    warnings.warn(f"no {pictures} could be drawn: {type(error).__name__}: {error}", PrepWarning, stacklevel=2)
+    warnings.warn(f"cannot draw {pictures}: {type(error).__name__}: {error}", PrepWarning, stacklevel=2)
 
 
 def _file_hash(path: Path) -> str:
@@ -296,7 +296,7 @@ def _collect_log_messages() -> Iterator[list[str]]:
 
 
 def _peak_memory() -> int:
-    """Return the largest amount of memory that this process has used, in bytes; 0 if the system does not tell."""
+    """Return the largest amount of memory that this process has used, in bytes; 0 if the system does not report it."""
     try:
         import resource
     except ImportError:  # Windows

@@ -1,1 +1,1 @@
-"""The command line ``aia-prep``: arguments in, exit codes out."""
+"""The command line ``aia-prep``."""

@@ -45,7 +45,7 @@ class Demo:
     files: list[Path]
     """The files that were written."""
     note: str | None = None
-    """Why there is no picture, if there is none."""
+    """Reason why no picture was drawn; None if one was drawn."""
 
 
 def make_demo_sun(seed: int = 34506) -> Sun:

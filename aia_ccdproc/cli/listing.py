@@ -100,10 +100,10 @@ def plugins(as_json: AsJson = False) -> None:
     for distribution, group in itertools.groupby(loaded, key=lambda row: f"{row['distribution']} {row['version']}"):
         rows = list(group)
         out.print(f"[bold]{escape(distribution)}[/]")
-        for what in ("steps", "instruments", "resampling_methods"):
-            names = [name for row in rows for name in row[what]]
+        for kind in ("steps", "instruments", "resampling_methods"):
+            names = [name for row in rows for name in row[kind]]
             if names:
-                out.print(f"    [cyan]{what.replace('_', ' ')}[/] {escape(', '.join(names))}")
+                out.print(f"    [cyan]{kind.replace('_', ' ')}[/] {escape(', '.join(names))}")
         for row in rows:
             for instrument, refused in row["refused_steps"].items():
                 for step, reason in refused.items():

@@ -47,7 +47,7 @@ def pointing(
     out = console()
     if cache in (CacheAction.SHOW, CacheAction.CLEAR):
         if start is not None or output is not None:
-            raise typer.BadParameter(f"--cache {cache} takes neither START and END nor --output")
+            raise typer.BadParameter(f"--cache {cache} cannot be used together with START, END or --output")
         action = commands.clear_cache if cache is CacheAction.CLEAR else commands.describe_cache
         for line in action(server):
             out.print(line, markup=False)

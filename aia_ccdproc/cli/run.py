@@ -35,7 +35,8 @@ def run(
         ),
     ] = None,
     overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Replace outputs that were made from another input or recipe.")
+        bool,
+        typer.Option("--overwrite", help="Replace outputs that were made with another recipe or from another input."),
     ] = False,
     compression: Annotated[
         Compression | None,
@@ -45,7 +46,7 @@ def run(
         list[Path] | None,
         typer.Option("--report", help="Write a report: .json or .html. Can be repeated.", show_default=False),
     ] = None,
-    quicklook: Annotated[bool, typer.Option("--quicklook", help="Draw a PNG of each output.")] = False,
+    quicklook: Annotated[bool, typer.Option("--quicklook", help="Draw a PNG beside each output.")] = False,
     verbose: Annotated[
         bool,
         typer.Option(

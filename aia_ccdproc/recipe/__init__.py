@@ -1,1 +1,1 @@
-"""What a recipe may contain, and its validation."""
+"""Recipes: their content, and its validation."""

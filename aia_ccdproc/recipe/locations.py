@@ -51,7 +51,7 @@ class RecipeLocations:
         return path
 
     def find_line(self, path: KeyPath) -> int | None:
-        """Find the line of a key; if it has none of its own, that of the nearest table around it.
+        """Find the line of a key. If it is not found, find the line of the nearest table that contains the key.
 
         Parameters
         ----------

@@ -37,7 +37,7 @@ class RecipeContext(TypedDict):
 
 
 def described(message: str) -> PydanticCustomError:
-    """Return a pydantic error whose message is complete: it needs no name and no value in front.
+    """Return a pydantic error with a complete message, to which no name and no value are added.
 
     Parameters
     ----------
@@ -58,7 +58,7 @@ class TableProblems:
     Parameters
     ----------
     info : `pydantic.ValidationInfo`
-        Of the validation; its context is a `RecipeContext`.
+        State of the validation; its context is a `RecipeContext`.
     """
 
     def __init__(self, info: ValidationInfo) -> None:

@@ -63,9 +63,9 @@ class Recipe:  # numpydoc ignore=PR02
     def digest(self) -> str:
         """The first 16 hexadecimal digits of the SHA-256 of what determines the pixels of an output.
 
-        The digest depends on the steps and their settings, on the versions of the distributions that may run them, on
-        the content of the files that the settings name, and on the compression. It does not depend on the name of the
-        recipe, the images that it is for, the folders of files, or the content of URLs.
+        The digest depends on the steps and their settings, the versions of the distributions that may run them, the
+        content of files that the settings name, and the compression. It does not depend on the name of the recipe, the
+        images that it is for, the folders of files, or the content of URLs.
 
         Returns
         -------
@@ -138,7 +138,7 @@ class Recipe:  # numpydoc ignore=PR02
         text : str
             The recipe, in TOML.
         name : str
-            Name or path of the recipe for error messages. Its stem is the name of a recipe that does not give one.
+            Name or path of the recipe for error messages. If the recipe does not give its name, the stem is used.
         folder : path-like, optional
             Folder that relative paths start from; by default they are left as they are.
 
@@ -183,7 +183,8 @@ def load_recipe(name_or_path: str | os.PathLike[str] | Recipe) -> Recipe:
     Parameters
     ----------
     name_or_path : str, path-like or `Recipe`
-        Name of a built-in recipe (``"level1.5"``, ``"level1.5-rate"``), or the path of a TOML file.
+        Name of a built-in recipe (``"level1.5"``, ``"level1.5-rate"``), or the path of a TOML file. A `Recipe` is
+        returned as it is.
 
     Returns
     -------

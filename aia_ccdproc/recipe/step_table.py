@@ -113,7 +113,7 @@ def read_step(table: Any, info: ValidationInfo) -> RecipeStep:
     table : object
         The table.
     info : `pydantic.ValidationInfo`
-        Of the validation; its context is a `~aia_ccdproc.recipe.problems.RecipeContext`.
+        State of the validation; its context is a `~aia_ccdproc.recipe.problems.RecipeContext`.
 
     Returns
     -------

@@ -16,7 +16,7 @@ __all__ = ["recipe_template"]
 
 #: The recipe whose steps are not commented out.
 _BASE = "level1.5-rate"
-#: Examples that are commented out; tables come after the keys at the top, which would belong to them otherwise.
+#: Examples that are commented out. The table comes last: keys after it would belong to it.
 _EXAMPLES = {
     "instrument": 'instrument = "generic"',
     "plate_scale": "plate_scale = 3.16",

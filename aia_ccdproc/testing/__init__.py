@@ -1,7 +1,7 @@
 """Fixtures for the tests of plugins. pytest loads them if this package is installed.
 
-`level1` makes images of a synthetic Sun, `prep_manager` loads chosen plugins and no others, and `check_step` runs a
-step and checks that it keeps what every step promises.
+`level1` makes images of a synthetic Sun. `prep_manager` loads chosen plugins and no others. `check_step` runs a step
+and checks that it keeps what every step promises.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What every step promises about its declaration and about the image that it returns, as checks."""
+"""Checks of what every step promises about its declaration and about the image that it returns."""
 
 from __future__ import annotations
 
@@ -38,8 +38,8 @@ __all__ = [
 
 #: Keywords of the exposure, which later steps, reports and names of outputs use.
 _EXPOSURE_KEYWORDS = ("TELESCOP", "INSTRUME", "WAVELNTH", "T_OBS", "DATE-OBS", "EXPTIME", "QUALITY")
-#: A name in ``before`` or ``after`` that is more similar than this to the name of a step is a misspelling. Others may
-#: name a step of a plugin that is not installed: despike is not respike.
+#: A name in ``before`` or ``after`` that is more similar than this to the name of a step is a misspelling. A less
+#: similar name may be a step of a plugin that is not installed: "despike" is not a misspelling of "respike".
 _MISSPELLING_SIMILARITY = 0.9
 
 T = TypeVar("T")
@@ -184,7 +184,7 @@ def _same_grid(given: CCDData, result: CCDData) -> bool:
 
 
 def _has_bad_pixels(ccd: CCDData) -> bool:
-    """Tell whether pixels that are not finite are not masked."""
+    """Return whether an image has pixels that are neither finite nor masked."""
     bad = ~np.isfinite(ccd.data)
     return bool(np.any(bad if ccd.mask is None else bad & ~np.asarray(ccd.mask, bool)))
 

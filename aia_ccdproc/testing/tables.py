@@ -19,7 +19,7 @@ _VERSIONS = {9: (2.0, 1.2, 0.0), 10: (2.0, 1.0, -0.0001)}
 
 
 def response_table() -> Table:
-    """Make a table of effective areas, as SSW's response table.
+    """Make a table of effective areas, like SSW's response table.
 
     Returns
     -------
@@ -39,7 +39,7 @@ def response_table() -> Table:
 
 
 def error_table() -> Table:
-    """Make a table of noise parameters, as SSW's error table.
+    """Make a table of noise parameters, like SSW's error table.
 
     Returns
     -------

@@ -30,7 +30,7 @@ def recipe(toml: str) -> Recipe:
 
 @pytest.fixture
 def deadly(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, toml: str) -> Recipe:
-    """A recipe with a step that kills the process at some files. Only workers load the plugin that does this."""
+    """A recipe with a step that kills the process for some files. Only workers load the plugin that does this."""
     folder = tmp_path / "plugins"
     folder.mkdir()
     write_distribution(folder, "deadly", KILLING_PLUGIN)

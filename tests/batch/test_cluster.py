@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from distributions import set_cards
+from scenes import set_cards
 
 from aia_ccdproc import FileResult, PrepError, SettingsError, read, run
 from aia_ccdproc.batch.run import Progress
@@ -71,12 +71,12 @@ def test_a_cluster_without_workers_is_an_error(tmp_path: Path, files, recipe: Re
 def test_a_file_that_kills_workers_of_a_cluster_fails_alone(tmp_path: Path, files, deadly: Recipe) -> None:
     for path in files:
         set_cards(path, DATAMARK="deadly" if path is files[2] else "good")
-    with distributed.LocalCluster(n_workers=1, threads_per_worker=1, **LOOPBACK) as mortal:
-        mortal.scheduler.allowed_failures = 0
-        results = run(files[:4], deadly, tmp_path / "out", scheduler=mortal.scheduler_address)
+    with distributed.LocalCluster(n_workers=1, threads_per_worker=1, **LOOPBACK) as local:
+        local.scheduler.allowed_failures = 0
+        results = run(files[:4], deadly, tmp_path / "out", scheduler=local.scheduler_address)
     statuses = [result.status.replace("unchanged", "done") for result in results]
     assert statuses == ["done", "done", "failed", "done"]
-    assert "died at this file, and again when the file was retried alone" in results[2].error
+    assert "died while it processed this file, and again when the file was retried alone" in results[2].error
 
 
 @pytest.mark.slow
@@ -100,5 +100,5 @@ def test_a_scheduler_that_stops_fails_the_files_that_are_not_done(
     failed = [result for result in results if result.status == "failed"]
     assert failed
     assert all("not done" in result.error for result in failed)
-    # Outputs whose result was lost with the connection exist all the same.
+    # Some results are lost with the connection, but their outputs exist.
     assert len(list((tmp_path / "out").iterdir())) >= 60 - len(failed)

@@ -24,7 +24,7 @@ def prep(job: Job) -> FileResult:
 
 
 class MortalExecutor(Executor):
-    """Executor that runs a number of jobs, and is broken then."""
+    """Executor that is broken after a number of jobs."""
 
     def __init__(self, jobs: int) -> None:
         self.jobs = jobs
@@ -39,7 +39,7 @@ class MortalExecutor(Executor):
 
 
 class RestartingPool(WorkerPool):
-    """Pool whose executor can be restarted, and dies again at once."""
+    """Pool whose executor is still broken after a restart."""
 
     def restart(self) -> None:
         """Do nothing."""
@@ -79,7 +79,9 @@ def test_workers_that_die_as_soon_as_they_start_leave_the_rest_not_done() -> Non
         (JOBS[1].path, "failed"),
         (JOBS[2].path, "failed"),
     ]
-    assert {result.error for result in results[1:]} == {"not done: workers die as soon as they start"}
+    assert {result.error for result in results[1:]} == {
+        "not done: workers die as soon as they start. Use --jobs 1 (in Python, jobs=1), which starts no workers"
+    }
 
 
 def test_workers_that_die_before_the_first_result_are_an_error() -> None:
@@ -87,7 +89,7 @@ def test_workers_that_die_before_the_first_result_are_an_error() -> None:
         collect(RestartingPool(MortalExecutor(0), 1, prep))
 
 
-def test_workers_that_live_do_everything() -> None:
+def test_workers_that_do_not_die_process_all_files() -> None:
     assert [result.status for result in collect(RestartingPool(MortalExecutor(3), 1, prep))] == ["done"] * 3
 
 
@@ -102,7 +104,7 @@ def test_files_whose_worker_died_are_retried_once_each_alone() -> None:
     results = {result.path: result for result in collect(pool)}
     assert pool.events == ["submit 0", "submit 1", "submit 0", "submit 1", "submit 2"]
     assert [results[job.path].status for job in JOBS] == ["done", "failed", "done"]
-    assert "died at this file, and again when the file was retried alone" in results[JOBS[1].path].error
+    assert "died while it processed this file, and again when the file was retried alone" in results[JOBS[1].path].error
 
 
 def test_a_file_that_the_worker_cannot_process_is_not_retried() -> None:
@@ -127,7 +129,7 @@ def test_no_job_is_started_after_a_stop_and_no_file_is_retried() -> None:
     assert pool.events == ["submit 0", "submit 1"]
 
 
-def test_a_lost_connection_fails_what_is_not_done(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_lost_connection_fails_the_files_that_are_not_done(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("aia_ccdproc.batch.dispatch._POLL_SECONDS", 0.01)
 
     class LostPool(ScriptedPool):

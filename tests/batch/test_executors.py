@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from distributions import set_cards
 from processes import set_environment
+from scenes import set_cards
 
 from aia_ccdproc import PrepError, SettingsError, read, run
 from aia_ccdproc.parallel import worker_context

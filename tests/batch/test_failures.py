@@ -157,4 +157,4 @@ def test_a_picture_that_cannot_be_drawn_is_a_warning(tmp_path: Path, files, reci
     result = run(files[:1], recipe, tmp_path / "out", quicklook=True)[0]
     assert result.status == "done"
     assert result.quicklook is None
-    assert any("no quick-look picture could be drawn" in text for text in result.warnings)
+    assert any("cannot draw the quick-look picture" in text for text in result.warnings)

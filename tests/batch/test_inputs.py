@@ -29,11 +29,11 @@ def names(files, folder: Path) -> list[str]:
     return [str(found.path.relative_to(folder)) for found in find_inputs(files)]
 
 
-def test_a_folder_stands_for_the_fits_files_in_it(folder: Path) -> None:
+def test_a_folder_gives_the_fits_files_in_it(folder: Path) -> None:
     assert names(folder, folder) == ["a.fts", "b.fits", "c.fits.gz"]
 
 
-def test_a_pattern_stands_for_the_fits_files_that_match(folder: Path) -> None:
+def test_a_pattern_gives_the_fits_files_that_match(folder: Path) -> None:
     assert names(str(folder / "*.fits*"), folder) == ["b.fits", "c.fits.gz"]
     assert names(str(folder / "**" / "?.fits"), folder) == ["b.fits", "sub/d.fits"]
 
@@ -68,7 +68,7 @@ def test_a_folder_or_a_pattern_without_fits_files_is_an_error(tmp_path: Path, na
         find_inputs([tmp_path / name])
 
 
-def test_a_collection_of_ccdproc_stands_for_its_files(tmp_path: Path) -> None:
+def test_a_collection_of_ccdproc_gives_its_files(tmp_path: Path) -> None:
     exposure = small_exposure(shape=(20, 20))
     paths = [exposure.write_level1(exposure.image(small_sun()), tmp_path / f"{i}.fits") for i in range(2)]
     with warnings.catch_warnings():

@@ -31,27 +31,27 @@ class Kill(NamedTuple):
     signal: signal.Signals
     #: `os.kill` for the process alone, `os.killpg` for its group.
     send: Callable[[int, int], None]
-    #: Whether to wait until the batch has written an output.
-    at_work: bool
+    #: Whether to wait first until the batch has written an output.
+    after_output: bool
     #: Seconds to wait before the signal is sent.
     delay: float
 
 
 CHOSEN_KILLS = [
-    Kill(signal.SIGKILL, os.kill, at_work=False, delay=0.7),  # while workers are started
-    Kill(signal.SIGKILL, os.killpg, at_work=True, delay=0),
-    Kill(signal.SIGTERM, os.kill, at_work=True, delay=0),
+    Kill(signal.SIGKILL, os.kill, after_output=False, delay=0.7),  # while workers are started
+    Kill(signal.SIGKILL, os.killpg, after_output=True, delay=0),
+    Kill(signal.SIGTERM, os.kill, after_output=True, delay=0),
 ]
 
 
 def random_kills(count: int) -> list[Kill]:
-    chance = random.Random(0)
+    generator = random.Random(0)
     return [
         Kill(
-            chance.choice([signal.SIGKILL, signal.SIGKILL, signal.SIGTERM, signal.SIGINT]),
-            chance.choice([os.kill, os.killpg]),
-            at_work=chance.random() < 0.7,
-            delay=chance.uniform(0, 0.5),
+            generator.choice([signal.SIGKILL, signal.SIGKILL, signal.SIGTERM, signal.SIGINT]),
+            generator.choice([os.kill, os.killpg]),
+            after_output=generator.random() < 0.7,
+            delay=generator.uniform(0, 0.5),
         )
         for _ in range(count)
     ]
@@ -80,7 +80,7 @@ class Batch:
         return {path.name: path.stat().st_mtime_ns for path in self.out.glob("*_lev1p5.fits")}
 
     def kill(self, kill: Kill) -> bool:
-        """Start the batch, kill it, and check that no output is lost or changed. Return whether there are new ones."""
+        """Start the batch, kill it, and check that no output is lost or changed. Return whether new ones exist."""
         process = subprocess.Popen(
             self._command,
             start_new_session=True,
@@ -89,7 +89,7 @@ class Batch:
             stderr=subprocess.DEVNULL,
         )
         deadline = time.monotonic() + 60
-        while kill.at_work and len(self.outputs()) <= len(self._known) and time.monotonic() < deadline:
+        while kill.after_output and len(self.outputs()) <= len(self._known) and time.monotonic() < deadline:
             time.sleep(0.01)
         time.sleep(kill.delay)
         kill.send(process.pid, kill.signal)
@@ -125,8 +125,8 @@ def test_kills_at_three_chosen_points_lose_nothing(tmp_path: Path, toml: str) ->
     batch = Batch(tmp_path, toml, count=20, size=450)
     for kill in CHOSEN_KILLS:
         has_new_outputs = batch.kill(kill)
-        assert has_new_outputs or not kill.at_work
-    assert len(batch.outputs()) < len(batch.files)  # it was killed at work, not afterwards
+        assert has_new_outputs or not kill.after_output
+    assert len(batch.outputs()) < len(batch.files)  # it was killed before it was finished
     batch.finish(tmp_path)
 
 
@@ -138,4 +138,4 @@ def test_kills_at_thirty_random_moments_lose_nothing(tmp_path: Path, toml: str) 
         new_outputs += batch.kill(kill)
         batch.remove_half_if_complete()
     batch.finish(tmp_path)
-    assert new_outputs > 30 / 2  # it was killed at work, not before
+    assert new_outputs > 30 / 2  # most kills came after it had written an output

@@ -75,7 +75,7 @@ def test_the_name_of_the_recipe_does_not_matter(tmp_path: Path, files, toml: str
     assert statuses(files[:1], Recipe.from_toml('name = "two"\n' + toml), tmp_path / "out") == ["unchanged"]
 
 
-def test_a_truncated_output_is_not_taken_for_a_complete_one(tmp_path: Path, files, recipe: Recipe) -> None:
+def test_a_truncated_output_is_not_accepted_as_complete(tmp_path: Path, files, recipe: Recipe) -> None:
     out = tmp_path / "out"
     output = run(files[:1], recipe, out)[0].output
     assert output is not None
@@ -92,7 +92,7 @@ def test_an_output_records_the_hash_of_its_input(tmp_path: Path, files, recipe: 
     assert len(result.input_hash) == 64
 
 
-def test_the_output_folder_can_be_the_input_folder_and_run_twice(files, recipe: Recipe) -> None:
+def test_a_batch_can_run_twice_in_its_input_folder(files, recipe: Recipe) -> None:
     folder = files[0].parent
     assert statuses(folder, recipe, folder) == ["done"] * 6
     assert statuses(folder, recipe, folder) == ["unchanged"] * 6

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from astropy.io import fits
-from scenes import small_exposure, small_sun
+from scenes import set_cards, small_exposure, small_sun
 
 from aia_ccdproc import RecipeError, WriteError, get_plugin_manager, hookimpl, prep, read, run
 from aia_ccdproc.plugin.plugin import Plugin
@@ -60,8 +60,7 @@ def test_an_error_in_a_plugin_fails_only_its_file_and_its_traceback_is_kept(
                 raise ZeroDivisionError("deep in a plugin")
 
     for path, mark in zip(files[:3], ("good", "bad", "good"), strict=True):
-        with fits.open(path, mode="update") as hdus:
-            hdus[1].header["DATAMARK"] = mark
+        set_cards(path, DATAMARK=mark)
     manager, plugin = get_plugin_manager(), Plugin("it", "breaking", "1.0")
     manager.add(Breaking(), plugin)
     try:
@@ -96,12 +95,12 @@ def test_two_runs_give_the_same_bytes_except_dates(tmp_path: Path, files, recipe
 def test_an_existing_output_is_kept_without_overwrite(tmp_path: Path, files, recipe: Recipe) -> None:
     out = tmp_path / "out"
     out.mkdir()
-    (out / "1_lev1p5.fits").write_bytes(b"precious")
+    (out / "1_lev1p5.fits").write_bytes(b"an older output")
     results = run(files[:3], recipe, out)
     assert [result.status for result in results] == ["done", "failed", "done"]
     assert "already exists" in results[1].error
     assert "--overwrite" in results[1].error
-    assert (out / "1_lev1p5.fits").read_bytes() == b"precious"
+    assert (out / "1_lev1p5.fits").read_bytes() == b"an older output"
     assert [result.status for result in run(files[:3], recipe, out, overwrite=True)] == [
         "unchanged",
         "done",

@@ -13,8 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from distributions import set_cards
-from scenes import small_exposure, small_sun
+from scenes import set_cards, small_exposure, small_sun
 
 from aia_ccdproc import FileResult, PrepError, SettingsError, read, run
 from aia_ccdproc.batch.run import Progress
@@ -73,19 +72,19 @@ def test_a_file_that_kills_its_worker_twice_fails_and_the_others_are_done(
     statuses = [result.status.replace("unchanged", "done") for result in results]
     assert statuses == ["done"] * 2 + ["failed"] + ["done"] * 3
     assert results[2].error == (
-        "the worker process died at this file, and again when the file was retried alone: "
+        "the worker process died while it processed this file, and again when the file was retried alone: "
         "it was killed, or ran out of memory"
     )
     assert len(list((tmp_path / "out").iterdir())) == 5
 
 
 def test_a_file_that_kills_its_worker_once_is_done(tmp_path: Path, files, deadly: Recipe) -> None:
-    witness = tmp_path / "witness"
+    marker = tmp_path / "killed"
     for path in files:
-        set_cards(path, DATAMARK="once" if path is files[2] else "good", WITNESS=str(witness))
+        set_cards(path, DATAMARK="once" if path is files[2] else "good", MARKER=str(marker))
     statuses = {result.status for result in run(files, deadly, tmp_path / "out", jobs=2)}
     assert statuses <= {"done", "unchanged"}
-    assert witness.exists()
+    assert marker.exists()
 
 
 def test_a_recipe_that_cannot_be_pickled_is_refused(tmp_path: Path, files) -> None:

@@ -13,7 +13,7 @@ from aia_ccdproc.synthetic import Exposure, Source
 
 #: Half of the side of the box around a star, in pixels.
 _HALF_BOX = 12
-#: Rows and columns at the border that are not measured: aiapy returns two rows less and fills them with the minimum.
+#: Rows and columns at the border that are not measured: each method fills pixels outside the input in another way.
 _MARGIN = 100
 #: Standard deviation of the noise, in DN.
 _SIGMA = 5.0
@@ -65,7 +65,7 @@ def _star_errors(image: Registered) -> dict[str, float]:
     inside = (slice(_MARGIN, -_MARGIN),) * 2
     error = image.data[inside].astype(float) - truth[inside]
     positions, peaks, totals = [], [], []
-    for source in _isolated():
+    for source in _isolated_stars():
         column, row = image.wcs.wcs_world2pix(source.x / 3600, source.y / 3600, 0)
         box = tuple(slice(round(float(c)) - _HALF_BOX, round(float(c)) + _HALF_BOX + 1) for c in (row, column))
         measured, true = image.data[box].astype(float), truth[box].astype(float)
@@ -88,7 +88,7 @@ class _AsCCD:
         self.data, self.wcs = image.data, image.wcs
 
 
-def _isolated() -> list[Source]:
+def _isolated_stars() -> list[Source]:
     """Return the stars that are at least 24 arcsec away from every other star."""
     positions = np.array([(s.x, s.y) for s in GAUSSIANS.sources])
     distances = np.hypot(*(positions[:, None] - positions[None]).transpose(2, 0, 1))
@@ -96,13 +96,13 @@ def _isolated() -> list[Source]:
     return [s for s, nearest in zip(GAUSSIANS.sources, distances.min(axis=1), strict=True) if nearest > 24]
 
 
-def _edge_profile(level1: WCS, image: Registered) -> np.ndarray:
+def _edge_profile(level1_wcs: WCS, image: Registered) -> np.ndarray:
     """Average the brightness of 400 rows at the center, by the distance from the edge in level-1 pixels."""
     rows = np.arange(image.data.shape[0] // 2 - 200, image.data.shape[0] // 2 + 200)
     columns = np.arange(1900, 2100)
     x, y = np.meshgrid(columns, rows)
     world = image.wcs.wcs_pix2world(x.ravel(), y.ravel(), 0)
-    distance = level1.wcs_world2pix(*world, 0)[0].reshape(x.shape) - 1999.5
+    distance = level1_wcs.wcs_world2pix(*world, 0)[0].reshape(x.shape) - 1999.5
     bin_numbers = np.digitize(distance.ravel(), EDGE_BINS)
     values = image.data[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1].ravel()
     return np.array([values[bin_numbers == i].mean() / _EDGE for i in range(1, EDGE_BINS.size)])

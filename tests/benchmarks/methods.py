@@ -27,7 +27,7 @@ class Registered(NamedTuple):
     wcs: WCS
 
 
-#: Takes a level-1 image and returns the work to be timed. Preparation (making a sunpy Map) is not timed.
+#: Takes a level-1 image and returns the function to be timed. Preparation (making a sunpy Map) is not timed.
 Method = Callable[[CCDData], Callable[[], Registered]]
 
 
@@ -117,9 +117,9 @@ def peak_memory(name: str, image: Path) -> float:
 
 def _peak_memory(name: str, image: Path) -> float:
     work = methods()[name](read(image))
-    work()  # libraries loaded and functions compiled by the first call do not count
+    work()  # loads libraries and compiles functions, which do not count
     if platform.libc_ver()[0] == "glibc":
-        ctypes.CDLL(None).malloc_trim(0)  # nor does freed memory that the process still holds
+        ctypes.CDLL(None).malloc_trim(0)  # freed memory does not count, either
     Path("/proc/self/clear_refs").write_text("5")  # reset the peak
     before = _memory("VmRSS")
     result = work()

@@ -25,7 +25,7 @@ OUR_METHODS = [
 @pytest.mark.parametrize("name", OUR_METHODS)
 @pytest.mark.benchmark(group="side of the image")
 def test_side(benchmark, name, side):
-    """Register a square around the center of the Sun. That of 8192 is the full frame and an empty border."""
+    """Register a square around the center of the Sun. The largest one is the full frame with an empty border."""
     corner = ((4096 - side) // 2, (4096 - side) // 2)
     work = methods()[name](Exposure(corner=corner, shape=(side, side)).image(FULL_SUN))
     assert min(benchmark.pedantic(work, rounds=3, warmup_rounds=1).data.shape) >= side

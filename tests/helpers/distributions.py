@@ -5,8 +5,6 @@ from __future__ import annotations
 import textwrap
 from pathlib import Path
 
-from astropy.io import fits
-
 
 def write_distribution(folder: Path, name: str, code: str, *, entry: str = "it", version: str = "1.2") -> str:
     """Write a plugin into a folder, which must be on the Python path. Return the name of its module."""
@@ -19,7 +17,8 @@ def write_distribution(folder: Path, name: str, code: str, *, entry: str = "it",
     return module
 
 
-#: Code of a plugin that kills its process if DATAMARK is "deadly", or at the first attempt if DATAMARK is "once".
+#: Code of a plugin that kills its process if DATAMARK is "deadly", or at the first attempt if DATAMARK is "once". The
+#: file that MARKER names then exists.
 KILLING_PLUGIN = """
     import os, signal
     from aia_ccdproc import hookimpl
@@ -27,13 +26,7 @@ KILLING_PLUGIN = """
     @hookimpl
     def prep_normalize_exposure(ccd, instrument, settings):
         mark = ccd.header["DATAMARK"]
-        if mark == "deadly" or (mark == "once" and not os.path.exists(ccd.header["WITNESS"])):
-            open(ccd.header.get("WITNESS", os.devnull), "w").close()
+        if mark == "deadly" or (mark == "once" and not os.path.exists(ccd.header["MARKER"])):
+            open(ccd.header.get("MARKER", os.devnull), "w").close()
             os.kill(os.getpid(), signal.SIGKILL)
 """
-
-
-def set_cards(path: Path, **cards: str) -> None:
-    """Set cards in the header of a level-1 file."""
-    with fits.open(path, mode="update") as hdus:
-        hdus[1].header.update(cards)

@@ -32,7 +32,7 @@ def pointing_path() -> Path:
 
 @pytest.fixture
 def jsoc(cache_folder: Path) -> Iterator[JsocServer]:
-    """A local server in place of JSOC, and an empty cache."""
+    """A local server that answers like JSOC, and an empty cache."""
     with run_jsoc_server() as server:
         yield server
 
@@ -54,7 +54,7 @@ def no_network(monkeypatch: pytest.MonkeyPatch) -> None:
 
     def connect_to_loopback(self: socket.socket, address: object) -> None:
         if self.family in (socket.AF_INET, socket.AF_INET6) and address[0] not in ("127.0.0.1", "::1", "localhost"):
-            raise OSError(f"the tests connect to no other machine, but {address} was requested")
+            raise OSError(f"cannot connect to {address}: tests connect only to this machine")
         connect(self, address)
 
     monkeypatch.setattr(socket.socket, "connect", connect_to_loopback)

@@ -63,7 +63,7 @@ class JsocServer(ThreadingHTTPServer):
         self.series: dict[str, list[Row]] = {}
         #: Complete answers for datasets.
         self.answers: dict[str, dict[str, object]] = {}
-        #: Content of files, by path.
+        #: Content of files, by the path of their URL.
         self.files: dict[str, bytes] = {}
         #: Key of _FAILURES, or None while the server works, and for how many more queries it applies.
         self.failure: str | None = None
@@ -83,6 +83,12 @@ class JsocServer(ThreadingHTTPServer):
     def recover(self) -> None:
         """Answer correctly again."""
         self.failure = None
+
+    def add_file(self, name: str, content: bytes) -> str:
+        """Add a file. Return its URL."""
+        url = f"{self.url}{name}"
+        self.files[urlsplit(url).path] = content
+        return url
 
     def handle_error(self, request: object, client_address: object) -> None:
         """Ignore a client that has closed the connection."""

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
+from astropy.io import fits
 from astropy.nddata import CCDData
 from astropy.wcs import WCS
 from scipy.ndimage import gaussian_filter, map_coordinates
@@ -45,6 +48,12 @@ def small_sun() -> Sun:
     """Return a disk with points that are in the cutout of a `small_exposure`."""
     positions = [(-40, -30), (0, 0), (35, 20), (-25, 40), (50, -55)]
     return Sun(disk=100, corona=0, sources=tuple(Source(x, y, 500, 1.8) for x, y in positions))
+
+
+def set_cards(path: Path, **cards: object) -> None:
+    """Set cards in the header of a level-1 file."""
+    with fits.open(path, mode="update") as hdus:
+        hdus[1].header.update(cards)
 
 
 def pixel_of(ccd: CCDData, x: float, y: float) -> tuple[float, float]:

@@ -80,7 +80,7 @@ def test_a_provisional_record_is_fetched_again_when_it_may_have_been_shortened(j
 
 
 def test_the_last_record_of_the_series_is_not_final_while_it_is_provisional(jsoc, settings):
-    """A record that still covers 6 h after years was not revised by JSOC."""
+    """If a record still covers 6 h after years, JSOC has not revised it."""
     jsoc.rows = [row_at(T_OBS, hours=6)]
     for _ in range(2):
         find_record(settings, T_OBS + HOUR, 94)
@@ -125,7 +125,7 @@ def test_the_cache_is_enough_if_the_server_does_not_answer(jsoc, settings):
     assert len(jsoc.queried_datasets) == 1
 
 
-def test_an_empty_cache_and_no_answer_are_one_error_within_the_timeout_and_then_at_once(jsoc, settings, impatient):
+def test_an_empty_cache_and_no_answer_are_an_error_within_the_timeout_and_then_at_once(jsoc, settings, impatient):
     jsoc.fail("500")
     start = time.monotonic()
     with pytest.raises(PointingError, match=r"cache does not contain 2020-01 \(.*\)\. .*HTTP 500.*give a table"):
@@ -179,7 +179,7 @@ def test_a_damaged_file_is_removed_and_fetched_again(jsoc, settings, cache, dama
         {
             "truncated": text[: len(text) - 200],
             "changed": text.replace("2069.808594", "2069.808599"),
-            "garbage": "\0\1\2 no table",
+            "garbage": "\0\1\2 not a table",
             "empty": "",
             "no metadata": "\n".join(line for line in text.splitlines() if "digest" not in line),
         }[damage]

@@ -11,12 +11,23 @@ from astropy.io import fits
 from astropy.wcs import WCS
 from scenes import POINTS_ONLY, position_errors, true_image
 
-from aia_ccdproc import Instrument, InstrumentError, Pipeline, Recipe, RecipeError, prep, read, register, run
+from aia_ccdproc import (
+    HeaderError,
+    Instrument,
+    InstrumentError,
+    Pipeline,
+    Recipe,
+    RecipeError,
+    prep,
+    read,
+    register,
+    run,
+)
 from aia_ccdproc.images.header import complete_header
 from aia_ccdproc.synthetic import Exposure, Source, Sun
 
 OTHER = {"TELESCOP": "PROBA2", "INSTRUME": "SWAP", "WAVELNTH": 174}
-#: The same camera, as AIA's and as an unknown one: every eighth pixel of the full frame.
+#: The same camera as AIA's and as an unknown one: the full frame, binned 8 × 8.
 FRAME = Exposure(binning=8)
 UNKNOWN = Exposure(binning=8, keywords=OTHER)
 REGISTER = '[[step]]\nuse = "register"\n'
@@ -41,7 +52,7 @@ def test_an_image_of_an_unknown_instrument_is_registered_onto_aias_pixels() -> N
 
 @pytest.mark.slow
 def test_the_plate_scale_of_the_recipe_becomes_that_of_level_15() -> None:
-    sun = Sun(disk=0, corona=0, sources=tuple(s.__class__(s.x, s.y, s.peak, sigma=8.0) for s in POINTS_ONLY.sources))
+    sun = Sun(disk=0, corona=0, sources=tuple(Source(s.x, s.y, s.peak, sigma=8.0) for s in POINTS_ONLY.sources))
     result = prep(UNKNOWN.image(sun), generic(4.8))
     assert result.shape == (4096, 4096)
     assert result.header["CDELT1"] == pytest.approx(0.6)
@@ -59,13 +70,13 @@ def test_a_part_of_a_frame_is_registered_onto_the_whole_grid() -> None:
 
 
 def test_a_plate_scale_that_is_not_a_multiple_of_that_of_the_recipe_is_refused() -> None:
-    with pytest.raises(Exception, match=r"plate scale of 4\.801 arcsec is not a whole multiple of that of generic, 2"):
+    with pytest.raises(HeaderError, match=r"4\.801 arcsec is not a whole multiple of that of generic, 2"):
         prep(UNKNOWN.image(POINTS_ONLY), generic(2.0))
 
 
 def test_axes_that_are_not_helioprojective_are_refused() -> None:
     keywords = {**OTHER, "CTYPE1": "RA---TAN", "CTYPE2": "DEC--TAN"}
-    with pytest.raises(Exception, match=r"the axes are RA---TAN and DEC--TAN, not HPLN and HPLT.*target="):
+    with pytest.raises(HeaderError, match=r"the axes are RA---TAN and DEC--TAN, not HPLN and HPLT.*target="):
         prep(Exposure(binning=8, keywords=keywords).image(POINTS_ONLY), generic(0.6))
 
 
@@ -120,8 +131,9 @@ def test_a_file_is_read_with_an_instrument_given(tmp_path: Path) -> None:
 
 
 def suvi_file(path: Path, sun: Sun) -> Path:
-    """A synthetic image in the form of SUVI's level 1b: 1280 x 1280 pixels of 2.5 arcsec, a radiance, the roll by a
-    PC matrix, and the quality of the pixels in a second HDU.
+    """Write a synthetic image like SUVI's level 1b: 1280 × 1280 pixels of 2.5 arcsec.
+
+    The unit is that of a radiance, the roll is in the PC matrix, and a second HDU has the quality of the pixels.
     """
     roll = np.radians(0.7)
     header = fits.Header(

@@ -160,7 +160,7 @@ def test_threads_that_miss_the_same_key_fetch_it_once(squares, fetched):
     assert fetched == [[7]]
 
 
-def test_a_single_key_stands_for_its_server(squares):
+def test_a_failure_of_a_single_key_does_not_affect_other_keys(squares):
     def fail() -> int:
         raise TableError("not found")
 

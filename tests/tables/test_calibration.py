@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import http.server
-import threading
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -184,42 +181,21 @@ def test_a_failed_query_is_repeated_only_with_a_longer_timeout(jsoc):
     assert len(jsoc.queried_datasets) == 2
 
 
-@pytest.fixture
-def web(tmp_path: Path, cache_folder: Path) -> Iterator[tuple[str, Path, list[str]]]:
-    """Run a web server with SSW's table. Give the table's URL, its file and the list of requested paths."""
-    folder = tmp_path / "web"
-    folder.mkdir()
-    (folder / "table.txt").write_text(as_ssw(response_table()))
-    requested: list[str] = []
-
-    class Handler(http.server.SimpleHTTPRequestHandler):
-        def __init__(self, *arguments: object) -> None:
-            super().__init__(*arguments, directory=str(folder))
-
-        def log_message(self, format: str, *arguments: object) -> None:
-            requested.append(self.path)
-
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_address[1]}/table.txt", folder / "table.txt", requested
-        server.shutdown()
-
-
-def test_a_url_is_downloaded_once_and_its_copy_is_used_when_the_file_is_gone(web, caplog):
-    url, file, requested = web
+def test_a_url_is_downloaded_once_and_its_copy_is_used_when_the_file_is_gone(jsoc, caplog):
+    url = jsoc.add_file("table.txt", as_ssw(response_table()).encode())
     first = CalibrationTable.read(url, timeout=5)
     assert same(first, CalibrationTable(response_table()))
     assert (first.name, CalibrationTable.read(url, timeout=5)) == ("table.txt", first)
-    assert len(requested) == 1
-    file.unlink()
+    assert len(jsoc.queries) == 1
+    jsoc.files.clear()
     FetchCache.clear_all()
     assert same(CalibrationTable.read(url, timeout=5), first)
     assert "using the copy of an earlier download" in caplog.text
 
 
-def test_a_url_without_a_file_is_an_error(web):
+def test_a_url_without_a_file_is_an_error(jsoc):
     with pytest.raises(TableError, match=r"cannot get .*nothing\.txt: the server answered HTTP 404"):
-        CalibrationTable.read(web[0].replace("table", "nothing"), timeout=5)
+        CalibrationTable.read(f"{jsoc.url}nothing.txt", timeout=5)
 
 
 class SourceSettings(StepSettings):

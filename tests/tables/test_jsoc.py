@@ -60,29 +60,29 @@ PERMANENT = {
 }
 
 
-@pytest.mark.slow  # it waits between the tries
+@pytest.mark.slow  # it waits between the attempts
 @pytest.mark.parametrize("mode", TRANSIENT)
 def test_a_transient_failure_is_retried_until_the_timeout(jsoc, mode, caplog):
     jsoc.fail(mode)
-    begun = time.monotonic()
+    started = time.monotonic()
     with pytest.raises(
         PointingError, match=rf"cannot get aia\.master_pointing3h\[.*{TRANSIENT[mode]}.*\(timeout 1\.5 s\)"
     ):
         fetch_records(*INTERVAL, server=jsoc.url, timeout=1.5)
-    assert time.monotonic() - begun < 2.5
+    assert time.monotonic() - started < 2.5
 
 
 @pytest.mark.parametrize("mode", PERMANENT)
 def test_a_permanent_failure_is_an_error_at_once(jsoc, mode):
     jsoc.fail(mode)
-    begun = time.monotonic()
+    started = time.monotonic()
     with pytest.raises(PointingError, match=rf"cannot get.*{PERMANENT[mode]}.*give a table"):
         fetch_records(*INTERVAL, server=jsoc.url, timeout=30)
-    assert time.monotonic() - begun < 5
+    assert time.monotonic() - started < 5
     assert len(jsoc.queried_datasets) < 15
 
 
-@pytest.mark.slow  # it waits between the tries
+@pytest.mark.slow  # it waits between the attempts
 @pytest.mark.parametrize("mode", ["maintenance page", "500", "cut off"])
 def test_a_query_succeeds_after_transient_failures_and_the_pauses_are_logged(jsoc, mode, caplog):
     jsoc.fail(mode, times=2)
@@ -124,9 +124,9 @@ def test_ctrl_c_ends_a_query_at_once(jsoc):
     process = subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.PIPE, env=os.environ)
     while not jsoc.queries:
         time.sleep(0.02)
-    begun = time.monotonic()
+    started = time.monotonic()
     process.send_signal(signal.SIGINT)
     assert process.wait(timeout=10) == 130
-    assert time.monotonic() - begun < 1.5
+    assert time.monotonic() - started < 1.5
     assert process.stderr.read().strip() == b"interrupted"
     process.stderr.close()
