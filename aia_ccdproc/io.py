@@ -49,4 +49,4 @@ def read(
     InstrumentError
         If no plugin knows the instrument.
     """
-    return fits_file.read(path, lambda header: (instrument or get_plugin_manager().identify(header)).unit, hdu=hdu)
+    return fits_file.read(path, lambda header: instrument or get_plugin_manager().identify(header), hdu=hdu)

@@ -13,7 +13,6 @@ import numpy as np
 from astropy.io import fits
 from astropy.nddata import CCDData
 
-from aia_ccdproc.errors import PrepError
 from aia_ccdproc.images.header import complete_header, with_header
 from aia_ccdproc.images.history import add_step_history
 from aia_ccdproc.plugin.instrument import Instrument
@@ -32,7 +31,8 @@ class Pipeline:
     Parameters
     ----------
     steps : iterable of `~aia_ccdproc.recipe.recipe_step.RecipeStep`
-        The steps, in the order in which they are run. A `~aia_ccdproc.Recipe` is one; it may also name the instrument.
+        The steps, in the order in which they are run. A `~aia_ccdproc.Recipe` is such an iterable, and also gives the
+        instrument and the keywords of the results.
     manager : `~aia_ccdproc.plugin.manager.PrepPluginManager`, optional
         The plugin manager; by default the one with the installed plugins.
 
@@ -54,13 +54,14 @@ class Pipeline:
         self._labels = _number_repeated(planned.use for planned in self._planned)
 
     def prefetch(self, headers: Sequence[fits.Header]) -> None:
-        """Let plugins fetch once what the steps will need for a batch of files.
+        """Fetch the data that the steps will need for a batch of files.
+
+        The plugins of each step are called once for all files on which the step will be run with the same settings.
 
         Parameters
         ----------
         headers : sequence of `~astropy.io.fits.Header`
-            Complete headers of the files. They are read when a plugin asks for them: those of the images that the step
-            will be run on with the same settings.
+            Complete headers of the files. They are read only if a plugin uses them.
         """
         for step, planned in zip(self.steps, self._planned, strict=True):
             if not planned.only and not planned.when:
@@ -68,16 +69,16 @@ class Pipeline:
                 continue
             for settings in (planned.settings, *(variant.settings for variant in planned.when)):
                 if settings is not None:
-                    selected = _SelectedHeaders(headers, functools.partial(self._has_settings, planned, settings))
+                    selected = _SelectedHeaders(headers, functools.partial(self._uses_settings, planned, settings))
                     step.prefetch(selected, settings)
 
-    def _has_settings(self, planned: RecipeStep, settings: StepSettings, header: fits.Header) -> bool:
-        """Tell whether a step will be run with these settings on the image of a header."""
+    def _uses_settings(self, planned: RecipeStep, settings: StepSettings, header: fits.Header) -> bool:
+        """Check whether a step will use these settings for the image that has this header."""
         try:
             instrument = self._instrument or self._manager.identify(header)
-        except PrepError:  # the error is reported when this file is prepped
+            return planned.settings_for(header, instrument.name) is settings
+        except Exception:  # the error is reported when this file is processed
             return False
-        return planned.settings_for(header, instrument.name) is settings
 
     def __call__(self, ccd: CCDData, *, seconds: dict[str, float] | None = None) -> CCDData:
         """Run the steps on an image.
@@ -87,8 +88,8 @@ class Pipeline:
         ccd : `~astropy.nddata.CCDData`
             The image, shape ``(ny, nx)``; not changed.
         seconds : dict of str to float, optional
-            The wall time of each step is added to this dict, in seconds, under the name of the step; that of a step's
-            second run under ``"name (2)"``.
+            Wall times in seconds by the name of the step; ``"name (2)"`` is the second run of a step. The times of this
+            run are added to those that the dict contains.
 
         Returns
         -------
@@ -174,8 +175,8 @@ def prep(ccd: CCDData, recipe: str | os.PathLike[str] | Recipe = "level1.5") -> 
     Raises
     ------
     RecipeError
-        If the recipe has faults.
+        If the recipe has problems.
     PrepError
-        Whatever a step raises.
+        Any error that a step raises.
     """
     return Pipeline(load_recipe(recipe))(ccd)

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from astropy.io import fits
 
 from aia_ccdproc.batch.inputs import Input
-from aia_ccdproc.errors import PrepError, WriteError
+from aia_ccdproc.errors import WriteError
 from aia_ccdproc.images.names import NamePattern
 from aia_ccdproc.io import read_header
 from aia_ccdproc.recipe.recipe import Recipe
@@ -41,15 +41,15 @@ def make_plan(inputs: Sequence[Input], recipe: Recipe, folder: Path) -> list[Job
     -------
     list of `Job` or `FileResult`
         For each file, in the order of the inputs, a job; or a result, if the file is not selected or its header cannot
-        be used. Headers are read only if the recipe needs a keyword. Files that were found, not named, and are the
-        output of another input are omitted: they come from an earlier run in the same folder.
+        be used. Headers are read only if the recipe needs a keyword. A file that was found in a folder or with a
+        pattern is omitted if it is the output of another input: it comes from an earlier run in the same folder.
 
     Raises
     ------
     WriteError
-        If two files would have the same output, or an output would replace an input or be outside the folder.
+        If two files would have the same output, or an output would replace an input.
     """
-    pattern = NamePattern(recipe.output.name)
+    pattern = recipe.output.pattern
     planned = [_plan_file(found.path, recipe, pattern, folder) for found in inputs]
     job_by_output = {entry.output.resolve(): entry for entry in planned if isinstance(entry, Job)}
     plan: list[Job | FileResult] = []
@@ -79,7 +79,5 @@ def _plan_file(path: Path, recipe: Recipe, pattern: NamePattern, folder: Path) -
         if mismatch is not None:
             return FileResult(path, "skipped", reason=mismatch)
         return Job(path, folder / pattern.fill(path, header))
-    except WriteError as error:
-        raise WriteError(f"{path}: {error}") from None
-    except PrepError as error:
+    except Exception as error:  # whatever a header contains, or a plugin does with it, must not end the batch
         return failed_result(path, error)

@@ -14,12 +14,13 @@ import numpy as np
 from astropy.io import fits
 from astropy.nddata import CCDData
 
-from aia_ccdproc.errors import HeaderError, WriteError
+from aia_ccdproc.errors import HeaderError, PrepWarning, WriteError
 from aia_ccdproc.images.compression import Compression
+from aia_ccdproc.images.conventions import apply_conventions, is_empty_wcs_card
 from aia_ccdproc.images.files import atomic_write
 from aia_ccdproc.images.header import complete_header, fits_header
 from aia_ccdproc.images.history import add_history
-from aia_ccdproc.images.repair import without_structure
+from aia_ccdproc.images.repair import repair_header, without_structure
 from aia_ccdproc.images.statistics import image_statistics, without_statistics
 from aia_ccdproc.images.wcs_cards import without_wcs
 
@@ -65,9 +66,9 @@ def write(
     Notes
     -----
     Pixels are float32. Mask and uncertainty are in the extensions MASK and UNCERT, where astropy's ``CCDData.read``
-    expects them. A mask that is True exactly where pixels are NaN is not written: `read` restores it, and
-    ``sunpy.map.Map(path)`` needs ``hdus=0`` for a file with more than one image. DATAMIN to DATAP99 are computed from
-    the good pixels. CHECKSUM and DATASUM are added.
+    expects them. A mask that is True exactly where pixels are NaN is not written, because `read` restores it. sunpy
+    opens a file with such extensions by ``sunpy.map.Map(path, hdus=0)``. DATAMIN to DATAP99 are computed from the good
+    pixels. CHECKSUM and DATASUM are added.
     """
     path, compression = Path(path), compression or "none"
     if path.exists() and not overwrite:
@@ -75,14 +76,16 @@ def write(
     if compression not in get_args(Compression):
         known = ", ".join(map(repr, get_args(Compression)))
         raise WriteError(f"{path}: unknown compression {compression!r}; available: {known}")
-    hdus = _hdus(ccd, compression)
     try:
-        # Keywords may be the user's own, such as the HIERARCH cards of ccdproc: no warnings about them.
+        hdus, notes = _hdus(ccd, compression)
+        # No warnings about the user's own keywords, such as the HIERARCH cards of ccdproc.
         with atomic_write(path) as temporary, warnings.catch_warnings():
             warnings.simplefilter("ignore", fits.verify.VerifyWarning)
             _save(hdus, temporary, path.name)
-    except (OSError, fits.VerifyError) as error:
+    except (OSError, ValueError, fits.VerifyError) as error:
         raise WriteError(f"{path}: {_write_failure(path, error)}") from error
+    if notes:
+        warnings.warn(f"{path}: {'; '.join(notes)}", PrepWarning, stacklevel=2)
     return path
 
 
@@ -97,7 +100,7 @@ def _save(hdus: fits.HDUList, path: Path, name: str) -> None:
 
 
 def _write_failure(path: Path, error: Exception) -> str:
-    """Return why a file could not be written."""
+    """Return the reason why a file could not be written."""
     if not path.parent.is_dir():
         return f"the folder {path.parent} does not exist"
     code = getattr(error, "errno", None)
@@ -109,9 +112,12 @@ def _write_failure(path: Path, error: Exception) -> str:
     return f"cannot be written ({error})"
 
 
-def _hdus(ccd: CCDData, compression: Compression) -> fits.HDUList:
-    data = np.asarray(ccd.data).astype(np.float32, copy=False)
-    header = _output_header(ccd, data)
+def _hdus(ccd: CCDData, compression: Compression) -> tuple[fits.HDUList, list[str]]:
+    """Make the HDUs of a file, and describe what had to be changed because FITS does not allow it."""
+    data, infinite = _finite_float32(ccd.data)
+    header, notes = _output_header(ccd, data)
+    if infinite:
+        notes.append(f"{infinite} pixels are infinite or too large for float32, and are written as NaN")
     if compression == "rice":
         add_history(header, f"write: RICE_1, values rounded to 1/{_RICE_NOISE_DIVISOR} of the noise of their row")
     planes = []
@@ -123,14 +129,23 @@ def _hdus(ccd: CCDData, compression: Compression) -> fits.HDUList:
         if np.shape(ccd.uncertainty.array) != data.shape:
             raise WriteError(f"the uncertainty has shape {np.shape(ccd.uncertainty.array)}, the image {data.shape}")
         kind = fits.Header({"UTYPE": type(ccd.uncertainty).__name__})
-        planes.append(("UNCERT", np.asarray(ccd.uncertainty.array, dtype=np.float32), kind))
+        planes.append(("UNCERT", _finite_float32(ccd.uncertainty.array)[0], kind))
     if compression == "none":
         # Converted here to the byte order of FITS; astropy would do it twice, for the checksum and for the file.
         extensions = (fits.ImageHDU(a.astype(a.dtype.newbyteorder(">")), h, name) for name, a, h in planes)
-        return fits.HDUList([fits.PrimaryHDU(data.astype(">f4"), header), *extensions])
+        return fits.HDUList([fits.PrimaryHDU(data.astype(">f4"), header), *extensions]), notes
     compressed = [_compressed(data, header, None, compression)]
     compressed += [_compressed(array, plane_header, name, compression) for name, array, plane_header in planes]
-    return fits.HDUList([fits.PrimaryHDU(), *compressed])
+    return fits.HDUList([fits.PrimaryHDU(), *compressed]), notes
+
+
+def _finite_float32(values: Any) -> tuple[np.ndarray, int]:
+    """Convert to float32. Infinite values become NaN, and are counted."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        data = np.asarray(values).astype(np.float32, copy=False)
+    infinite = np.isinf(data)
+    count = int(np.count_nonzero(infinite))
+    return (np.where(infinite, np.float32(np.nan), data) if count else data), count
 
 
 def _compressed(array: np.ndarray, header: fits.Header, name: str | None, compression: Compression) -> Any:
@@ -148,7 +163,8 @@ def _compressed(array: np.ndarray, header: fits.Header, name: str | None, compre
     return fits.CompImageHDU(array, header, name=name, **options)
 
 
-def _output_header(ccd: CCDData, data: np.ndarray) -> fits.Header:
+def _output_header(ccd: CCDData, data: np.ndarray) -> tuple[fits.Header, list[str]]:
+    """Make the header of the image, and describe the cards that had to be changed."""
     try:
         header = complete_header(ccd)
     except HeaderError:  # no WCS is valid for these pixels, and a wrong one must not be written
@@ -160,4 +176,11 @@ def _output_header(ccd: CCDData, data: np.ndarray) -> fits.Header:
         datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%S"),
         "[ISO] Date_time of processing; ISO 8601",
     )
-    return header
+    header, problem = repair_header(header)
+    if problem is None:  # what complete_header had to repair
+        problem = None if not isinstance(ccd.header, fits.Header) else repair_header(ccd.header)[1]
+    notes = [] if problem is None else [problem]
+    removed = apply_conventions(header)
+    if removed:
+        notes.append(f"{', '.join(removed)}: not a value that FITS allows, left out")
+    return fits.Header([card for card in header.cards if not is_empty_wcs_card(card)]), notes

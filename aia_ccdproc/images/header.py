@@ -9,6 +9,7 @@ from astropy.wcs import WCS
 
 from aia_ccdproc.errors import HeaderError
 from aia_ccdproc.images.geometry import header_describes
+from aia_ccdproc.images.repair import repair_header
 from aia_ccdproc.images.wcs import check_celestial, geometry_cards, ignore_wcs_warnings, wcs_from_header
 from aia_ccdproc.images.wcs_cards import observer_cards, remove_superseded, without_wcs
 
@@ -29,8 +30,15 @@ def fits_header(ccd: CCDData) -> fits.Header:
         The copy.
     """
     if not isinstance(ccd, CCDData):
-        raise TypeError(f"a {type(ccd).__name__} was given where a CCDData is needed; aia_ccdproc.read reads one")
-    return ccd.header.copy() if isinstance(ccd.header, fits.Header) else fits.Header(dict(ccd.header))
+        raise TypeError(f"the image is a {type(ccd).__name__}, not a CCDData. Read it with aia_ccdproc.read")
+    if not isinstance(ccd.header, fits.Header):
+        return fits.Header(dict(ccd.header))
+    try:
+        for card in ccd.header.cards:
+            _ = card.value
+    except fits.VerifyError:  # a card that is not valid FITS
+        return repair_header(ccd.header)[0]
+    return ccd.header.copy()
 
 
 def complete_header(ccd: CCDData) -> fits.Header:
@@ -54,6 +62,8 @@ def complete_header(ccd: CCDData) -> fits.Header:
     """
     header = fits_header(ccd)
     remove_superseded(header)
+    if len(ccd.shape) != 2:
+        raise HeaderError(f"the image has {len(ccd.shape)} axes, not 2. Take one plane of it: ccd[0]")
     ny, nx = ccd.shape
     wcs = ccd.wcs
     if wcs is None:
@@ -88,8 +98,8 @@ def image_wcs(ccd: CCDData, header: fits.Header) -> WCS:
     Returns
     -------
     `~astropy.wcs.WCS`
-        ``ccd.wcs``; not to be changed. If the image has none, or if only the header names the observer or the date, a
-        WCS that is built from the header.
+        ``ccd.wcs``, which must not be changed. If the image has none, or if only the header gives the observer or the
+        date, a WCS that is built from the header.
 
     Raises
     ------
@@ -134,7 +144,7 @@ def with_header(ccd: CCDData, header: fits.Header) -> CCDData:
 
 
 def set_unit(header: fits.Header, unit: u.UnitBase) -> None:
-    """Set the unit of the pixels in a header, in those of BUNIT and PIXLUNIT that it has.
+    """Set the unit of the pixels in a header: BUNIT and PIXLUNIT, if the header has them.
 
     Parameters
     ----------

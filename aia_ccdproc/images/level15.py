@@ -6,6 +6,8 @@ import numpy as np
 from astropy.io import fits
 from astropy.wcs import WCS
 
+from aia_ccdproc.images.values import as_number
+
 __all__ = ["LEVEL15_SCALE", "LEVEL15_SHAPE", "is_registered"]
 
 #: Plate scale of every level-1.5 image at native resolution, arcsec per pixel (SSW ``aia_prep``).
@@ -33,8 +35,8 @@ def is_registered(header: fits.Header, wcs: WCS) -> bool:
     bool
         True if LVL_NUM or the geometry is that of level 1.5.
     """
-    level = header.get("LVL_NUM")
-    if isinstance(level, int | float) and level >= 1.5:
+    level = as_number(header.get("LVL_NUM"))
+    if level is not None and level >= 1.5:
         return True
     matrix = wcs.pixel_scale_matrix * 3600
     scale = matrix[1, 1]

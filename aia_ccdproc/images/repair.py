@@ -1,11 +1,13 @@
-"""Repair of cards that are not valid FITS, and removal of cards that describe the file instead of the image."""
+"""Repair of headers in memory, and removal of the cards that describe the file instead of the image."""
 
 from __future__ import annotations
 
 import re
-from typing import Any
+import warnings
 
 from astropy.io import fits
+
+from aia_ccdproc.images.cards import repair_cards
 
 __all__ = ["repair_header", "without_structure"]
 
@@ -15,35 +17,6 @@ _STRUCTURE = re.compile(
     r"|(TTYPE|TFORM|TUNIT|TDIM|TSCAL|TZERO|ZNAXIS|ZTILE|ZNAME|ZVAL)\d+"
     r"|Z(IMAGE|CMPTYPE|BITPIX|NAXIS|QUANTIZ|DITHER0|BLANK|TENSION|PCOUNT|GCOUNT|HECKSUM|DATASUM|SIMPLE|EXTEND))$"
 )
-_UNCLOSED_STRING = re.compile(r"'((?:[^']|'')*)$")
-_NUMBER = r"[+-]? *(\d+\.?\d*|\.\d+)( *[EeDd] *[+-]? *\d+)?"
-_VALID_VALUE = re.compile(rf"('([^']|'')*'|[TF]|{_NUMBER}|\( *{_NUMBER} *, *{_NUMBER} *\))? *(/.*)?$")
-_NAN_OR_INFINITY = re.compile(r"[+-]?(nan|inf|infinity)\b", re.IGNORECASE)
-
-
-def repair_header(hdus: fits.HDUList, image: Any) -> fits.Header:
-    """Read the header of an image, repair its invalid cards, and leave out those that describe the file.
-
-    Parameters
-    ----------
-    hdus : `~astropy.io.fits.HDUList`
-        The open file.
-    image : HDU
-        The image in it.
-
-    Returns
-    -------
-    `~astropy.io.fits.Header`
-        The cards of the image, and those cards of the primary HDU whose keywords the image does not have.
-    """
-    header = image.header.copy()
-    for keyword, value in _repaired_values(_raw_header(image)).items():
-        position = header.index(keyword)
-        del header[position]
-        header.insert(position, fits.Card(keyword, value))
-    if image is not hdus[0]:
-        header.extend(hdus[0].header, unique=True, strip=True)
-    return without_structure(header)
 
 
 def without_structure(header: fits.Header) -> fits.Header:
@@ -62,26 +35,43 @@ def without_structure(header: fits.Header) -> fits.Header:
     return fits.Header([card for card in header.cards if not _STRUCTURE.match(card.keyword)], copy=True)
 
 
-def _raw_header(image: Any) -> str:
-    info = image.fileinfo()
-    stream = info["file"]
-    stream.seek(info["hdrLoc"])
-    return str(stream.read(info["datLoc"] - info["hdrLoc"]).decode("latin-1"))
+def repair_header(header: fits.Header) -> tuple[fits.Header, str | None]:
+    """Repair the cards of a header in memory.
+
+    Parameters
+    ----------
+    header : `~astropy.io.fits.Header`
+        The header; not changed.
+
+    Returns
+    -------
+    header : `~astropy.io.fits.Header`
+        A copy that astropy writes without a warning and that contains valid cards only.
+    problem : str or None
+        What was changed, for a warning; None if nothing.
+    """
+    texts, emptied, dropped = [], [], []
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for card in header.copy().cards:  # astropy changes a card when it writes it
+            try:
+                texts.append(str(card))
+            except (ValueError, fits.VerifyError):
+                if _is_number(card):  # not finite
+                    texts.append(str(fits.Card(card.keyword, None, card.comment)))
+                    emptied.append(card.keyword)
+                else:  # not readable, or longer than a card may be
+                    dropped.append(card.keyword)
+    repaired = repair_cards("".join(texts))
+    repaired.emptied.extend(emptied)
+    repaired.dropped.extend(dropped)
+    if "".join(repaired.cards) == "".join(texts) and not (emptied or dropped):
+        return header.copy(), None
+    return fits.Header.fromstring("".join(repaired.cards)), repaired.problem
 
 
-def _repaired_values(raw: str) -> dict[str, object]:
-    """Find the cards of a raw header that are not valid FITS, and recover their values."""
-    repaired: dict[str, object] = {}
-    for start in range(0, len(raw), 80):
-        card = raw[start : start + 80]
-        if card[8:10] != "= ":
-            continue
-        keyword, text = card[:8].strip(), card[10:].strip()
-        unclosed = _UNCLOSED_STRING.match(text)
-        if unclosed:
-            repaired[keyword] = unclosed.group(1).replace("''", "'").rstrip()
-        elif _NAN_OR_INFINITY.match(text):
-            repaired[keyword] = None
-        elif not _VALID_VALUE.match(text):
-            repaired[keyword] = text.partition(" /")[0].strip()
-    return repaired
+def _is_number(card: fits.Card) -> bool:
+    try:
+        return isinstance(card.value, float | complex)
+    except fits.VerifyError:
+        return False

@@ -9,6 +9,8 @@ __all__ = ["image_statistics", "without_statistics"]
 
 #: Number of pixels processed at a time; several arrays of this size fit into the cache of a core.
 _CHUNK_PIXELS = 32768
+#: Differences of larger values could overflow float32.
+_MAX_FLOAT32_DEVIATION = 1e38
 _PERCENTILES = (1, 10, 25, 75, 90, 95, 98, 99)
 _KEYWORDS = frozenset(
     ["DATAMIN", "DATAMAX", "DATAMEDN", "DATAMEAN", "DATARMS", "DATASKEW", "DATAKURT", "DATACENT"]
@@ -77,7 +79,7 @@ def image_statistics(data: np.ndarray, mask: np.ndarray | None = None) -> fits.H
     middle = data.shape[1] // 2
     column = data[:, middle] if count == data.size else data[:, middle][good[:, middle]]
     if column.size:
-        cards["DATACENT"] = (float(np.median(column)), "Median value of center column of the image")
+        cards["DATACENT"] = (float(np.median(column.astype(np.float64))), "Median value of center column of the image")
     for percent in _PERCENTILES:
         cards[f"DATAP{percent:02d}"] = (_quantile(values, percent / 100), f"{percent} percentile")
     return cards
@@ -89,6 +91,8 @@ def _moments(ordered: np.ndarray) -> tuple[float, float, float, float, float]:
     The moments are of deviations divided by the largest one, so that no power of them overflows.
     """
     mean = float(ordered.mean(dtype=np.float64))
+    if max(-float(ordered[0]), float(ordered[-1])) > _MAX_FLOAT32_DEVIATION:
+        ordered = ordered.astype(np.float64)
     center = ordered.dtype.type(mean)
     largest = float(max(center - ordered[0], ordered[-1] - center)) or 1.0
     sums = np.zeros(3)
@@ -104,4 +108,4 @@ def _quantile(ordered: np.ndarray, fraction: float) -> float:
     position = fraction * (ordered.size - 1)
     below = int(position)
     above = min(below + 1, ordered.size - 1)
-    return float(ordered[below] + (position - below) * (float(ordered[above]) - float(ordered[below])))
+    return float(ordered[below]) + (position - below) * (float(ordered[above]) - float(ordered[below]))

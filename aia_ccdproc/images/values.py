@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from contextlib import suppress
 
 from astropy.io import fits
 
@@ -14,7 +15,7 @@ __all__ = ["KEYWORD", "as_number", "as_text", "finite_number", "is_empty"]
 #: Form of a header keyword: upper-case letters, digits, hyphens and underscores.
 KEYWORD = re.compile(r"[A-Z][A-Z0-9_-]*$", re.ASCII)
 _INTEGER = re.compile(r"[+-]?(\d{1,64}|0[xX][0-9a-fA-F]{1,64})$", re.ASCII)
-_DECIMAL = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$", re.ASCII)
+_DECIMAL = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eEdD][+-]?\d+)?$", re.ASCII)
 
 
 def finite_number(header: fits.Header, keyword: str) -> float:
@@ -30,7 +31,7 @@ def finite_number(header: fits.Header, keyword: str) -> float:
     Returns
     -------
     float
-        Its value.
+        Its value, also if the header contains it as a string: ``"171"``.
 
     Raises
     ------
@@ -38,8 +39,10 @@ def finite_number(header: fits.Header, keyword: str) -> float:
         If the keyword is missing, empty, not a number or not finite.
     """
     value = header.get(keyword)
-    if isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value):
-        return float(value)
+    number = as_number(value)
+    if number is not None:
+        with suppress(OverflowError):  # an integer of more than 308 digits
+            return float(number)
     if keyword not in header:
         state = "is missing"
     elif is_empty(value):
@@ -66,7 +69,7 @@ def as_number(value: object) -> int | float | None:
         text = value.strip()
         if _INTEGER.match(text):
             return int(text, 16 if "x" in text.lower() else 10)
-        value = float(text) if _DECIMAL.match(text) else None
+        value = float(text.lower().replace("d", "e")) if _DECIMAL.match(text) else None
     if isinstance(value, int):
         return None if isinstance(value, bool) else value
     if not isinstance(value, float) or not math.isfinite(value):

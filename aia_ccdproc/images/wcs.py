@@ -1,8 +1,9 @@
-"""The WCS of an image: made from a header, compared and measured.
+"""The WCS of an image: built from a header, checked, written as cards, and measured.
 
 astropy's ``CCDData.read`` moves part of the WCS keywords from the header into ``ccd.wcs`` but leaves CROTA2 in the
-header. Slicing moves CRPIX only in ``ccd.wcs``. Therefore ``ccd.wcs`` is what counts. A step that corrects keywords
-works on the *complete* header (`~aia_ccdproc.images.complete_header`), and its WCS is built from it once.
+header. Slicing moves CRPIX only in ``ccd.wcs``. Therefore ``ccd.wcs`` takes precedence over the header. A step that
+corrects keywords works on the *complete* header (`~aia_ccdproc.images.complete_header`). The WCS of its result is built
+from the corrected header.
 """
 
 from __future__ import annotations
@@ -18,7 +19,8 @@ from astropy.io import fits
 from astropy.wcs import WCS, FITSFixedWarning
 
 from aia_ccdproc.errors import HeaderError
-from aia_ccdproc.images.values import finite_number, is_empty
+from aia_ccdproc.images.conventions import standard_ctype, standard_unit
+from aia_ccdproc.images.values import as_number, finite_number, is_empty
 from aia_ccdproc.images.wcs_cards import (
     NUMERIC_CARD,
     POSITION_KEYWORDS,
@@ -75,10 +77,22 @@ def wcs_from_header(header: fits.Header) -> WCS:
     for key in ("CDELT1", "CDELT2"):
         if "CD1_1" not in header and finite_number(header, key) == 0:
             raise HeaderError(f"no WCS: {key} is 0")
-    wcs = _parse([(card.keyword, card.value) for card in relevant if not is_empty(card.value) and card.value != ""])
+    wcs = _parse([(c.keyword, _standard_value(c)) for c in relevant if not is_empty(c.value) and c.value != ""])
     if all(isinstance(header.get(key), int) for key in ("NAXIS1", "NAXIS2")):
         wcs.array_shape = (header["NAXIS2"], header["NAXIS1"])
     return wcs
+
+
+def _standard_value(card: fits.Card) -> object:
+    """Return the value of a card as wcslib requires it."""
+    if not isinstance(card.value, str):
+        return card.value
+    if card.keyword in ("CTYPE1", "CTYPE2"):
+        return standard_ctype(card.value)
+    if card.keyword in ("CUNIT1", "CUNIT2"):
+        return standard_unit(card.value)
+    is_number = NUMERIC_CARD.match(card.keyword) or card.keyword in POSITION_KEYWORDS
+    return as_number(card.value) if is_number else card.value
 
 
 def _check_card(header: fits.Header, card: fits.Card) -> None:
@@ -96,7 +110,7 @@ def _check_card(header: fits.Header, card: fits.Card) -> None:
 
 
 def _parse(cards: list[tuple[str, object]]) -> WCS:
-    """Parse only the cards that matter: a level-1 header has some 200 others."""
+    """Build a WCS from its cards alone: a level-1 header has some 200 others."""
     header = fits.Header(cards)
     remove_superseded(header)
     with ignore_wcs_warnings():
@@ -120,7 +134,7 @@ def check_celestial(wcs: WCS) -> None:
     Raises
     ------
     HeaderError
-        If it is not.
+        If one of these conditions is not met.
     """
     if not wcs.has_celestial or wcs.naxis != 2:
         names = " and ".join(f"CTYPE{i}={kind!r}" for i, kind in enumerate(map(str, wcs.wcs.ctype), 1))

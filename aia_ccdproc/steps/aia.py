@@ -1,4 +1,4 @@
-"""AIA: how its images are known, and what the chain has to know of it."""
+"""AIA: its properties, and the identification of its images."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import pluggy
 from astropy.io import fits
 
 from aia_ccdproc.images.level15 import LEVEL15_SCALE, LEVEL15_SHAPE
+from aia_ccdproc.images.values import as_number
 from aia_ccdproc.plugin.hookspecs import hookimpl
 from aia_ccdproc.plugin.instrument import Instrument
 from aia_ccdproc.steps import hookspecs
@@ -32,12 +33,12 @@ def prep_addhooks(manager: pluggy.PluginManager) -> None:
 
 @hookimpl(trylast=True)
 def prep_identify(header: fits.Header) -> Instrument | None:
-    """Know an AIA image by INSTRUME (``AIA_1`` to ``AIA_4``, ``AIA_ATA1``) and one of the ten channels."""
+    """Identify an AIA image by INSTRUME (``AIA_1`` to ``AIA_4``, ``AIA_ATA1``) and one of the ten channels."""
     is_aia = str(header.get("INSTRUME", "")).strip().upper().startswith("AIA")
-    return AIA if is_aia and header.get("WAVELNTH") in CHANNELS else None
+    return AIA if is_aia and as_number(header.get("WAVELNTH")) in CHANNELS else None
 
 
 @hookimpl(trylast=True)
 def prep_instruments() -> list[Instrument]:
-    """Name AIA."""
+    """Return AIA."""
     return [AIA]

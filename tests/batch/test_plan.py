@@ -1,4 +1,4 @@
-"""Tests of the plan of a batch, which is made, and refused, before any file is processed."""
+"""Tests of the plan of a batch, which is made or refused before any file is processed."""
 
 from __future__ import annotations
 
@@ -7,16 +7,12 @@ from pathlib import Path
 
 import pytest
 from astropy.io import fits
+from scenes import set_cards
 
 from aia_ccdproc import ReadError, WriteError, run
 from aia_ccdproc.batch.inputs import find_inputs
 from aia_ccdproc.batch.plan import Job, make_plan
 from aia_ccdproc.recipe.recipe import Recipe
-
-
-def set_cards(path: Path, **cards: object) -> None:
-    with fits.open(path, mode="update") as hdus:
-        hdus[1].header.update(cards)
 
 
 def test_images_that_are_not_selected_are_skipped_with_the_reason(tmp_path: Path, files, toml: str) -> None:
@@ -56,13 +52,82 @@ def test_two_outputs_with_the_same_name_from_keywords_are_refused_before_any_fil
     assert not (tmp_path / "out").exists()
 
 
-def test_an_output_outside_the_folder_is_refused_before_any_file_is_processed(tmp_path: Path, files, toml: str) -> None:
-    set_cards(files[1], CAMPAIGN="..")
+@pytest.mark.parametrize(
+    ("campaign", "reason"),
+    [("..", "it must stay in the output folder"), (".x", "hidden part"), ("x" * 300, "more than 255 bytes")],
+)
+def test_a_file_whose_name_would_be_unsafe_fails_alone(
+    tmp_path: Path, files, toml: str, campaign: str, reason: str
+) -> None:
+    set_cards(files[1], CAMPAIGN=campaign)
     set_cards(files[0], CAMPAIGN="quiet")
     recipe = Recipe.from_toml('[output]\nname = "{CAMPAIGN}/{stem}.fits"\n' + toml)
-    with pytest.raises(WriteError, match=re.escape(str(files[1]))):
-        run(files[:2], recipe, tmp_path / "out")
-    assert not (tmp_path / "out").exists()
+    results = run(files[:2], recipe, tmp_path / "out")
+    assert [result.status for result in results] == ["done", "failed"]
+    assert reason in results[1].error
+    assert [path.name for path in tmp_path.iterdir() if path.suffix == ".fits"] == []
+    assert len([path for path in (tmp_path / "out").rglob("*") if path.is_file()]) == 1
+
+
+#: Cards that astropy cannot parse, or parses to values that no header may have.
+BAD_CARDS = {
+    "a tab": b"CAMPAIGN= 'tab\there'",
+    "a newline": b"CAMPAIGN= 'new\nline'",
+    "NUL in a time": b"T_OBS   = '2020-01-01T00:00:11\x00'",
+    "a lonely CONTINUE": b"CONTINUE  'lost'",
+    "CONTINUE without a string": b"CONTINUE",
+    "an infinite value": b"CAMPAIGN= 1E400",
+    "rubbish in HISTORY": b"HISTORY " + bytes(range(128, 200)),
+    "not text": bytes(range(80)),
+}
+
+
+def put_card(path: Path, card: bytes) -> None:
+    """Replace the second last card of the second header of a file."""
+    raw = bytearray(path.read_bytes())
+    end = raw.index(b"END".ljust(80), raw.index(b"XTENSION"))
+    name = card[:8] if card[8:10] == b"= " else None
+    position = raw.find(name, raw.index(b"XTENSION"), end) if name else -1
+    position = position if position > 0 else end - 80
+    raw[position : position + 80] = card.ljust(80)[:80]
+    path.write_bytes(raw)
+
+
+@pytest.mark.parametrize("kind", BAD_CARDS)
+@pytest.mark.parametrize(
+    "table",
+    [
+        '[select]\nCAMPAIGN = ["*"]\nT_OBS = { min = 2019-01-01 }\n',
+        '[output]\nname = "{CAMPAIGN}/{T_OBS:%Y}/{stem}.fits"\n',
+        '[output]\nname = "{CAMPAIGN:d}/{stem}.fits"\n',
+        "",
+    ],
+)
+def test_a_file_with_an_invalid_card_never_stops_the_batch(
+    tmp_path: Path, files, toml: str, kind: str, table: str
+) -> None:
+    for path in files[:2]:
+        set_cards(path, CAMPAIGN=7, T_OBS="2020-01-01T00:00:11.57Z")
+    put_card(files[1], BAD_CARDS[kind])
+    when = "" if table else '[[step.when]]\nCAMPAIGN = { min = 3 }\nmethod = "bilinear"\n'
+    results = run(files[:2], Recipe.from_toml(table + toml + when), tmp_path / "out")
+    assert results[0].status == "done"
+    assert results[1].status in ("done", "skipped", "failed")
+    assert not results[1].traceback
+
+
+def test_a_file_that_a_plugin_cannot_judge_fails_alone(
+    tmp_path: Path, files, toml: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def mismatch(recipe: Recipe, header: fits.Header) -> None:
+        if header["QUALITY"] == 5:
+            raise ZeroDivisionError("a plugin's own fault")
+
+    set_cards(files[1], QUALITY=5)
+    monkeypatch.setattr(Recipe, "mismatch", mismatch)
+    results = run(files[:3], Recipe.from_toml("[select]\nWAVELNTH = 94\n" + toml), tmp_path / "out")
+    assert [result.status for result in results] == ["done", "failed", "done"]
+    assert "a plugin's own fault" in results[1].error
 
 
 def test_a_file_without_a_keyword_of_the_name_fails_alone(tmp_path: Path, files, toml: str) -> None:

@@ -14,7 +14,7 @@ from astropy.io import fits
 from astropy.nddata import CCDData
 from scenes import small_exposure, small_sun
 
-from aia_ccdproc import HeaderError, InstrumentError, PrepError, ReadError, read
+from aia_ccdproc import HeaderError, InstrumentError, PrepError, PrepWarning, ReadError, read
 
 LEVEL1 = (
     "aia.lev1_euv_12s.2013-03-10T120012Z.171.cutout.fits",
@@ -203,9 +203,24 @@ def test_nan_and_infinite_pixels_of_a_float_image_are_masked_in_spite_of_a_blank
         hdu = fits.PrimaryHDU(values, header)
         hdu.header["BLANK"] = -32768
         hdu.writeto(tmp_path / "float.fits")
-    ccd = read(tmp_path / "float.fits")
+    with pytest.warns(PrepWarning, match=r"float\.fits: 1 pixels are infinite or too large for float32"):
+        ccd = read(tmp_path / "float.fits")
     assert np.array_equal(np.argwhere(ccd.mask), [[3, 4], [5, 6]])
+    assert not np.isinf(ccd.data).any()
     assert ccd.data.dtype.isnative
+
+
+@pytest.mark.parametrize("cards", [{"BSCALE": 1e300}, {"BSCALE": -1e300}, {"BZERO": 1e300}, {"BZERO": -1e300}])
+def test_pixels_that_overflow_float32_are_masked_with_one_warning(tmp_path: Path, cards: dict) -> None:
+    header, _ = header_and_data()
+    hdu = fits.PrimaryHDU(np.arange(20, dtype=np.int16).reshape(4, 5), header)
+    hdu.header.update(cards)
+    hdu.writeto(tmp_path / "a.fits")
+    with pytest.warns(PrepWarning, match=r"a\.fits: \d+ pixels are infinite or too large for float32") as caught:
+        ccd = read(tmp_path / "a.fits")
+    assert len(caught) == 1
+    assert ccd.mask.all()  # astropy scales int16 in float32, in which 1e300 is infinite and 0 * 1e300 is NaN
+    assert np.isnan(ccd.data).all()
 
 
 @pytest.mark.parametrize(

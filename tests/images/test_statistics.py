@@ -101,3 +101,16 @@ def test_without_statistics_removes_only_the_statistics() -> None:
     assert kept["EXPTIME"] == 2.0
     assert not [keyword for keyword in kept if keyword.startswith(("DATAM", "DATAR", "DATAS", "DATAK", "DATAP"))]
     assert len(header) == length
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+def test_statistics_of_the_largest_float32_values_are_finite(sign: int) -> None:
+    """Sums and differences of such values overflow float32."""
+    data = np.full((6, 8), 3e38, np.float32)
+    data[::2] *= sign
+    cards = image_statistics(data)
+    assert cards["DATAMEAN"] == pytest.approx(3e38 if sign == 1 else 0, rel=1e-7, abs=1e30)
+    assert cards["DATARMS"] == pytest.approx(0 if sign == 1 else 3e38, rel=1e-7)
+    assert cards["DATAMAX"] == cards["DATAP99"] == pytest.approx(3e38, rel=1e-7)
+    assert cards["DATACENT"] == pytest.approx(3e38 if sign == 1 else 0, rel=1e-7, abs=1e30)
+    assert all(np.isfinite(value) for value in cards.values())

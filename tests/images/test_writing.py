@@ -25,7 +25,7 @@ from astropy.wcs import FITSFixedWarning
 from scenes import small_exposure, small_sun
 from scipy import stats
 
-from aia_ccdproc import WriteError, read, write
+from aia_ccdproc import PrepWarning, WriteError, read, write
 from aia_ccdproc.images.wcs import roll_angle, wcs_from_header
 
 EXPOSURE = small_exposure(shape=(60, 80), corner=(2040, 1980))
@@ -49,7 +49,7 @@ def astropy_reads(path: Path, **options: object) -> CCDData:
         return CCDData.read(path, **options)
 
 
-def no_dates(raw: bytes) -> bytes:
+def without_dates(raw: bytes) -> bytes:
     """Remove what depends on the time of writing: DATE, CHECKSUM and the comment of DATASUM."""
     cards = (raw[start : start + 80] for start in range(0, len(raw), 80))
     kept = (card[:30] if card.startswith(b"DATASUM =") else card for card in cards)
@@ -179,6 +179,21 @@ def test_the_type_of_uncertainty_is_read_back(tmp_path: Path, ccd: CCDData, kind
     path = write(ccd, tmp_path / "a.fits")
     assert type(read(path).uncertainty) is kind
     assert type(astropy_reads(path).uncertainty) is kind
+
+
+@pytest.mark.parametrize("compression", ["none", "rice", "lossless"])
+def test_infinite_pixels_are_written_as_nan_with_one_warning(tmp_path: Path, ccd: CCDData, compression) -> None:
+    ccd.data = ccd.data.astype(float)
+    ccd.data[10, 11], ccd.data[10, 12] = 1e300, -np.inf
+    ccd.uncertainty.array = ccd.uncertainty.array.astype(float)
+    ccd.uncertainty.array[10, 11] = 1e300
+    with pytest.warns(PrepWarning, match=r"a\.fits: 2 pixels are infinite or too large for float32") as caught:
+        back = read(write(ccd, tmp_path / "a.fits", compression=compression))
+    assert len(caught) == 1
+    assert np.isnan(back.data[10, 11:13]).all()
+    assert back.mask[10, 11:13].all()
+    assert not np.isinf(back.uncertainty.array).any()
+    assert np.isinf(ccd.data[10, 12])
 
 
 def test_a_mask_of_integers_is_written(tmp_path: Path, ccd: CCDData) -> None:
@@ -329,5 +344,5 @@ def test_two_writes_give_the_same_bytes_except_dates(tmp_path: Path, ccd: CCDDat
         dated = ["DATE", "CHECKSUM", "DATASUM", "ZHECKSUM", "ZDATASUM"]
         assert fits.FITSDiff(one, other, ignore_keywords=dated).identical
         return
-    assert len(no_dates(one.read_bytes())) > 19200
-    assert no_dates(one.read_bytes()) == no_dates(other.read_bytes())
+    assert len(without_dates(one.read_bytes())) > 19200
+    assert without_dates(one.read_bytes()) == without_dates(other.read_bytes())

@@ -1,0 +1,233 @@
+"""Header conventions of other software: numbers as text, CTYPE, CUNIT and times that FITS does not know."""
+
+from __future__ import annotations
+
+import math
+import re
+
+from astropy.io import fits
+
+from aia_ccdproc.errors import HeaderError
+from aia_ccdproc.images.times import parse_time
+from aia_ccdproc.images.values import as_number, is_empty
+from aia_ccdproc.images.wcs_cards import NUMERIC_CARD, POSITION_KEYWORDS
+
+__all__ = [
+    "apply_conventions",
+    "guess_unit",
+    "is_empty_wcs_card",
+    "standard_ctype",
+    "standard_unit",
+    "without_flat_axes",
+]
+
+#: Keywords of AIA whose value is a number.
+_NUMERIC_KEYWORDS = POSITION_KEYWORDS | {
+    *("WAVELNTH", "EXPTIME", "LVL_NUM", "QUALITY", "QUALLEV0", "NSPIKES", "FSN", "CAMERA"),
+    *("X0_MP", "Y0_MP", "IMSCL_MP", "INST_ROT", "SAT_ROT", "SAT_Y0", "SAT_Z0"),
+    *("RSUN_OBS", "R_SUN", "XCEN", "YCEN", "CAR_ROT", "OBS_VR", "OBS_VW", "OBS_VN"),
+    *("BLANK", "BSCALE", "BZERO"),
+}
+#: Keywords that wcslib reads, besides the geometry, and the type of their values.
+_WCS_NUMBER = re.compile(
+    r"(MJD-?(OBS|BEG|AVG|END|REF|REFI|REFF)|JDREF[IF]?|OBSGEO-[XYZLBH]|EQUINOX|RESTFRQ|RESTWAV|VELOSYS|ZSOURCE|VELANGL"
+    r"|WCSAXES|PV\d_\d+|CRDER\d|CSYER\d|TSTART|TSTOP|TELAPSE|XPOSURE|TIMEDEL|TIMEPIXR|TIMEOFFS|TIMSYER|TIMRDER)$"
+)
+_WCS_TEXT = re.compile(
+    r"(DATE-?(OBS|BEG|AVG|END|REF)|RADESYS|SPECSYS|SSYSOBS|SSYSSRC|TIMESYS|TREFPOS|TREFDIR|TIMEUNIT|PLEPHEM|OBSORBIT"
+    r"|WCSNAME|CNAME\d)$"
+)
+_DATE = re.compile(r"DATE-?(OBS|BEG|AVG|END|REF)$")
+#: Cards of the third and later axes of an array.
+_LATER_AXIS = re.compile(
+    r"(NAXIS|CTYPE|CUNIT|CRPIX|CRVAL|CDELT|CROTA|CNAME|CRDER|CSYER)[3-9][A-Z]?$"
+    r"|(PC|CD)([3-9]_\d|\d_[3-9])[A-Z]?$|(PV|PS)[3-9]_\d+[A-Z]?$"
+)
+_AXES = re.compile(r"WCSAXES[A-Z]?$")
+_CTYPES = {"SOLAR_X": "HPLN-TAN", "SOLAR-X": "HPLN-TAN", "SOLAR_Y": "HPLT-TAN", "SOLAR-Y": "HPLT-TAN"}
+_UNITS = {
+    **dict.fromkeys(("arcsec", "arcsecs", "arcsecond", "arcseconds", "asec", "arc sec", "arc second"), "arcsec"),
+    **dict.fromkeys(("arcmin", "arcmins", "arcminute", "arcminutes"), "arcmin"),
+    **dict.fromkeys(("deg", "degs", "degree", "degrees"), "deg"),
+    **dict.fromkeys(("rad", "rads", "radian", "radians"), "rad"),
+}
+#: Largest factor between the plate scale of an image and that of its instrument.
+_MAX_SCALE_RATIO = 100.0
+
+
+def standard_ctype(value: str) -> str:
+    """Return the axis type that FITS has for one that other software writes.
+
+    Parameters
+    ----------
+    value : str
+        ``"solar_x"``, ``"hpln-tan"``.
+
+    Returns
+    -------
+    str
+        ``"HPLN-TAN"``; unknown types in upper case.
+    """
+    upper = value.strip().upper()
+    return _CTYPES.get(upper, upper)
+
+
+def standard_unit(value: str) -> str:
+    """Return the unit of an angle as FITS writes it.
+
+    Parameters
+    ----------
+    value : str
+        ``"arcseconds"``, ``" ARCSEC "``, ``"degrees"``.
+
+    Returns
+    -------
+    str
+        ``"arcsec"``, ``"deg"``; unknown units without surrounding blanks.
+    """
+    stripped = value.strip()
+    return _UNITS.get(stripped.lower(), stripped)
+
+
+def apply_conventions(header: fits.Header) -> list[str]:
+    """Replace values of WCS and AIA keywords that other software writes by those that FITS requires.
+
+    Parameters
+    ----------
+    header : `~astropy.io.fits.Header`
+        Header of an image; changed in place. Numbers that are written as text become numbers. CTYPE becomes upper case,
+        ``solar_x`` becomes ``HPLN-TAN``. ``arcseconds`` becomes ``arcsec``.
+
+    Returns
+    -------
+    list of str
+        Keywords of WCS cards that were removed because their value has the wrong type, or is not a time.
+    """
+    removed = []
+    for keyword in dict.fromkeys(header.keys()):
+        if keyword in ("CTYPE1", "CTYPE2", "CUNIT1", "CUNIT2"):
+            value = header[keyword]
+            if isinstance(value, str):
+                standard = standard_ctype(value) if keyword.startswith("CTYPE") else standard_unit(value)
+                if standard != value:
+                    header[keyword] = standard
+        elif keyword in _NUMERIC_KEYWORDS or NUMERIC_CARD.match(keyword):
+            value = header[keyword]
+            if isinstance(value, str) and (number := as_number(value)) is not None:
+                header[keyword] = number
+        elif _is_wrong(header, keyword):
+            removed.append(keyword)
+    for keyword in removed:
+        header.remove(keyword, ignore_missing=True, remove_all=True)
+    return removed
+
+
+def _is_wrong(header: fits.Header, keyword: str) -> bool:
+    """Check whether wcslib would ignore a card that is not empty, with a warning. Numbers as text are converted."""
+    is_number, is_text = _WCS_NUMBER.match(keyword), _WCS_TEXT.match(keyword)
+    if not (is_number or is_text) or is_empty(value := header[keyword]) or value == "":
+        return False
+    if is_text:
+        return not isinstance(value, str) or (_DATE.match(keyword) is not None and not _is_time(value))
+    number = as_number(value)
+    if number is not None and isinstance(value, str):
+        header[keyword] = number
+    return number is None
+
+
+def _is_time(text: str) -> bool:
+    try:
+        parse_time(text)
+    except HeaderError:
+        return False
+    return True
+
+
+def is_empty_wcs_card(card: fits.Card) -> bool:
+    """Check for a card without a value of which wcslib would warn.
+
+    Parameters
+    ----------
+    card : `~astropy.io.fits.Card`
+        The card.
+
+    Returns
+    -------
+    bool
+        True for ``DATE-AVG=`` and the like.
+    """
+    keyword = card.keyword
+    names = _WCS_NUMBER.match(keyword) or _WCS_TEXT.match(keyword) or keyword in POSITION_KEYWORDS
+    return bool(names) and (is_empty(card.value) or card.value == "")
+
+
+def guess_unit(header: fits.Header, plate_scale: float) -> str | None:
+    """Add CUNIT to the header of a helioprojective image that does not have it.
+
+    FITS means degrees where CUNIT is missing. Solar software means arcsec.
+
+    Parameters
+    ----------
+    header : `~astropy.io.fits.Header`
+        Complete header; changed in place.
+    plate_scale : float
+        Plate scale of the instrument, in arcsec per pixel.
+
+    Returns
+    -------
+    str or None
+        What was assumed, for a warning: the unit of the other axis if that has one, or arcsec if the plate scale is
+        then between a hundredth and a hundred times that of the instrument, and nearer to it than in degrees. None if
+        both axes have a unit, or the header is left as it is.
+    """
+    missing = [key for key in ("CUNIT1", "CUNIT2") if is_empty(header.get(key)) or header[key] == ""]
+    ctypes = [str(header.get(key)).strip().upper()[:4] for key in ("CTYPE1", "CTYPE2")]
+    if not missing or sorted(ctypes) != ["HPLN", "HPLT"]:
+        return None
+    if len(missing) == 1:
+        other = "CUNIT1" if missing == ["CUNIT2"] else "CUNIT2"
+        header[missing[0]] = header[other]
+        return f"{missing[0]} is missing; the unit of {other}, {header[other]}, is assumed"
+    scale = _scale(header)
+    if scale is None:
+        return None
+    as_arcsec, as_degrees = (abs(math.log(scale * factor / plate_scale)) for factor in (1, 3600))
+    if as_arcsec > math.log(_MAX_SCALE_RATIO) * (1 + 1e-9) or as_degrees < as_arcsec:
+        return None
+    header["CUNIT1"] = header["CUNIT2"] = "arcsec"
+    return (
+        f"CUNIT1 and CUNIT2 are missing; arcsec is assumed, because the plate scale is then {scale:g} arcsec per pixel"
+    )
+
+
+def _scale(header: fits.Header) -> float | None:
+    """Return the plate scale in the unit of the header; None if it has none."""
+    for names in (("CD1_1", "CD1_2"), ("CDELT1",)):
+        scale = math.hypot(*(as_number(header.get(name)) or 0.0 for name in names))
+        if scale > 0:
+            return scale
+    return None
+
+
+def without_flat_axes(header: fits.Header) -> fits.Header:
+    """Copy a header without the cards of a third and later axes.
+
+    Parameters
+    ----------
+    header : `~astropy.io.fits.Header`
+        Header of an image whose third and later axes have the length 1; not changed.
+
+    Returns
+    -------
+    `~astropy.io.fits.Header`
+        The copy.
+    """
+    kept = [
+        card
+        for card in header.cards
+        if not (_LATER_AXIS.match(card.keyword) or (_AXES.match(card.keyword) and as_number(card.value) != 2))
+    ]
+    result = fits.Header(kept, copy=True)
+    if (as_number(result.get("NAXIS")) or 0) > 2:
+        result["NAXIS"] = 2
+    return result

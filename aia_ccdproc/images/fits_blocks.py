@@ -1,0 +1,178 @@
+"""The blocks of a FITS file, read so that astropy sees valid headers only, and nothing is unpacked without a limit."""
+
+from __future__ import annotations
+
+import bz2
+import gzip
+import io
+import lzma
+import math
+import os
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Any, NamedTuple
+
+from aia_ccdproc.errors import ReadError
+from aia_ccdproc.images.cards import CARD_LENGTH, RepairedCards, is_end, repair_cards
+
+__all__ = ["open_repaired"]
+
+_BLOCK = 2880
+#: A header that is longer has lost its END.
+_MAX_HEADER_BYTES = 4000 * _BLOCK
+#: Limit for a compressed file; eight times the size of a full-frame image in float32.
+_MAX_UNPACKED_BYTES = 2**29
+#: gzip packs no data better than this.
+_MAX_GZIP_RATIO = 1032
+_UNPACKERS: dict[bytes, Callable[[IO[bytes]], Any]] = {b"\x1f\x8b": gzip.open, b"BZh": bz2.open, b"\xfd7zXZ": lzma.open}
+_SIZE_CARD = re.compile(r"(BITPIX|NAXIS\d*|PCOUNT|GCOUNT) *= *(-?\d+) *(?:/.*)?")
+
+
+class _Hdu(NamedTuple):
+    """One HDU of a file."""
+
+    header: bytes
+    """As it is in the file, blank blocks included."""
+    repaired: RepairedCards
+    span: int | None
+    """Size of its data in bytes, with padding; None if the header does not give it."""
+
+
+@contextmanager
+def open_repaired(path: Path) -> Iterator[tuple[IO[bytes], list[str]]]:
+    """Open a FITS file so that astropy can read it.
+
+    Parameters
+    ----------
+    path : `~pathlib.Path`
+        The file, plain or compressed with gzip, bzip2 or xz.
+
+    Yields
+    ------
+    stream : file object
+        The file, if it is plain and its headers are valid. Otherwise a copy in memory, unpacked, whose headers have
+        been repaired, and which ends with the last HDU.
+    problems : list of str
+        What was repaired.
+
+    Raises
+    ------
+    ReadError
+        If the file is not FITS or is truncated; if a compressed file would need more memory than `_MAX_UNPACKED_BYTES`
+        or than its headers say.
+    """
+    with path.open("rb") as stream:
+        size = os.fstat(stream.fileno()).st_size
+        start = stream.read(6)
+        stream.seek(0)
+        unpack = next((opener for magic, opener in _UNPACKERS.items() if start.startswith(magic)), None)
+        if not size:
+            raise ReadError(f"{path}: is empty")
+        if unpack is None:
+            hdus = list(_plain_hdus(path, stream, size))
+            if all(_is_unchanged(hdu) for hdu in hdus):
+                stream.seek(0)
+                yield stream, []
+                return
+            content = _repaired_copy(stream, hdus)
+        else:
+            with unpack(stream) as unpacked:
+                content, hdus = _unpack(path, unpacked, size * _MAX_GZIP_RATIO if unpack is gzip.open else None)
+    with content:
+        yield content, [hdu.repaired.problem for hdu in hdus if hdu.repaired.problem is not None]
+
+
+def _plain_hdus(path: Path, stream: IO[bytes], size: int) -> Iterator[_Hdu]:
+    """Yield the HDUs of a file that is not compressed. The file may have other data after the last one."""
+    position = 0
+    while (hdu := _read_hdu(path, stream, is_first=position == 0)) is not None:
+        yield hdu
+        if hdu.span is None:
+            return
+        position += len(hdu.header) + hdu.span
+        if size < position:
+            raise ReadError(f"{path}: is truncated: it has {size} bytes of {position}. Download it again")
+        stream.seek(position)
+
+
+def _repaired_copy(stream: IO[bytes], hdus: list[_Hdu]) -> io.BytesIO:
+    content = io.BytesIO()
+    stream.seek(0)
+    for hdu in hdus:
+        stream.seek(len(hdu.header), os.SEEK_CUR)
+        content.write(_repaired_header(hdu))
+        content.write(stream.read(-1 if hdu.span is None else hdu.span))
+    content.seek(0)
+    return content
+
+
+def _unpack(path: Path, unpacked: IO[bytes], most: int | None) -> tuple[io.BytesIO, list[_Hdu]]:
+    """Unpack the HDUs of a compressed file, and nothing that follows them."""
+    content = io.BytesIO()
+    hdus: list[_Hdu] = []
+    while (hdu := _read_hdu(path, unpacked, is_first=not hdus)) is not None:
+        if hdu.span is None:
+            raise ReadError(f"{path}: is damaged: a header does not give the size of the data. Download it again")
+        needed = content.tell() + len(hdu.header) + hdu.span
+        if needed > _MAX_UNPACKED_BYTES:
+            raise ReadError(
+                f"{path}: the size of the image is not plausible: it would need {needed / 2**20:.0f} MiB unpacked, and "
+                f"{_MAX_UNPACKED_BYTES // 2**20} MiB are allowed. Unpack the file if it is right"
+            )
+        if most is not None and needed > most:
+            raise ReadError(f"{path}: is damaged or truncated: it cannot contain {needed} bytes. Download it again")
+        hdus.append(hdu)
+        content.write(_repaired_header(hdu))
+        data = unpacked.read(hdu.span)
+        content.write(data)
+        if len(data) < hdu.span:
+            raise ReadError(f"{path}: is truncated: {hdu.span - len(data)} bytes are missing. Download it again")
+    content.seek(0)
+    return content, hdus
+
+
+def _read_hdu(path: Path, stream: IO[bytes], *, is_first: bool) -> _Hdu | None:
+    """Read the header of the next HDU. Return None after the last one."""
+    header = stream.read(_BLOCK)
+    if is_first and not header.startswith(b"SIMPLE  ="):
+        raise ReadError(f"{path}: is not a FITS file")
+    if not (is_first or header.startswith(b"XTENSION")):
+        return None
+    while not _contains_end(header):
+        block = stream.read(_BLOCK)
+        if not block or len(header) > _MAX_HEADER_BYTES:
+            raise ReadError(f"{path}: is damaged or truncated: a header has no END. Download it again")
+        header += block
+    repaired = repair_cards(header.decode("latin-1"))
+    return _Hdu(header, repaired, _data_span(repaired.cards))
+
+
+def _contains_end(header: bytes) -> bool:
+    """Check whether the last block of a header contains the card END."""
+    block = header[-_BLOCK:].decode("latin-1")
+    return any(is_end(block[i : i + CARD_LENGTH]) for i in range(0, len(block), CARD_LENGTH))
+
+
+def _data_span(cards: list[str]) -> int | None:
+    """Compute the size of the data of an HDU in bytes, padding included, as its header gives it."""
+    sizes = {match[1]: int(match[2]) for card in cards if (match := _SIZE_CARD.fullmatch(card.rstrip()))}
+    try:
+        axes = [sizes[f"NAXIS{i + 1}"] for i in range(sizes["NAXIS"])]
+        pixels = math.prod(axes) if axes else 0
+        size = abs(sizes["BITPIX"]) // 8 * sizes.get("GCOUNT", 1) * (sizes.get("PCOUNT", 0) + pixels)
+    except KeyError:
+        return None
+    return -(-size // _BLOCK) * _BLOCK if size >= 0 else None
+
+
+def _is_unchanged(hdu: _Hdu) -> bool:
+    raw = hdu.header.decode("latin-1")
+    text = "".join(hdu.repaired.cards)
+    return raw.startswith(text) and is_end(raw[len(text) : len(text) + CARD_LENGTH])
+
+
+def _repaired_header(hdu: _Hdu) -> bytes:
+    text = "".join(hdu.repaired.cards) + "END".ljust(CARD_LENGTH)
+    return text.encode("ascii").ljust(-(-len(text) // _BLOCK) * _BLOCK)
