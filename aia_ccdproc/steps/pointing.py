@@ -7,6 +7,7 @@ import warnings
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Literal
 
+import numpy as np
 from astropy.io import fits
 from astropy.nddata import CCDData
 from astropy.table import Table
@@ -88,9 +89,13 @@ def update_pointing(
 
     Notes
     -----
-    CRPIX is shifted by the change of X0_MP and Y0_MP. This is correct for full frames; for cutouts, whose CRPIX counts
-    from their corner; and for exposures not in SCIENCE mode, whose CRPIX contains a spacecraft offset that the header
-    does not give. CROTA2 is INSTROT + SAT_ROT. JSOC's level-1.5 module and SSW's ``aia2wcsmin`` do the same.
+    The pixel of the Sun's center is shifted by the change of X0_MP and Y0_MP. This is correct for full frames; for
+    cutouts, whose CRPIX counts from their corner; and for exposures not in SCIENCE mode, whose CRPIX contains a
+    spacecraft offset that the header does not give. CROTA2 is INSTROT + SAT_ROT. JSOC's level-1.5 module and SSW's
+    ``aia2wcsmin`` do the same.
+
+    In files of JSOC, CRVAL is 0 and the Sun's center is at CRPIX. If CRVAL is not 0, it is kept, and CRPIX is such that
+    the Sun's center is shifted as described, although scale and roll change.
     """
     header = complete_header(ccd)
     instrument = get_plugin_manager().identify(header)
@@ -202,10 +207,10 @@ def _with_record(header: fits.Header, wcs: WCS, pointing: PointingRecord) -> fit
         cards = geometry_cards(wcs)
         header = without_wcs(header)
         header.update(cards)
-    shift = (pointing.x0 - finite_number(header, "X0_MP"), pointing.y0 - finite_number(header, "Y0_MP"))
+    shift = np.array([pointing.x0 - finite_number(header, "X0_MP"), pointing.y0 - finite_number(header, "Y0_MP")])
     updates = {
-        "CRPIX1": finite_number(header, "CRPIX1") + shift[0],
-        "CRPIX2": finite_number(header, "CRPIX2") + shift[1],
+        "CRPIX1": finite_number(header, "CRPIX1") + float(shift[0]),
+        "CRPIX2": finite_number(header, "CRPIX2") + float(shift[1]),
         "CDELT1": pointing.image_scale,
         "CDELT2": pointing.image_scale,
         "CROTA2": pointing.instrument_roll + finite_number(header, "SAT_ROT"),
@@ -220,10 +225,26 @@ def _with_record(header: fits.Header, wcs: WCS, pointing: PointingRecord) -> fit
         if "R_SUN" in header:
             raise HeaderError(f"R_SUN cannot be computed for the new plate scale: {error}") from error
     corrected = header.copy()
-    for matrix in ("PC", "CD"):
-        for element in ("1_1", "1_2", "2_1", "2_2"):
-            corrected.remove(matrix + element, ignore_missing=True)
+    matrices = [matrix + element for matrix in ("PC", "CD") for element in ("1_1", "1_2", "2_1", "2_2")]
+    for keyword in (*matrices, "CROTA", "CROTA1"):
+        corrected.remove(keyword, ignore_missing=True)
     corrected.update(updates)
+    if wcs.wcs.crval.any() or wcs.sip is not None:  # the Sun's center is not at CRPIX
+        missed = _sun_center(wcs) + shift - _sun_center(wcs_from_header(corrected))
+        corrected["CRPIX1"] += float(missed[0])
+        corrected["CRPIX2"] += float(missed[1])
     corrected["MPO_REC"] = (pointing.name, "Master pointing record")
     corrected["MPO_TBEG"] = (pointing.start, "T_START of the pointing record")
     return corrected
+
+
+def _sun_center(wcs: WCS) -> np.ndarray:
+    """Return the pixel of the Sun's center, counted from 1."""
+    if [str(kind)[:4] for kind in wcs.wcs.ctype] != ["HPLN", "HPLT"]:
+        raise HeaderError(
+            f"the axes are {' and '.join(wcs.wcs.ctype)}, not HPLN and HPLT: the header does not give the Sun's center"
+        )
+    center = np.ravel(wcs.all_world2pix([[0.0, 0.0]], 1, tolerance=1e-9))
+    if not np.isfinite(center).all():
+        raise HeaderError(f"CRVAL is {wcs.wcs.crval * 3600} arcsec: the Sun's center is outside the projection")
+    return center

@@ -1,4 +1,4 @@
-"""Pointing: the numbers of the walk-through, the shift of CRPIX, and complete updates only."""
+"""Pointing: the values of the record, the shift of CRPIX, and complete updates only."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ from aia_ccdproc import (
     PointingWarning,
     StateError,
     read,
+    register,
     update_pointing,
 )
 from aia_ccdproc.images.header import complete_header
@@ -29,9 +30,9 @@ from aia_ccdproc.images.wcs import plate_scale, roll_angle, wcs_from_header
 from aia_ccdproc.pointing.settings import PointingSettings
 from aia_ccdproc.steps.pointing import correct_pointing
 
-#: The walk-through's record: 94 Å at 2019-01-01, with INSTROT of FACTS.md.
+#: A record of 94 Å for 2019-01-01, 0 to 3 h UTC.
 X0, Y0, SCALE, INSTROT = 2069.15, 2008.75, 0.600109, -0.137610
-WALK_THROUGH = small_exposure(
+EXPOSURE = small_exposure(
     time="2019-01-01T00:00:11.57Z", satellite_roll=-3.3e-6, pointing_error=(0.7, -0.4), shape=(60, 80)
 )
 
@@ -44,7 +45,7 @@ def table_of(**changes: object) -> Table:
 
 @pytest.fixture
 def ccd() -> CCDData:
-    image = WALK_THROUGH.image(small_sun())
+    image = EXPOSURE.image(small_sun())
     image.mask = image.data > 300
     image.uncertainty = StdDevUncertainty(np.sqrt(image.data))
     return image
@@ -53,18 +54,17 @@ def ccd() -> CCDData:
 def with_cards(ccd: CCDData, **cards: object) -> CCDData:
     header = ccd.header.copy()
     for key, value in cards.items():
-        keyword = key.replace("_OF", "-OBS") if key == "DATE_OF" else key
         if value is ...:
-            del header[keyword]
+            del header[key]
         else:
-            header[keyword] = value
+            header[key] = value
     return CCDData(ccd.data, unit=ccd.unit, header=header, wcs=wcs_from_header(header))
 
 
 # -- the values of the record ------------------------------------------------------------------------
 
 
-def test_a_94_header_gets_the_numbers_of_the_walk_through(ccd: CCDData) -> None:
+def test_a_header_of_94_angstrom_gets_the_scale_and_the_roll_of_the_record(ccd: CCDData) -> None:
     pointed = update_pointing(ccd, source=table_of())
     assert plate_scale(pointed.wcs) == pytest.approx(0.600109, abs=5e-10)
     matrix = pointed.wcs.pixel_scale_matrix * 3600 / SCALE
@@ -120,9 +120,9 @@ def test_a_wrong_pointing_is_corrected_by_the_true_record(pointing_path: Path) -
 def test_the_record_is_chosen_by_t_obs_and_not_by_date_obs(ccd: CCDData) -> None:
     later = table_of(T_START="2019-01-01T03:00:00Z", T_STOP="2019-01-01T06:00:00Z", A_094_X0=X0 + 5)
     table = Table({key: [table_of()[key][0], later[key][0]] for key in later.colnames})
-    late = with_cards(ccd, T_OBS="2019-01-01T03:00:00.5Z", DATE_OF="2019-01-01T02:59:59.1")
+    late = with_cards(ccd, **{"T_OBS": "2019-01-01T03:00:00.5Z", "DATE-OBS": "2019-01-01T02:59:59.1"})
     assert update_pointing(late, source=table).header["X0_MP"] == X0 + 5
-    early = with_cards(ccd, T_OBS="2019-01-01T02:59:59.9Z", DATE_OF="2019-01-01T03:00:00.3")
+    early = with_cards(ccd, **{"T_OBS": "2019-01-01T02:59:59.9Z", "DATE-OBS": "2019-01-01T03:00:00.3"})
     assert update_pointing(early, source=table).header["X0_MP"] == X0
 
 
@@ -162,6 +162,103 @@ def test_the_real_cutout_of_2021_gets_the_record_that_its_header_names(real_data
     for keyword in ("CRPIX1", "CRPIX2", "CDELT1", "CROTA2"):
         assert pointed[keyword] == pytest.approx(ccd.header[keyword], abs=1e-6)
     assert pointed["R_SUN"] == pytest.approx(ccd.header["R_SUN"], rel=1e-7)  # JSOC's is float32
+
+
+# -- a reference point that is not the center of the Sun ------------------------------------------
+
+
+def with_reference(ccd: CCDData, x: float, y: float, **cards: object) -> CCDData:
+    """Return an image with the same Sun's center whose reference point is at another position, in arcsec."""
+    header = ccd.header.copy()
+    at_reference = ccd.wcs.wcs_world2pix([[x / 3600, y / 3600]], 1)[0]
+    header["CRPIX1"], header["CRPIX2"] = map(float, at_reference)
+    header["CRVAL1"], header["CRVAL2"] = x, y
+    header.update(cards)
+    moved = CCDData(ccd.data, unit=ccd.unit, header=header, wcs=wcs_from_header(header))
+    error = sun_center(ccd) - sun_center(moved)  # the projection about another point is not the same
+    for axis in (0, 1):
+        header[f"CRPIX{axis + 1}"] += float(error[axis])
+    return CCDData(ccd.data, unit=ccd.unit, header=header, wcs=wcs_from_header(header))
+
+
+def sun_center(ccd: CCDData) -> np.ndarray:
+    return np.ravel(ccd.wcs.wcs_world2pix([[0, 0]], 1))
+
+
+@pytest.mark.parametrize("reference", [(-355.98, -327.73), (0.0, 812.5), (4.5, -2.9), (-1400.0, 1100.0)])
+@pytest.mark.parametrize("cards", [{}, {"CDELT1": 0.59, "CDELT2": 0.59}, {"CROTA2": 1.3}], ids=["", "scale", "roll"])
+def test_the_center_of_the_sun_is_shifted_wherever_the_reference_point_is(
+    ccd: CCDData, reference: tuple[float, float], cards: dict
+) -> None:
+    given = with_reference(with_cards(ccd, **cards), *reference)
+    pointed = update_pointing(given, source=table_of())
+    shift = [X0 - ccd.header["X0_MP"], Y0 - ccd.header["Y0_MP"]]
+    assert sun_center(pointed) - sun_center(given) == pytest.approx(shift, abs=1e-8)
+    assert (pointed.header["CRVAL1"], pointed.header["CRVAL2"]) == reference
+    assert plate_scale(pointed.wcs) == pytest.approx(SCALE, rel=1e-12)
+    assert roll_angle(pointed.wcs) == pytest.approx(INSTROT + ccd.header["SAT_ROT"], abs=1e-9)
+
+
+@pytest.mark.parametrize("form", ["CROTA2", "PC", "CD", "deg"])
+def test_sunpy_finds_the_center_of_the_sun_of_a_cutout_that_is_referenced_to_its_middle(
+    ccd: CCDData, form: str
+) -> None:
+    sunpy_map = pytest.importorskip("sunpy.map")
+    from astropy import units as u
+    from astropy.coordinates import SkyCoord
+
+    given = with_reference(ccd, 250.0, -333.0)
+    if form != "CROTA2":
+        header = given.header
+        matrix = given.wcs.pixel_scale_matrix * 3600
+        del header["CROTA2"]
+        elements = matrix if form == "CD" else matrix / header["CDELT1"]
+        for i, j in np.ndindex(2, 2):
+            header[f"{'CD' if form == 'CD' else 'PC'}{i + 1}_{j + 1}"] = float(elements[i, j])
+        if form == "deg":
+            for keyword in ("CRVAL1", "CRVAL2", "CDELT1", "CDELT2"):
+                header[keyword] /= 3600
+            header["CUNIT1"] = header["CUNIT2"] = "deg"
+        given = CCDData(ccd.data, unit=ccd.unit, header=header, wcs=wcs_from_header(header))
+    pointed = update_pointing(given, source=table_of())
+    of_sunpy = sunpy_map.Map(pointed.data, pointed.header)
+    origin = SkyCoord(0 * u.arcsec, 0 * u.arcsec, frame=of_sunpy.coordinate_frame)
+    pixel = of_sunpy.world_to_pixel(origin)
+    center = [float(pixel.x.value), float(pixel.y.value)]
+    corner = EXPOSURE.corner
+    true_center = [X0 - corner[0], Y0 - corner[1]]  # counted from 0, as X0_MP
+    assert center == pytest.approx(true_center, abs=1e-6)
+
+
+def test_images_of_two_reference_points_are_registered_alike(ccd: CCDData) -> None:
+    one, other = (
+        register(update_pointing(each, source=table_of())) for each in (ccd, with_reference(ccd, 90.0, -60.0))
+    )
+    assert one.shape == other.shape
+    inside = (slice(8, -8),) * 2
+    assert other.data[inside] == pytest.approx(one.data[inside], abs=0.01)
+
+
+@pytest.mark.parametrize("name", ["2013-03-10T120012Z.171.cutout", "2021-06-28T232159Z.171.cutout"])
+def test_a_real_cutout_keeps_its_sun_center_if_its_own_record_is_applied(real_data: Path, name: str) -> None:
+    (path,) = (real_data / "aia_level1").glob(f"*{name}.fits")
+    ccd = read(path)
+    x0, y0, scale, roll = (ccd.header[key] for key in ("X0_MP", "Y0_MP", "IMSCL_MP", "INST_ROT"))
+    row = {"T_START": ccd.header["T_OBS"][:10], "T_STOP": "2030-01-01", "MPO_RECNUM": 1}
+    row |= {"A_171_X0": x0 + 2.5, "A_171_Y0": y0 - 1.25, "A_171_IMSCALE": scale, "A_171_INSTROT": roll + 0.5}
+    table = Table({key: [value] for key, value in row.items()})
+    middle = [float(value) * 3600 for value in ccd.wcs.wcs_pix2world([[300, 300]], 1)[0]]
+    middle[0] = (middle[0] + 648000) % 1296000 - 648000
+    given = with_reference(ccd, *middle)
+    for image in (ccd, given):
+        moved = sun_center(update_pointing(image, source=table)) - sun_center(image)
+        assert moved == pytest.approx([2.5, -1.25], abs=1e-7)
+
+
+def test_axes_without_a_center_of_the_sun_are_refused(ccd: CCDData) -> None:
+    given = with_cards(ccd, CTYPE1="RA---TAN", CTYPE2="DEC--TAN", CRVAL1=500.0)
+    with pytest.raises(HeaderError, match="the axes are RA---TAN and DEC--TAN"):
+        update_pointing(given, source=table_of())
 
 
 # -- what is not changed -------------------------------------------------------------------------
@@ -274,7 +371,7 @@ def test_an_unknown_value_of_on_missing_is_refused_with_the_known_ones(ccd: CCDD
         update_pointing(ccd, source=table_of(), on_missing="ignore")
 
 
-def test_an_instrument_without_master_pointing_keeps_its_pointing_and_history_says_so(ccd: CCDData) -> None:
+def test_an_instrument_without_master_pointing_keeps_its_pointing_and_history_records_it(ccd: CCDData) -> None:
     other = Instrument("HMI", 0.5, (4096, 4096))
     header = complete_header(ccd)
     kept = correct_pointing(header, other, PointingSettings())
