@@ -1,12 +1,41 @@
-"""Entry point of ``python -m aia_ccdproc``, which is the same as ``aia-prep``."""
+"""Entry point of ``aia-prep``, and of ``python -m aia_ccdproc``, which is the same."""
 
 from __future__ import annotations
 
+import signal
 import sys
+import threading
 
-from aia_ccdproc.cli.main import main
+from aia_ccdproc.parallel import DEFAULT_HANDLERS, exit_on_signal
 
 __all__ = ["main"]
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run ``aia-prep``.
+
+    Parameters
+    ----------
+    arguments : list of str, optional
+        The arguments of the command line; by default those of the process.
+
+    Returns
+    -------
+    int
+        The exit code, as `aia_ccdproc.cli.main.main` returns it.
+    """
+    handlers = DEFAULT_HANDLERS.items() if threading.current_thread() is threading.main_thread() else ()
+    replaced = {number: default for number, default in handlers if signal.getsignal(number) is default}
+    for number in replaced:
+        signal.signal(number, exit_on_signal)
+    try:
+        from aia_ccdproc.cli.main import main as run_command
+
+        return run_command(arguments)
+    finally:
+        for number, default in replaced.items():
+            signal.signal(number, default)
+
 
 if __name__ == "__main__":
     sys.exit(main())

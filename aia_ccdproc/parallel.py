@@ -1,4 +1,4 @@
-"""Threads, memory and worker processes: how much of the machine this process uses."""
+"""Threads, memory, worker processes and signals of this process."""
 
 from __future__ import annotations
 
@@ -6,10 +6,15 @@ import ctypes
 import multiprocessing
 import os
 import platform
+import signal
 from multiprocessing.context import BaseContext
+from types import FrameType
+from typing import Any, NoReturn
 
 __all__ = [
+    "DEFAULT_HANDLERS",
     "available_cpus",
+    "exit_on_signal",
     "limit_threads",
     "retain_freed_memory",
     "start_forkserver",
@@ -19,6 +24,12 @@ __all__ = [
 
 #: Parameters of glibc's mallopt (malloc.h).
 _M_TRIM_THRESHOLD, _M_MMAP_MAX = -1, -4
+
+#: Python's handlers of the signals that end a batch.
+DEFAULT_HANDLERS: dict[signal.Signals, Any] = {
+    signal.SIGINT: signal.default_int_handler,
+    signal.SIGTERM: signal.SIG_DFL,
+}
 
 _thread_limit: int | None = None
 
@@ -100,3 +111,19 @@ def start_forkserver() -> None:
         from multiprocessing import forkserver
 
         forkserver.ensure_running()
+
+
+def exit_on_signal(number: int, frame: FrameType | None) -> NoReturn:
+    """End this process at once: the handler of signals while the command line is being imported.
+
+    A `KeyboardInterrupt` in the middle of an import would end in a traceback.
+
+    Parameters
+    ----------
+    number : int
+        The signal.
+    frame : frame
+        Not used.
+    """
+    os.write(2, b"interrupted\n")
+    os._exit(128 + number)

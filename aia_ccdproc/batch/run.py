@@ -23,7 +23,7 @@ from aia_ccdproc.batch.dispatch import dispatch
 from aia_ccdproc.batch.executors import WorkerPool, existing_executor, this_process, worker_processes
 from aia_ccdproc.batch.inputs import Files, find_inputs
 from aia_ccdproc.batch.plan import Job, make_plan
-from aia_ccdproc.batch.signals import stop_on_signals
+from aia_ccdproc.batch.signals import BatchInterrupted, stop_on_signals
 from aia_ccdproc.batch.worker import BatchOptions, Worker
 from aia_ccdproc.errors import SettingsError, WriteError
 from aia_ccdproc.images.compression import Compression
@@ -142,38 +142,35 @@ def run(
     started, clock = datetime.now(UTC), time.perf_counter()
     jobs = _count_jobs(jobs, scheduler, executor)
     reports = [Path(report)] if isinstance(report, str | os.PathLike) else [Path(path) for path in report]
-    progress = progress or Progress()
     if quicklook:
         check_quicklook()
-    loaded, folder = _override_output(load_recipe(recipe), overwrite, compression), Path(output_dir)
-    pipeline = Pipeline(loaded)
-    plan = make_plan(find_inputs(files), loaded, folder)
-    todo = [entry for entry in plan if isinstance(entry, Job)]
-    _prepare_folders(folder, todo, reports)
-    thumbnails = any(path.suffix.lower() != ".json" for path in reports)
-    options = BatchOptions(loaded, thumbnails=thumbnails, output_hashes=bool(reports), quicklook=quicklook)
-    workers = max(1, min(jobs, len(todo)))
-    info = _describe_batch(loaded, folder, jobs, scheduler, started)
-    results = _Results(plan, progress)
-    interrupted = True
-    try:
-        with stop_on_signals() as stop:
+    with stop_on_signals() as stop:
+        loaded, folder = _override_output(load_recipe(recipe), overwrite, compression), Path(output_dir)
+        pipeline = Pipeline(loaded)
+        plan = make_plan(find_inputs(files), loaded, folder)
+        todo = [entry for entry in plan if isinstance(entry, Job)]
+        _prepare_folders(folder, todo, reports)
+        thumbnails = any(path.suffix.lower() != ".json" for path in reports)
+        options = BatchOptions(loaded, thumbnails=thumbnails, output_hashes=bool(reports), quicklook=quicklook)
+        workers = max(1, min(jobs, len(todo)))
+        info = _describe_batch(loaded, folder, jobs, scheduler, started)
+        results = _Results(plan, progress or Progress())
+        try:
             if scheduler is None and executor is None and workers > 1:
                 start_forkserver()
             pipeline.prefetch(_headers_to_prefetch(todo, loaded))
             with (
                 _open_pool(options, pipeline, workers, scheduler, executor) as pool,
-                closing(dispatch(todo, pool, stop, progress.started)) as arriving,
+                closing(dispatch(todo, pool, stop, results.progress.started)) as arriving,
             ):
                 for result in arriving:
                     results.add(result)
-        interrupted = not results.is_complete
-    finally:  # the reports are written even if the batch is interrupted
-        info = replace(info, seconds=time.perf_counter() - clock, interrupted=interrupted)
-        progress.ended(info.seconds)
-        _write_reports(reports, info, results.in_order())
-    if interrupted:
-        raise KeyboardInterrupt
+        finally:  # the reports are written even if the batch is interrupted
+            info = replace(info, seconds=time.perf_counter() - clock, interrupted=not results.is_complete)
+            results.progress.ended(info.seconds)
+            _write_reports(reports, info, results.in_order())
+        if not results.is_complete:
+            raise BatchInterrupted(stop.number)
     return results.in_order()
 
 
@@ -183,7 +180,7 @@ class _Results:
     def __init__(self, plan: Sequence[Job | FileResult], progress: Progress) -> None:
         self._paths = [entry.path for entry in plan]
         self._by_path: dict[Path, FileResult] = {}
-        self._progress = progress
+        self.progress = progress
         progress.planned(len(plan))
         for entry in plan:
             if isinstance(entry, FileResult):
@@ -193,7 +190,7 @@ class _Results:
         self._by_path[result.path] = result
         if result.traceback:
             _log.debug("%s: %s\n%s", result.path, result.error, result.traceback)
-        self._progress.finished(result)
+        self.progress.finished(result)
 
     @property
     def is_complete(self) -> bool:

@@ -10,32 +10,53 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import Any
 
-__all__ = ["stop_on_signals"]
+from aia_ccdproc.parallel import DEFAULT_HANDLERS, exit_on_signal
+
+__all__ = ["BatchInterrupted", "StopRequest", "stop_on_signals"]
 
 _log = logging.getLogger("aia_ccdproc")
 
-_DEFAULT_HANDLERS: dict[signal.Signals, Any] = {
-    signal.SIGINT: signal.default_int_handler,
-    signal.SIGTERM: signal.SIG_DFL,
-}
+
+class BatchInterrupted(KeyboardInterrupt):
+    """A signal has stopped a batch.
+
+    Parameters
+    ----------
+    number : int
+        The signal.
+    """
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+        super().__init__(number)
+
+
+class StopRequest(threading.Event):
+    """Set when a stop is requested."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        #: The signal that requested the stop.
+        self.number: int = signal.SIGINT
 
 
 @contextmanager
-def stop_on_signals() -> Iterator[threading.Event]:
-    """Treat the first Ctrl-C or SIGTERM as a request to stop, and the second as `KeyboardInterrupt`.
+def stop_on_signals() -> Iterator[StopRequest]:
+    """Treat the first Ctrl-C or SIGTERM as a request to stop, and the second as `BatchInterrupted`.
 
     Handlers that the user has installed are kept. Threads other than the main thread install none.
 
     Yields
     ------
-    `threading.Event`
+    `StopRequest`
         Set when a stop is requested: files that are being processed are finished, and no others are started.
     """
-    stop, finished = threading.Event(), threading.Event()
+    stop, finished = StopRequest(), threading.Event()
 
     def request_stop(number: int, frame: FrameType | None) -> None:
         if stop.is_set():
-            raise KeyboardInterrupt
+            raise BatchInterrupted(number)
+        stop.number = number
         stop.set()
 
     def announce() -> None:
@@ -44,11 +65,14 @@ def stop_on_signals() -> Iterator[threading.Event]:
         if not finished.is_set():
             _log.warning("stopping when the current files are finished. Repeat the signal to stop at once")
 
-    replaced = [
-        number
-        for number, default in _DEFAULT_HANDLERS.items()
-        if threading.current_thread() is threading.main_thread() and signal.getsignal(number) is default
-    ]
+    replaced: dict[signal.Signals, Any] = {}
+    if threading.current_thread() is threading.main_thread():
+        present = {number: signal.getsignal(number) for number in DEFAULT_HANDLERS}
+        replaced = {
+            number: handler
+            for number, handler in present.items()
+            if handler in (DEFAULT_HANDLERS[number], exit_on_signal)
+        }
     for number in replaced:
         signal.signal(number, request_stop)
     announcer = threading.Thread(target=announce, daemon=True)
@@ -56,8 +80,8 @@ def stop_on_signals() -> Iterator[threading.Event]:
     try:
         yield stop
     finally:
-        for number in replaced:
-            signal.signal(number, _DEFAULT_HANDLERS[number])
+        for number, handler in replaced.items():
+            signal.signal(number, handler)
         finished.set()
         stop.set()
         announcer.join()

@@ -20,6 +20,7 @@ __all__ = [
     "DONE",
     "INTERRUPTED",
     "SOME_FAILED",
+    "TERMINATED",
     "WRONG_USAGE",
     "console",
     "discard_stdout",
@@ -29,7 +30,7 @@ __all__ = [
 ]
 
 #: Exit codes.
-DONE, SOME_FAILED, WRONG_USAGE, INTERRUPTED = 0, 1, 2, 130
+DONE, SOME_FAILED, WRONG_USAGE, INTERRUPTED, TERMINATED = 0, 1, 2, 130, 143
 
 
 def console(*, stderr: bool = False) -> Console:

@@ -6,17 +6,19 @@ Modules that take long to import are imported inside the commands that need them
 from __future__ import annotations
 
 import io
+import signal
 import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from aia_ccdproc.cli.console import DONE, INTERRUPTED, WRONG_USAGE, console, show_error, show_notes
+from aia_ccdproc.cli.console import DONE, INTERRUPTED, TERMINATED, WRONG_USAGE, console, show_error, show_notes
 from aia_ccdproc.cli.listing import plugins, steps
 from aia_ccdproc.cli.pointing import pointing
 from aia_ccdproc.cli.run import run
 from aia_ccdproc.errors import PrepError, RecipeError, SettingsError
+from aia_ccdproc.parallel import DEFAULT_HANDLERS, exit_on_signal
 
 __all__ = ["app", "main"]
 
@@ -40,7 +42,8 @@ def main(arguments: list[str] | None = None) -> int:
     Returns
     -------
     int
-        0: all files done. 1: some files failed. 2: wrong usage or recipe. 130: interrupted.
+        0: all files done. 1: some files failed. 2: wrong usage or recipe. 130: interrupted by Ctrl-C.
+        143: terminated by SIGTERM.
     """
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
@@ -53,7 +56,7 @@ def _run(arguments: list[str] | None) -> int:
     try:
         app(args=arguments)
     except SystemExit as end:
-        if end.code == INTERRUPTED:
+        if end.code in (INTERRUPTED, TERMINATED):
             print("interrupted", file=sys.stderr)
         return end.code if isinstance(end.code, int) else DONE
     except PrepError as error:
@@ -72,12 +75,16 @@ def _print_version(value: bool) -> None:
 
 @app.callback()
 def _options(
+    context: typer.Context,
     version: Annotated[
         bool,
         typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit."),
     ] = False,
 ) -> None:
-    pass
+    if context.invoked_subcommand != "run":  # which handles signals itself
+        for number, default in DEFAULT_HANDLERS.items():
+            if signal.getsignal(number) is exit_on_signal:
+                signal.signal(number, default)
 
 
 app.command()(run)

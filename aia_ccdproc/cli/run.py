@@ -64,6 +64,7 @@ def run(
     if jobs > 1 and scheduler is None:
         start_forkserver()  # it imports the same modules as this process, at the same time
     from aia_ccdproc.batch.run import run as run_batch
+    from aia_ccdproc.batch.signals import BatchInterrupted
     from aia_ccdproc.cli.progress import show_progress
 
     if not output:
@@ -86,6 +87,8 @@ def run(
                 quicklook=quicklook,
                 progress=display,
             )
+        except BatchInterrupted as interruption:
+            raise typer.Exit(128 + interruption.number) from None
         except PrepError as error:
             show_error(error, verbose=verbose)
             if not display.counts:

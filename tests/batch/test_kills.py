@@ -94,7 +94,7 @@ class Batch:
         time.sleep(kill.delay)
         kill.send(process.pid, kill.signal)
         code = process.wait(timeout=60)
-        assert code in (-kill.signal, 130, 0), code
+        assert code in (-kill.signal, 128 + kill.signal, 0), code
         time.sleep(0.1)  # until the workers have ended, too
         outputs = self.outputs()
         assert self._known.items() <= outputs.items()
