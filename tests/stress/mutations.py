@@ -1,0 +1,358 @@
+"""Random damage to FITS files: to the cards of a header, and to the bytes of a file."""
+
+from __future__ import annotations
+
+import gzip
+import zlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from random import Random
+
+BLOCK = 2880
+_CARD = 80
+_END = b"END".ljust(_CARD)
+
+Cards = list[bytes]
+HeaderMutation = Callable[[Random, Cards], str]
+
+
+@dataclass
+class Hdu:
+    """The raw cards of a header, without END, and the bytes after it."""
+
+    cards: Cards
+    data: bytes
+
+
+def split_fits(content: bytes) -> list[Hdu]:
+    """Split a valid FITS file into its HDUs."""
+    hdus, position = [], 0
+    while position < len(content):
+        cards = []
+        while (card := content[position : position + _CARD]) != _END:
+            cards.append(card)
+            position += _CARD
+        start = (position // BLOCK + 1) * BLOCK
+        values = {card[:8].strip(): card[10:30].strip() for card in cards if card[8:10] == b"= "}
+        size = abs(int(values[b"BITPIX"])) // 8 * bool(int(values[b"NAXIS"]))
+        for axis in range(int(values[b"NAXIS"])):
+            size *= int(values[b"NAXIS%d" % (axis + 1)])
+        size += int(values.get(b"PCOUNT", b"0"))
+        position = start + -(-size // BLOCK) * BLOCK
+        hdus.append(Hdu(cards, content[start:position]))
+    return hdus
+
+
+def join_fits(hdus: list[Hdu]) -> bytes:
+    """Join HDUs to a file."""
+    return b"".join(_pad(b"".join([*hdu.cards, _END]), b" ") + hdu.data for hdu in hdus)
+
+
+def _pad(content: bytes, filler: bytes) -> bytes:
+    return content + filler * (-len(content) % BLOCK)
+
+
+def card(keyword: str, literal: str = "", comment: str = "") -> bytes:
+    """Make a card from a literal value, valid or not. It is cut at 80 characters."""
+    text = f"{keyword:<8}= {literal:>20}{' / ' if comment else ''}{comment}"
+    return text.encode("latin-1", "replace").ljust(_CARD)[:_CARD]
+
+
+# -- what is put into cards --------------------------------------------------------------------------
+
+NUMBERS = """0 -0.0 1 -1 2 3 1E-5 0.5 0.6 0.600000001 1.5 90. 179.9999 180 360 1E5 1E7 2147483647 2147483648 -2147483648 -32768
+    9223372036854775808 1E30 3E38 3.5E38 -3.5E38 1E200 1E300 -1E300 1E308 1E400 -1E400 1E-300 1E-320 1D5 1d5 1.D400 1E+ +5
+    .5 5. nan NaN -nan inf -inf INF Infinity 1,5 1_0 0x10 0b1 1E5.5 --5 1.2.3 ( (1,2) (1.5,-2.5) (nan,inf) 1e5 T F TRUE
+    1234567890123456789012345678901234567890 ٣ 1E-400""".split()
+STRINGS = [
+    "''", "' '", "'x'", "'nan'", "'inf'", "'1E400'", "'171'", "'0.6'", "'0x10'", "'0.6 arcsec'", "'MISSING'", "'(MISSING)'",
+    "'unclosed", "'", "'''", "''''", "'a''b'", "'''quoted'''", "x", "unquoted words", "'x'y", "'x' y / z", "/ comment only",
+    "/", "'ends with &'", "'&'", "'" + "long" * 17 + "'", "'" + "long" * 20, "'a / b'", "'%s %(x)s {0} {x}'", "'../../x'",
+    "'/'", "'\u00e5ngstr\u00f6m'", "'\u00b0'", "'{WAVELNTH}'", "'$HOME'", "'None'", "'=1'", "= 5", "'<b>&amp;'",
+]  # fmt: skip
+CONTROL = ["\t", "\n", "\r", "\0", "\x1b", "\x07", "\x7f", "\x80", "\xa0", "\xff", "\r\n", "\x0b", "\x1c", "\x85"]
+TIMES = """2020-01-01T00:00:11.57Z 2020-01-01T00:00:60.5 2020-01-01T25:00:00 2020-02-30T00:00:00 0000-00-00T00:00:00
+    9999-12-31T23:59:59.999 10000-01-01T00:00:00 -4713-01-01T00:00:00 0001-01-01T00:00:00 2020.01.01_00:00:11_TAI
+    2020.01.01_00:00:11_UTC 2020-01-01 2020-01 2020 01/01/20 20200101T000011 2020-01-01T00:00:11+05:00 2020-001T00:00:11
+    2020-01-01T00:00:11.123456789012345678 1972-06-30T23:59:60 1858-11-17T00:00:00 2100-01-01T00:00:00 now T 1E400 58849
+    2458849.5 J2020.0 Jan-01-2020 2020-01-01_00:00:11 ٢٠٢٠-٠١-٠١T00:00:00 nan NaT""".split()
+UNITS = """deg DEG degree degrees arcsec ARCSEC arcsecond arcseconds Arcsec arcmin mas rad km m Mm s Angstrom pix pixel DN DN/s DN/S
+    dn/s ct Gauss G W/m2 1 10**3 m**1E9 m^(1/0) sqrt(m) log(DN) mag arcsec**2 km/(s.Mpc x ° \" unknown None nan""".split()
+CTYPES = """HPLN-TAN HPLT-TAN hpln-tan HPLN-SIN HPLT-SIN HPLN-ARC HPLN-CAR HPLT-CAR HPLN-AZP HPLN-SZP HPLN-ZPN HPLN-TPV HPLN-TAN-SIP
+    HPLT-TAN-SIP HPLN-XXX HPLN HPLN- HPLN---- HPLN-TAB RA---TAN DEC--TAN CRLN-CAR CRLT-CAR HGLN-CAR HGLT-CEA SOLAR-X solar_x
+    solar_y SOLARX X Y LINEAR WAVE FREQ STOKES TIME UTC CUBEFACE RA---CSC RA---HPX GLON-TAN ELON-TAN xxxx-TAN HPLN-TANx
+    HPLTTAN -TAN ----TAN COMPLEX""".split()
+STRUCTURAL = "SIMPLE XTENSION BITPIX NAXIS NAXIS1 NAXIS2 NAXIS3 PCOUNT GCOUNT GROUPS EXTEND EXTNAME BSCALE BZERO BLANK".split()
+COMPRESSED = """ZIMAGE ZBITPIX ZNAXIS ZNAXIS1 ZNAXIS2 ZTILE1 ZTILE2 ZCMPTYPE ZNAME1 ZVAL1 ZNAME2 ZVAL2 ZQUANTIZ ZDITHER0 ZBLANK
+    ZSCALE ZZERO ZSIMPLE ZEXTEND TFIELDS TFORM1 TTYPE1 TDIM1 THEAP TZERO1 TSCAL1 TNULL1""".split()
+COORDINATES = """CTYPE1 CTYPE2 CUNIT1 CUNIT2 CRPIX1 CRPIX2 CDELT1 CDELT2 CRVAL1 CRVAL2 CROTA1 CROTA2 PC1_1 PC1_2 PC2_1 PC2_2 CD1_1 CD1_2
+    CD2_1 CD2_2 LONPOLE LATPOLE PV1_0 PV1_1 PV1_2 PV2_1 PS1_0 WCSAXES WCSNAME RADESYS EQUINOX VELREF SPECSYS RESTFRQ CRDER1
+    CSYER1 CRDER2 CNAME1 COLAX1 CTYPE3 CRPIX3 CDELT3 CRVAL3 CUNIT3 PC3_3 CTYPE1A CTYPE2A CUNIT1A CRPIX1A CDELT1A PC1_1A PV1_1A
+    WCSNAMEA CROTA2A A_ORDER B_ORDER A_0_2 AP_ORDER BP_ORDER A_DMAX CPDIS1 CPDIS2 CPERR1 DP1 DQ1 CQDIS1 D2IMDIS1 D2IMARR1 TELESCOP
+    DVERR1 AXISCORR""".split()
+OBSERVATION = """T_OBS DATE-OBS DATE_OBS DATE-BEG DATE-AVG DATE-END DATE MJD-OBS MJD-AVG MJDREF MJDREFI DATEREF TIMESYS TIMEUNIT TREFPOS
+    JEPOCH TSTART XPOSURE TELAPSE OBSGEO-X OBSGEO-Y OBSGEO-Z OBSGEO-B OBSORBIT ZSOURCE SSYSOBS VELOSYS VSOURCE EXPTIME
+    WAVELNTH WAVEUNIT TELESCOP INSTRUME DETECTOR LVL_NUM QUALITY QUALLEV0 BUNIT PIXLUNIT RSUN_OBS RSUN_REF R_SUN DSUN_OBS
+    HGLN_OBS HGLT_OBS CRLN_OBS CRLT_OBS HAEX_OBS X0_MP Y0_MP IMSCL_MP INST_ROT SAT_ROT MPO_REC ACS_MODE XCEN YCEN CENTER_X
+    DATAMIN DATAMAX DATAMEAN TOTVALS MISSVALS CHECKSUM DATASUM RECIPE RECIPEID INPUTID HISTORY COMMENT INHERIT LONGSTRN CAMERA
+    FSN ORIGIN KEYWDDOC HGQUERY""".split()  # fmt: skip
+KEYWORDS = [*COORDINATES, *OBSERVATION]
+ODD_KEYWORDS = ["", "FOO", "foo", "FOO BAR", "A.B", "-", "_", "1", "FOO=", "END", "END    X", "NAXIS-1", "CONTINUE", "HIERARCH",
+                "COMMENT=", "F\tO", "F\0O", "F\xffO", "TTYPE9", "ZFOO"]  # fmt: skip
+
+
+def _literal(chance: Random, keyword: str) -> str:
+    """Return an odd value for a keyword: often one of the right kind."""
+    kind = chance.random()
+    if kind < 0.5:
+        if "DATE" in keyword or keyword.startswith("T_"):
+            return f"'{chance.choice(TIMES)}'"
+        if "UNIT" in keyword:
+            return f"'{chance.choice(['', ' '])}{chance.choice(UNITS)}'"
+        if keyword.startswith("CTYPE"):
+            return f"'{chance.choice(CTYPES):<8}'"
+    if kind < 0.75:
+        number = chance.choice(NUMBERS)
+        return f"'{number}'" if chance.random() < 0.2 else number
+    if kind < 0.85:
+        return _with_control(chance)
+    if kind < 0.95:
+        return chance.choice(STRINGS)
+    return f"'{chance.choice([*TIMES, *UNITS, *CTYPES])}'"
+
+
+def _with_control(chance: Random) -> str:
+    text = chance.choice(["x", "tab here", "2020-01-01T00:00:11", "arcsec", "HPLN-TAN", "0.6", "DN"])
+    position = chance.randrange(len(text) + 1)
+    return f"'{text[:position]}{chance.choice(CONTROL)}{text[position:]}'"
+
+
+# -- damage to headers -------------------------------------------------------------------------------
+
+
+def _name(raw: bytes) -> str:
+    return raw[:8].decode("latin-1").strip()
+
+
+def _find(cards: Cards, keyword: str) -> int | None:
+    return next((index for index, raw in enumerate(cards) if _name(raw) == keyword), None)
+
+
+def _set(chance: Random, cards: Cards, keyword: str, new: bytes) -> str:
+    """Replace the card of a keyword, or add it somewhere."""
+    index = _find(cards, keyword)
+    if index is None:
+        index = chance.randrange(min(5, len(cards)), len(cards) + 1)
+        cards.insert(index, new)
+    else:
+        cards[index] = new
+    return repr(new.decode("latin-1").rstrip(" "))
+
+
+def _wrong_value(chance: Random, cards: Cards) -> str:
+    present = [name for name in map(_name, cards) if name not in (*STRUCTURAL, *COMPRESSED)]
+    keyword = chance.choice(present if present and chance.random() < 0.4 else KEYWORDS)
+    return _set(chance, cards, keyword, card(keyword, _literal(chance, keyword), chance.choice(["", "", "comment"])))
+
+
+def _wrong_coordinate(chance: Random, cards: Cards) -> str:
+    keyword = chance.choice(COORDINATES)
+    return _set(chance, cards, keyword, card(keyword, _literal(chance, keyword)))
+
+
+def _wrong_structure(chance: Random, cards: Cards) -> str:
+    present = [name for name in map(_name, cards) if name in COMPRESSED]
+    keyword = chance.choice([*STRUCTURAL, *present])
+    literals = [*NUMBERS, "-8", "-16", "8", "16", "32", "64", "-32", "-64", "300", "30000", "100000", "'RICE_1'", "'GZIP_1'",
+                "'1PB(10)'", "'1QB'", "'PLIO_1'", "'HCOMPRESS_1'", "'BINTABLE'", "'IMAGE'", "'TABLE'", "''"]  # fmt: skip
+    return _set(chance, cards, keyword, card(keyword, chance.choice(literals)))
+
+
+def _scaled_pixels(chance: Random, cards: Cards) -> str:
+    extremes = "1E300 -1E300 1E308 1E38 3E38 -3E38 1E-300 1E-45 0 -1 nan inf 1E400 65536 2147483648 '1' 0.5 32768".split()
+    return " ".join(
+        _set(chance, cards, keyword, card(keyword, chance.choice(extremes)))
+        for keyword in chance.sample(["BSCALE", "BZERO", "BLANK", "ZSCALE", "ZZERO"], chance.randint(1, 2))
+    )
+
+
+def _duplicate(chance: Random, cards: Cards) -> str:
+    raw = chance.choice(cards)
+    if chance.random() < 0.5 and _name(raw):
+        raw = card(_name(raw), _literal(chance, _name(raw)))
+    cards.insert(chance.randint(0, len(cards)), raw)
+    return f"again {raw.decode('latin-1').rstrip()!r}"
+
+
+def _missing(chance: Random, cards: Cards) -> str:
+    index = chance.randrange(len(cards))
+    if chance.random() < 0.5:
+        index = _find(cards, chance.choice(KEYWORDS)) or index
+    raw = cards.pop(index)
+    return f"without {raw.decode('latin-1').rstrip()!r}"
+
+
+def _other_order(chance: Random, cards: Cards) -> str:
+    first = chance.choice([0, 0, 5])
+    start, stop = sorted(chance.sample(range(first, len(cards) + 1), 2))
+    part = cards[start:stop]
+    chance.shuffle(part)
+    cards[start:stop] = part
+    return f"cards {start} to {stop} shuffled"
+
+
+def _continue(chance: Random, cards: Cards) -> str:
+    texts = ["CONTINUE  'more'", "CONTINUE  'more&'", "CONTINUE  5", "CONTINUE", "CONTINUE  'unclosed", "CONTINUE= 'x'",
+             "CONTINUE  ''", "CONTINUE  '&'", "CONTINUE  / comment", "CONTINUE  'tab\there&'"]  # fmt: skip
+    before = [[], [card("FOO", "'x&'")], [card("FOO", "5")], [card("FOO", "'x'")], [b"HISTORY x&".ljust(_CARD)], [card("T_OBS", "'2020&'")]]
+    count = chance.choice([1, 1, 2, 3, 50])
+    new = [*chance.choice(before), *(chance.choice(texts).encode("latin-1").ljust(_CARD) for _ in range(count))]
+    index = chance.randint(0, len(cards))
+    cards[index:index] = new
+    return " | ".join(raw.decode("latin-1").rstrip() for raw in new[:4])
+
+
+def _hierarch(chance: Random, cards: Cards) -> str:
+    names = ["ESO A B C", "eso a b c", "FOO", "NAXIS1", "A" * 60, "ESO  TWO  BLANKS", "", "a=b", "ESO 'X'", "T_OBS", "\t", "ÅNGSTRÖM",
+             "CRPIX1", "SIMPLE", "HIERARCH X", "A.B.C"]  # fmt: skip
+    values = ["5", "'text'", "'unclosed", "", "nan", "1E400", "'" + "long" * 15 + "'", "T", "'x&'", "(1, 2)"]
+    separator = chance.choice([" = ", "= ", "=", " ", " =  "])
+    text = f"HIERARCH {chance.choice(names)}{separator}{chance.choice(values)}"
+    raw = text.encode("latin-1").ljust(_CARD)[:_CARD]
+    index = chance.randint(min(5, len(cards)), len(cards))
+    cards[index:index] = [raw] * chance.choice([1, 1, 2])
+    return repr(text)
+
+
+def _rubbish(chance: Random, cards: Cards) -> str:
+    start = chance.choice([b"HISTORY ", b"COMMENT ", b"        ", b"", b"FOO     = ", b"FOO     = '", b"CRPIX1  = ", b"HISTORY= "])
+    raw = start + chance.randbytes(_CARD - len(start))
+    if chance.random() < 0.4:
+        raw = start + chance.choice(CONTROL).encode("latin-1") + b"rubbish" + chance.choice(CONTROL).encode("latin-1")
+    raw = raw.ljust(_CARD)[:_CARD]
+    index = chance.randint(min(5, len(cards)), len(cards))
+    if chance.random() < 0.5:
+        cards.insert(index, raw)
+    else:
+        cards[index - 1] = raw
+    return repr(raw.decode("latin-1").rstrip(" "))
+
+
+def _odd_keyword(chance: Random, cards: Cards) -> str:
+    keyword = chance.choice(ODD_KEYWORDS)
+    text = f"{keyword:<8}{chance.choice(['= ', '=', '  ', ' = ', '=  '])}{_literal(chance, keyword)}"
+    raw = text.encode("latin-1", "replace").ljust(_CARD)[:_CARD]
+    index = chance.randint(min(5, len(cards)), len(cards))
+    cards[index:index] = [raw] * chance.choice([1, 1, 2])
+    return repr(text)
+
+
+def _distortion(chance: Random, cards: Cards) -> str:
+    order = chance.choice([0, 1, 2, 3, 9, 10, 50, 1000, -1])
+    new = [card("CTYPE1", "'HPLN-TAN-SIP'"), card("CTYPE2", "'HPLT-TAN-SIP'"), card("A_ORDER", str(order)), card("B_ORDER", str(order))]
+    new += [card(f"{chance.choice('AB')}_{chance.randint(0, 3)}_{chance.randint(0, 3)}", chance.choice(NUMBERS)) for _ in range(3)]
+    chosen = chance.sample(new, chance.randint(2, len(new)))
+    return " ".join([_set(chance, cards, _name(raw), raw) for raw in chosen])
+
+
+def _many_cards(chance: Random, cards: Cards) -> str:
+    count = chance.choice([300, 3000, 20_000])
+    kind = chance.choice(["K{:07d}", "HISTORY {}", "COMMENT", "FOO", "HIERARCH {} ="])
+    cards[len(cards) :] = [f"{kind.format(i):<8}= {i}".encode().ljust(_CARD) for i in range(count)]
+    return f"{count} x {kind}"
+
+
+HEADER_MUTATIONS: dict[HeaderMutation, int] = {
+    _wrong_value: 30,
+    _wrong_coordinate: 12,
+    _wrong_structure: 10,
+    _scaled_pixels: 6,
+    _duplicate: 6,
+    _missing: 6,
+    _other_order: 2,
+    _continue: 5,
+    _hierarch: 5,
+    _rubbish: 8,
+    _odd_keyword: 6,
+    _distortion: 3,
+    _many_cards: 1,
+}
+
+
+def mutate_headers(chance: Random, content: bytes) -> tuple[bytes, str]:
+    """Damage the headers of a file. Return the file and what was done."""
+    hdus = split_fits(content)
+    main = max(range(len(hdus)), key=lambda index: len(hdus[index].cards))
+    texts = []
+    for _ in range(chance.choice([1, 1, 1, 2, 3])):
+        hdu = hdus[main] if chance.random() < 0.9 else chance.choice(hdus)
+        [mutation] = chance.choices(list(HEADER_MUTATIONS), list(HEADER_MUTATIONS.values()))
+        texts.append(mutation(chance, hdu.cards))
+    return join_fits(hdus), " + ".join(texts)
+
+
+# -- damage to bytes ---------------------------------------------------------------------------------
+
+
+def mutate_bytes(chance: Random, content: bytes) -> tuple[bytes, str]:
+    """Damage the bytes of a file. Return the file and what was done."""
+    damaged = bytearray(content)
+    limit = chance.choice([len(damaged), len(damaged), min(len(damaged), 8 * BLOCK)])
+    start = chance.randrange(limit)
+    length = chance.choice([1, 2, 80, BLOCK, chance.randrange(1, 20_000)])
+    kind = chance.choice(["bits", "bits", "bits", "truncated", "truncated", "inserted", "removed", "overwritten", "repeated", "appended"])
+    if kind == "bits":
+        length = chance.choice([1, 1, 4, 64])
+        for _ in range(length):
+            damaged[chance.randrange(limit)] ^= 1 << chance.randrange(8)
+    elif kind == "truncated":
+        start = chance.choice([start, start // BLOCK * BLOCK, 0, 1, len(damaged) - 1])
+        del damaged[start:]
+    elif kind == "inserted":
+        damaged[start:start] = chance.choice([chance.randbytes(length), bytes(length), b" " * length])
+    elif kind == "removed":
+        del damaged[start : start + length]
+    elif kind == "overwritten":
+        part = damaged[start : start + length]
+        damaged[start : start + length] = chance.choice([chance.randbytes(len(part)), bytes(len(part)), b"\xff" * len(part)])
+    elif kind == "repeated":
+        damaged[start:start] = damaged[start : start + length]
+    else:
+        damaged += chance.choice([chance.randbytes(length), bytes(length), b"SIMPLE  =" + b" " * length, content])
+    return bytes(damaged), f"{kind}: {length} at {start} of {len(content)}"
+
+
+def gzip_bomb(chance: Random, content: bytes) -> tuple[bytes, str]:
+    """Make a small gzip file that unpacks to gigabytes: zeros, a valid file followed by zeros, or a huge image."""
+    gigabytes = chance.choice([2, 3, 4, 16])
+    zeros = bytes(2**26)
+    if chance.random() < 0.5:  # many members
+        tail, kind = gzip.compress(zeros, mtime=0) * (16 * gigabytes), "members"
+    else:  # one member, whose checksum is wrong at its end
+        packer = zlib.compressobj(9, zlib.DEFLATED, -15)
+        packed = packer.compress(zeros) + packer.flush(zlib.Z_FULL_FLUSH)
+        tail, kind = b"\x1f\x8b\x08\0\0\0\0\0\0\xff" + packed * (16 * gigabytes), "one member"
+    start = chance.choice(["", "valid", "huge image"])
+    if start == "huge image":
+        hdus = split_fits(content)
+        side = chance.choice([32767, 32768, 50_000, 2**31 - 1])
+        for axis in (1, 2):
+            _set(chance, hdus[0].cards, f"NAXIS{axis}", card(f"NAXIS{axis}", str(side)))
+        content = _pad(b"".join([*hdus[0].cards, _END]), b" ")
+        start = f"{start} of {side} squared"
+    head = gzip.compress(content, mtime=0) if start else b""
+    return head + tail, f"{start} {gigabytes} GiB of zeros, {kind}"
+
+
+def damaged_fits(chance: Random, content: bytes, packed: bool) -> tuple[bytes, str]:
+    """Damage a file in a random way; gzip it, before or after, if it is to be packed."""
+    kind = chance.random()
+    if kind < 0.01:
+        return gzip_bomb(chance, content)
+    if kind < 0.75:
+        content, text = mutate_headers(chance, content)
+        return gzip.compress(content, 1, mtime=0) if packed else content, text
+    if packed and chance.random() < 0.7:
+        return mutate_bytes(chance, gzip.compress(content, 1, mtime=0))
+    content, text = mutate_bytes(chance, content)
+    return gzip.compress(content, 1, mtime=0) if packed else content, text
