@@ -10,7 +10,7 @@ from aia_ccdproc.errors import RecipeProblem
 
 __all__ = ["InvalidTomlError", "parse_toml"]
 
-#: Limits that no recipe comes near. Beyond them tomllib raises other errors than its own, or takes seconds.
+#: Limits, which are far above the needs of a recipe. Beyond them, tomllib takes seconds or raises unexpected errors.
 _MAX_BYTES = 2**20
 _MAX_DEPTH = 20
 _MAX_DOTS = 20
@@ -62,7 +62,7 @@ def parse_toml(text: str) -> dict[str, Any]:
         return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise InvalidTomlError(RecipeProblem("TOML", str(error))) from error
-    except (ValueError, RecursionError) as error:  # of int and datetime, which tomllib does not catch
+    except (ValueError, RecursionError) as error:  # errors of int and datetime, which tomllib does not catch
         raise InvalidTomlError(RecipeProblem("TOML", f"{type(error).__name__}: {error}")) from error
 
 

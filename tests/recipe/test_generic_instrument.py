@@ -38,7 +38,7 @@ def generic(scale: object, steps: str = REGISTER) -> Recipe:
 
 
 def test_the_error_for_an_unknown_instrument_names_the_generic_one() -> None:
-    with pytest.raises(InstrumentError, match=r"INSTRUME='SWAP'.* has instrument = \"generic\""):
+    with pytest.raises(InstrumentError, match=r"INSTRUME='SWAP'.* instrument = \"generic\""):
         prep(UNKNOWN.image(POINTS_ONLY), Recipe.from_toml(REGISTER))
 
 
