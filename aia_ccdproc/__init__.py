@@ -4,7 +4,8 @@
 >>> aia_ccdproc.load_recipe("level1.5").steps[1].settings.method
 'bicubic'
 
-The public names are listed in ``__init__.pyi`` and imported at their first use, so that the command line starts fast.
+The public names are listed in ``__init__.pyi``. They are imported when they are first used, so that the command line
+starts fast.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ import lazy_loader
 
 _get_public_name, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
 
-#: Names that moved since version 0.1, and the package that they moved to. They go in version 0.4.
+#: Names that moved since version 0.1, and the package that they moved to. They will be removed in version 0.4.
 _MOVED = {
     "CalibrationTable": "aia_ccdproc.tables",
     "StepSettings": "aia_ccdproc.plugin",

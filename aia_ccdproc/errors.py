@@ -97,13 +97,18 @@ class RecipeProblem(NamedTuple):
         return f"{self.place}: {self.message}"
 
 
-#: Longest list of problems, and longest line of it, that is shown: the message stays below 20 kB.
+#: Maximum number of problems in the message of a RecipeError, and of characters in each line. The message stays below
+#: 20 kB.
 _MAX_PROBLEMS_SHOWN = 50
 _MAX_LINE_LENGTH = 350
+#: Characters that are kept of the end of a longer line, which may tell why a plugin could not be loaded.
+_END_LENGTH = 170
 
 
 def _shorten(line: str) -> str:
-    return line if len(line) <= _MAX_LINE_LENGTH else f"{line[: _MAX_LINE_LENGTH - 3]}..."
+    if len(line) <= _MAX_LINE_LENGTH:
+        return line
+    return f"{line[: _MAX_LINE_LENGTH - _END_LENGTH - 3]}...{line[-_END_LENGTH:]}"
 
 
 class RecipeError(PrepError):

@@ -79,9 +79,9 @@ class Sun:  # numpydoc ignore=PR02
     corona : float
         Brightness of the corona at the limb, DN per pixel and exposure; it falls by a factor of e in 100 arcsec.
     limb : float
-        Width of the limb, over which the disk fades, arcsec.
+        Width of the limb, where the brightness changes from that of the disk to that of the corona, arcsec.
     sources : tuple of `Source`
-        Sources, which are added.
+        Sources that are added to disk and corona.
     """
 
     disk: float = 100.0
@@ -135,7 +135,7 @@ class Exposure:  # numpydoc ignore=PR02
     channel : int
         Wavelength, angstrom: one of AIA's ten channels.
     time : str
-        T_OBS, UTC. The pointing is that of the built-in record at any time.
+        T_OBS, UTC. The pointing does not depend on it: the built-in record is used for every time.
     satellite_roll : float
         SAT_ROT, degrees.
     pointing_error : tuple of float

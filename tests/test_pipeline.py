@@ -1,4 +1,4 @@
-"""The pipeline: steps in their order, a line of HISTORY each, and an input that stays what it was."""
+"""The pipeline: steps in their order, a line of HISTORY each, and an input that is not changed."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def recipe_with(source: Path, name: str = "mine") -> Recipe:
 
 
 def history(ccd: CCDData) -> str:
-    """HISTORY as it was before it was broken over cards."""
+    """HISTORY, with every line that astropy has split into several cards joined again."""
     return "".join(str(line).ljust(72) if len(str(line)) == 72 else f"{line}\n" for line in ccd.header["HISTORY"])
 
 
@@ -83,7 +83,9 @@ def test_the_chain_does_what_the_functions_do(ccd: CCDData, pointing_path: Path)
     assert {key: by_recipe.header[key] for key in same} == {key: by_hand.header[key] for key in same}
 
 
-def test_every_step_leaves_one_line_of_history_with_who_did_it_and_how(ccd: CCDData, pointing_path: Path) -> None:
+def test_every_step_adds_one_line_of_history_with_its_distribution_and_settings(
+    ccd: CCDData, pointing_path: Path
+) -> None:
     ccd.header.add_history("from level 0")
     lines = history(prep(ccd, recipe_with(pointing_path))).splitlines()
     by = f"(aia-ccdproc {__version__})"
@@ -106,7 +108,7 @@ def test_the_result_names_its_recipe(ccd: CCDData, pointing_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["größe Å", "a" * 200, "two\\nlines", "bell\\u0007"])
-def test_a_recipe_of_any_name_makes_a_header_that_fits_can_hold(ccd: CCDData, pointing_path: Path, name: str) -> None:
+def test_a_recipe_of_any_name_makes_a_header_that_is_valid_fits(ccd: CCDData, pointing_path: Path, name: str) -> None:
     result = prep(ccd, recipe_with(pointing_path, name=name))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -127,7 +129,7 @@ def test_the_input_is_not_changed(ccd: CCDData, pointing_path: Path, use: str) -
     assert ccd.wcs.wcs == before.wcs.wcs
 
 
-def test_what_the_chain_makes_can_be_changed_without_changing_the_input(ccd: CCDData, pointing_path: Path) -> None:
+def test_the_result_can_be_changed_without_changing_the_input(ccd: CCDData, pointing_path: Path) -> None:
     before = ccd.data.copy()
     recipe = Recipe.from_toml(f'[[step]]\nuse = "update_pointing"\nsource = "{pointing_path.as_posix()}"')
     result = prep(ccd, recipe)
@@ -155,19 +157,19 @@ def test_steps_of_any_iterable_are_run(ccd: CCDData) -> None:
     assert Pipeline(iter([RecipeStep("normalize_exposure", ExposureSettings())]))(ccd).unit == "DN / s"
 
 
-def test_no_steps_give_a_copy(ccd: CCDData) -> None:
+def test_a_pipeline_without_steps_returns_a_copy(ccd: CCDData) -> None:
     result = Pipeline([])(ccd)
     assert result is not ccd
     assert result.header is not ccd.header
     assert np.array_equal(result.data, ccd.data)
 
 
-def test_a_step_that_nobody_declares_is_refused_with_the_nearest_name() -> None:
+def test_an_unknown_step_is_refused_with_the_nearest_name() -> None:
     with pytest.raises(PluginError, match=r"unknown step 'registerr'; did you mean 'register'\?"):
         Pipeline([RecipeStep("registerr", RegistrationSettings())])
 
 
-def test_an_unknown_instrument_is_refused_saying_who_was_asked(ccd: CCDData) -> None:
+def test_the_error_of_an_unknown_instrument_names_the_plugins_that_were_asked(ccd: CCDData) -> None:
     ccd.header["INSTRUME"] = "HMI_FRONT2"
     match = rf"unknown instrument: .*INSTRUME='HMI_FRONT2', WAVELNTH=94; asked: aia-ccdproc {__version__}"
     with pytest.raises(InstrumentError, match=match):
@@ -209,16 +211,16 @@ def of_channel(ccd: CCDData, channel: int, exposure: float = 2.9) -> CCDData:
 
 
 @pytest.mark.parametrize(
-    ("channel", "said"),
+    ("channel", "settings"),
     [
         (94, "method=bilinear, conserve=brightness, fill=0.0"),
         (171, "method=bilinear, conserve=brightness, fill=nan"),
         (1600, "method=nearest-neighbor, conserve=brightness, fill=nan"),
     ],
 )
-def test_the_first_variant_that_fits_an_image_gives_its_settings(ccd: CCDData, channel: int, said: str) -> None:
+def test_the_first_variant_that_fits_an_image_gives_its_settings(ccd: CCDData, channel: int, settings: str) -> None:
     result = prep(of_channel(ccd, channel), Recipe.from_toml(BY_CHANNEL))
-    assert f"register (aia-ccdproc {__version__}): {said}" in history(result)
+    assert f"register (aia-ccdproc {__version__}): {settings}" in history(result)
     assert result.unit == "DN / s"
 
 
@@ -299,7 +301,7 @@ def test_headers_of_a_batch_are_not_read_if_no_plugin_asks() -> None:
 # -- seconds -------------------------------------------------------------------------------------
 
 
-def test_the_seconds_of_every_step_are_added_to_what_is_there(ccd: CCDData) -> None:
+def test_the_seconds_of_every_step_are_added_to_those_of_earlier_runs(ccd: CCDData) -> None:
     trim = '[[step]]\nuse = "ccdproc.trim_image"\nfits_section = "[2:70, 2:50]"\n'
     pipeline = Pipeline(Recipe.from_toml(trim + trim.replace("[2:", "[1:") + BY_CHANNEL))
     seconds: dict[str, float] = {}

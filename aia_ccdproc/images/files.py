@@ -63,7 +63,7 @@ def _create_locked(path: Path) -> tuple[Path, int]:
         temporary = path.with_name(f".{secrets.token_hex(4)}.tmp{path.suffix}")
         descriptor = os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666)
         _lock(descriptor)
-        if temporary.exists():  # else remove_abandoned of another process took it before it was locked
+        if temporary.exists():  # else remove_abandoned of another process deleted it before it was locked
             return temporary, descriptor
         os.close(descriptor)
 

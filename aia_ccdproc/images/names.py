@@ -99,7 +99,7 @@ class NamePattern:  # numpydoc ignore=PR02
     pattern: str
 
     def __post_init__(self) -> None:
-        # A field may become any text. A pattern that is unsafe with x in place of every field is always unsafe.
+        # A field may become any text. A pattern that is unsafe with x instead of every field is always unsafe.
         example = "".join(_example(part) for part in self._parts)
         problem = _unsafe_reason(example)
         if not self.pattern.isprintable():
@@ -127,12 +127,12 @@ class NamePattern:  # numpydoc ignore=PR02
         return frozenset(part.name for part in self._parts if isinstance(part, _Field) and part.name != _STEM)
 
     def fill(self, path: str | os.PathLike[str], header: fits.Header | None = None) -> PurePath:
-        """Make the name of the output of an input.
+        """Make the name of the output file of an input file.
 
         Parameters
         ----------
         path : str or path-like
-            The input.
+            The input file.
         header : `~astropy.io.fits.Header`, optional
             Its header; needed if the pattern contains `keywords`. Characters of a value other than letters, digits,
             ``.``, ``-``, ``+`` and ``_`` become ``_``.
@@ -152,10 +152,10 @@ class NamePattern:  # numpydoc ignore=PR02
         try:
             name = "".join(part if isinstance(part, str) else part.fill(path, header) for part in self._parts)
         except HeaderError as error:
-            raise HeaderError(f"cannot make a name by the pattern {self.pattern!r}: {error}") from None
+            raise HeaderError(f"cannot make a name from the pattern {self.pattern!r}: {error}") from None
         problem = _unsafe_reason(name)
         if problem is not None:
-            raise WriteError(f"the name {name!r}, made by the pattern {self.pattern!r}, {problem}")
+            raise WriteError(f"the name {name!r}, made from the pattern {self.pattern!r}, {problem}")
         return PurePath(name)
 
 
@@ -238,14 +238,14 @@ def _field_hint(name: str) -> str:
 
 
 def _unsafe_reason(name: str) -> str | None:
-    """Return why a name must not be used in the output folder; None if it may."""
+    """Return the reason why a name must not be used in the output folder; None if it may be used."""
     if name.startswith("/"):
         return "is absolute; it must be relative to the output folder"
     for part in name.split("/"):
         if part in ("", ".", ".."):
             return f"has the part {part!r}; it must stay in the output folder"
         if part.startswith("."):
-            return f"has the hidden part {part!r}; names that start with a dot are those of unfinished files"
+            return f"has the hidden part {part!r}; names that start with a dot are reserved for temporary files"
         if len(os.fsencode(part)) > _MAX_PART_BYTES:
             return f"has a part of more than {_MAX_PART_BYTES} bytes"
     return None

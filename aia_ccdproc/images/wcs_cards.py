@@ -21,7 +21,7 @@ _GEOMETRY_CARD = re.compile(
     r"(WCSAXES|CTYPE\d|CUNIT\d|CRPIX\d|CRVAL\d|CDELT\d|CROTA\d?|PC\d_\d|CD\d_\d|PV\d_\d+|LONPOLE|LATPOLE"
     r"|A_ORDER|B_ORDER|AP_ORDER|BP_ORDER|[AB]P?_\d_\d|WCSNAME)$"
 )
-#: Those of them that contain a number.
+#: Geometry cards that contain a number.
 NUMERIC_CARD = re.compile(r"(CRPIX\d|CRVAL\d|CDELT\d|CROTA\d|PC\d_\d|CD\d_\d|LONPOLE|LATPOLE)$")
 #: Position of the observer, and the radius of the Sun. sunpy and astropy make them part of the WCS.
 POSITION_KEYWORDS = frozenset(["DSUN_OBS", "RSUN_REF", "HGLN_OBS", "HGLT_OBS", "CRLN_OBS", "CRLT_OBS"])
@@ -96,7 +96,7 @@ def without_wcs(header: fits.Header) -> fits.Header:
 
 
 def observer_cards(header: fits.Header) -> fits.Header:
-    """Copy the cards that say from where and when an image was observed.
+    """Copy the cards with the position of the observer and the date of the observation.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""What a plugin author needs: the markers, steps and their settings, instruments, resampling engines.
+"""The plugin API: markers, steps and their settings, instruments, resampling engines.
 
 A plugin is a distribution with an entry point of the group ``aia_ccdproc``::
 
@@ -11,7 +11,7 @@ The entry point is a module that implements hooks. This module, ``aia_scale.py``
     from aia_ccdproc.plugin import StepSettings, hookimpl, hookspec, step
 
     class ScaleSettings(StepSettings):
-        factor: float = Field(default=2.0, description="Factor of the pixels.")
+        factor: float = Field(default=2.0, description="Factor by which pixels are multiplied.")
 
     class Declarations:
         @step(settings=ScaleSettings, before=["register"])
@@ -28,7 +28,7 @@ The entry point is a module that implements hooks. This module, ``aia_scale.py``
         return ccd.multiply(settings.factor, handle_meta="first_found")
 
 A recipe runs it with ``use = "scale"`` and ``factor = 1.5``. An implementation returns a new CCDData, or None for an
-image that it does not handle. A hook that takes ``header`` in place of ``ccd`` returns a new header, and the pipeline
+image that it does not handle. A hook that takes ``header`` instead of ``ccd`` returns a new header, and the pipeline
 makes the WCS from it. The environment variable ``AIA_CCDPROC_TRACE=1`` logs which distribution answered which hook.
 """
 

@@ -128,8 +128,8 @@ ServerURL = Annotated[
     Any,
     BeforeValidator(_validate_server, json_schema_input_type=str),
     Field(
-        description="DRMS server that is queried instead of JSOC: the base URL of its CGIs, under which jsoc_info is found; from "
-        "Python also a drms Client."
+        description="DRMS server that is queried instead of JSOC: the base URL of its CGIs, under which jsoc_info is "
+        "found; from Python also a drms Client."
     ),
 ]
 #: Setting for a network timeout. It does not change the result and is not recorded.

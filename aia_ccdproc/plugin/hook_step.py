@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import itertools
 import logging
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -25,7 +26,7 @@ __all__ = ["HookStep", "prefetch_hook"]
 
 _log = logging.getLogger("aia_ccdproc")
 
-#: What every hook of a step starts with.
+#: Prefix of the names of hooks.
 _PREFIX = "prep_"
 
 
@@ -64,7 +65,7 @@ class HookStep(Step):
         manager : `~aia_ccdproc.plugin.manager.PrepPluginManager`
             The manager that calls the hook.
         module_or_class : module or class
-            What contains the specification.
+            The module or class that contains the specification.
         hook : str
             Name of the hook, ``"prep_<name>"``.
 
@@ -76,7 +77,7 @@ class HookStep(Step):
         Raises
         ------
         PluginError
-            If the hook does not take what every step takes, or is not declared with ``firstresult=True``.
+            If the hook does not have the parameters of a step, or is not declared with ``firstresult=True``.
         """
         function = getattr(module_or_class, hook)
         declared = declaration(function)
@@ -122,22 +123,20 @@ class HookStep(Step):
         if plugin is not None:
             self._chosen(plugin)
             return
-        rivals = self._manager.competitors(self.hook)
-        for index, one in enumerate(rivals):
-            for other in rivals[index + 1 :]:
-                shared = self._shared_instruments(one, other)
-                if shared is not None:
-                    raise self._conflict(one, other, shared)
+        for one, other in itertools.combinations(self._manager.competitors(self.hook), 2):
+            shared = self._shared_instruments(one, other)
+            if shared is not None:
+                raise self._conflict(one, other, shared)
 
     def _shared_instruments(self, one: Plugin, other: Plugin) -> str | None:
-        """Return for which instruments two plugins both run the step; None if for none.
+        """Return the instruments for which both plugins run the step; None if they have none in common.
 
-        A plugin that lists no instruments is taken to run the step for any that no other plugin brings.
+        A plugin that lists no instruments is assumed to run the step only for instruments that no plugin lists.
         """
-        mine, others = ({each.name for each in self._manager.instruments(plugin)} for plugin in (one, other))
-        if not mine and not others:
+        first, second = ({each.name for each in self._manager.instruments(plugin)} for plugin in (one, other))
+        if not first and not second:
             return "any instrument"
-        return ", ".join(sorted(mine & others)) or None
+        return ", ".join(sorted(first & second)) or None
 
     def _conflict(self, one: Plugin, other: Plugin, instruments: str) -> PluginError:
         names, choice = [one.distribution, other.distribution], one.distribution
@@ -149,14 +148,14 @@ class HookStep(Step):
         )
 
     def _chosen(self, plugin: str | None) -> list[Plugin]:
-        """Return the plugins that will be asked."""
+        """Return the plugins whose implementations will be called, in this order."""
         if plugin is None:
             return self.implementers
         found = self._manager.find(plugin)
         chosen = [each for each in self.implementers if each in found]
         if not chosen:
-            able = ", ".join(dict.fromkeys(each.distribution for each in self.implementers)) or "no plugin"
-            raise PluginError(f"plugin {plugin!r} does not implement {self.name}; {able} does")
+            known = ", ".join(dict.fromkeys(each.distribution for each in self.implementers)) or "none"
+            raise PluginError(f"plugin {plugin!r} does not implement {self.name}; plugins that do: {known}")
         return chosen
 
     def versions(self, settings: StepSettings, plugin: str | None = None) -> list[str]:  # numpydoc ignore=GL08
@@ -165,7 +164,7 @@ class HookStep(Step):
     def prefetch(self, headers: Sequence[fits.Header], settings: StepSettings) -> None:  # numpydoc ignore=GL08
         try:
             getattr(self._manager.hook, _prefetch_name(self.name))(headers=headers, settings=settings)
-        except Exception as error:  # what is not fetched now is fetched, or fails, file by file
+        except Exception as error:  # each file then fetches its data itself, or fails
             _log.warning("cannot prefetch for %s: %s: %s", self.name, type(error).__name__, error)
 
     def run(
@@ -212,11 +211,11 @@ def prefetch_hook(step: Step) -> type:
     Returns
     -------
     type
-        A class with the specification, as `pluggy.PluginManager.add_hookspecs` takes it.
+        A class that contains the specification, for `pluggy.PluginManager.add_hookspecs`.
     """
 
     @hookspec
     def prefetch(headers: Sequence[fits.Header], settings: StepSettings) -> None:  # numpydoc ignore=PR01
-        """Fetch once what a step will need for a whole batch of files."""
+        """Fetch the data that a step will need for the files of a batch that have the same settings."""
 
     return type("Prefetch", (), {_prefetch_name(step.name): staticmethod(prefetch)})

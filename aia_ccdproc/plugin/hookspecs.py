@@ -1,7 +1,7 @@
 """The markers, and the hooks that are not steps.
 
-A plugin implements hooks with `hookimpl`. The core's steps are declared in ``aia_ccdproc.steps.hookspecs``, through
-`prep_addhooks`, as those of any plugin are.
+A plugin implements hooks with `hookimpl`. The core declares its steps in ``aia_ccdproc.steps.hookspecs`` with
+`prep_addhooks`, like any plugin.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ hookimpl = pluggy.HookimplMarker(PROJECT)
 
 @hookspec
 def prep_addhooks(manager: pluggy.PluginManager) -> None:
-    """Declare hooks of a plugin's own: ``manager.add_hookspecs(my_specs)``.
+    """Declare the hooks of this plugin: ``manager.add_hookspecs(my_specs)``.
 
     Called once per plugin, after all plugins are registered and before any other hook.
 
@@ -43,7 +43,7 @@ def prep_addhooks(manager: pluggy.PluginManager) -> None:
 
 @hookspec
 def prep_steps() -> list[Step]:
-    """Return steps that are not hooks: objects that can run.
+    """Return the steps of this plugin that are objects instead of hooks.
 
     Called when the steps are listed. All answers are joined.
 
@@ -134,8 +134,8 @@ def prep_resample(
 ) -> Resampled | None:
     """Resample the planes of an image from one WCS to another.
 
-    Called by ``register``. Stops at first non-None result. What is resampled is surface brightness: no pixel-area
-    factor is applied.
+    Called by ``register``. Stops at first non-None result. The image is a surface brightness: no pixel-area factor
+    is applied.
 
     Parameters
     ----------
@@ -145,7 +145,7 @@ def prep_resample(
         Variance of the image, float32, same shape, finite everywhere.
     flags : `~numpy.ndarray` or None
         Flags, uint8, same shape: 0 good, 1 masked, 2 invalid; None if all pixels are good. An output pixel is
-        flagged if such pixels have together more weight than `~aia_ccdproc.plugin.BAD_WEIGHT_THRESHOLD`.
+        flagged if the total weight of such pixels in it is above `~aia_ccdproc.plugin.BAD_WEIGHT_THRESHOLD`.
     input_wcs, output_wcs : `~astropy.wcs.WCS`
         WCS of the image and of the target. Both are linear if the map between their pixels is affine, and both are
         celestial otherwise; the transformation is correct in either case.
@@ -154,7 +154,7 @@ def prep_resample(
     method : str
         One of the names of `prep_resampling_methods`.
     parameter : float or None
-        Parameter of the method; its default if the user gives none; None for a method without one.
+        Parameter of the method: the user's value or the default; None for a method without a parameter.
 
     Returns
     -------

@@ -43,7 +43,7 @@ def get_plugin_manager() -> PrepPluginManager:
     Returns
     -------
     `~aia_ccdproc.plugin.manager.PrepPluginManager`
-        The same object at every call.
+        The same object at every call outside a pipeline.
 
     Raises
     ------
@@ -99,7 +99,7 @@ def load_plugins(chosen: Collection[str] | None = None) -> PrepPluginManager:
         try:
             _register(manager, modules)
             break
-        except _UnusablePluginError as error:  # start again without it: pluggy cannot take back a declaration
+        except _UnusablePluginError as error:  # start again without it: pluggy cannot remove a declaration
             broken.append(error.broken)
             del modules[error.broken.plugin]
     manager.broken = broken
@@ -136,9 +136,9 @@ def _import_plugins(points: dict[Plugin, EntryPoint]) -> tuple[dict[Plugin, Any]
     broken = []
     for plugin, point in points.items():
         try:
-            with contextlib.redirect_stdout(sys.stderr):  # output of a module must not end up in a listing
+            with contextlib.redirect_stdout(sys.stderr):  # what a module prints must not become part of a listing
                 modules[plugin] = point.load()
-        except (Exception, SystemExit) as error:  # whatever a plugin's module raises on import
+        except (Exception, SystemExit) as error:  # the import of a module can raise anything
             if plugin.distribution == CORE:
                 raise
             broken.append(BrokenPlugin(plugin, f"{type(error).__name__}: {error}"))
@@ -148,36 +148,36 @@ def _import_plugins(points: dict[Plugin, EntryPoint]) -> tuple[dict[Plugin, Any]
 def _register(manager: PrepPluginManager, modules: dict[Plugin, Any]) -> None:
     """Register plugins, have them declare their hooks, and check them; raise at the first that cannot be used."""
     for plugin, module in modules.items():
-        with _blaming(manager, plugin):
+        with _attributing_errors(manager, plugin):
             manager.add(module, plugin)
     for plugin in list(modules):
-        with _blaming(manager, plugin), manager.declaring(plugin):
+        with _attributing_errors(manager, plugin), manager.declaring(plugin):
             manager.call("prep_addhooks", plugin, manager=manager)
-    with _blaming(manager):
+    with _attributing_errors(manager):
         manager.check_pending()
     for plugin in modules:
-        with _blaming(manager, plugin):
+        with _attributing_errors(manager, plugin):
             _check_listings(manager, plugin)
 
 
 @contextmanager
-def _blaming(manager: PrepPluginManager, plugin: Plugin | None = None) -> Iterator[None]:
+def _attributing_errors(manager: PrepPluginManager, plugin: Plugin | None = None) -> Iterator[None]:
     """Attribute an error to the plugin that causes it; errors of the core are raised as they are."""
     try:
         yield
     except Exception as error:
         reason = str(error) if isinstance(error, PluginError) else f"{type(error).__name__}: {error}"
-        if isinstance(error, pluggy.PluginValidationError):  # names the implementation at fault
+        if isinstance(error, pluggy.PluginValidationError):  # knows which plugin caused it
             plugin = manager.plugins[manager.get_name(error.plugin) or ""]
             reason = _describe_unknown_hook(manager, error.plugin) or reason
         if plugin is None or plugin.distribution == CORE:
             raise
-        declared_twice = error.hook if isinstance(error, DeclaredTwiceError) else ""
+        declared_twice = error.hook if isinstance(error, DeclaredTwiceError) else None
         raise _UnusablePluginError(BrokenPlugin(plugin, reason, declared_twice)) from error
 
 
 def _describe_unknown_hook(manager: PrepPluginManager, module: object) -> str | None:
-    """Name the hook that a module implements and nothing declares; None if there is none."""
+    """Describe the hook that a module implements but no plugin declares. Return None if every hook is declared."""
     known = [name for name, caller in vars(manager.hook).items() if caller.has_spec()]
     for caller in manager.get_hookcallers(module) or ():
         if not caller.has_spec():
@@ -186,7 +186,7 @@ def _describe_unknown_hook(manager: PrepPluginManager, module: object) -> str | 
 
 
 def _check_listings(manager: PrepPluginManager, plugin: Plugin) -> None:
-    """Check that a plugin can list what it brings; otherwise it would make every recipe check fail."""
+    """Check the instruments and methods that a plugin lists. With an invalid list, every recipe check would fail."""
     for answer in manager.call("prep_instruments", plugin):
         if not isinstance(answer, list | tuple) or not all(isinstance(each, Instrument) for each in answer):
             raise PluginError(f"prep_instruments returned {answer!r}, not a list of Instrument")

@@ -62,7 +62,7 @@ class PrepPluginManager(pluggy.PluginManager):
         Parameters
         ----------
         implementation : module or object
-            What contains the functions marked with `hookimpl`.
+            The module or object that contains the functions marked with `hookimpl`.
         plugin : `Plugin`
             Its entry point, distribution and version.
         """
@@ -95,12 +95,12 @@ class PrepPluginManager(pluggy.PluginManager):
         Parameters
         ----------
         module_or_class : module or class
-            What contains the functions marked with `hookspec`.
+            The module or class that contains the functions marked with `hookspec`.
 
         Raises
         ------
         PluginError
-            If a hook is declared twice, or a step does not take what every step takes.
+            If a hook is declared twice, or a hook does not have the parameters of a step.
         """
         hooks = [name for name in vars(module_or_class) if self.parse_hookspec_opts(module_or_class, name) is not None]
         for hook in hooks:
@@ -125,8 +125,8 @@ class PrepPluginManager(pluggy.PluginManager):
         Returns
         -------
         dict of str to `Step`
-            By name, in canonical order: the order of declaration, except that a step comes before those that it must
-            precede.
+            Steps by name in canonical order. This is the order of declaration, but every step comes before the steps
+            that it must precede.
         """
         declared: list[Step] = [*self._hook_steps.values()]
         declared += [step for answer in reversed(self.hook.prep_steps()) for step in answer]
@@ -215,7 +215,7 @@ class PrepPluginManager(pluggy.PluginManager):
         return methods
 
     def broken_note(self) -> str:
-        """Return what to add to an error that a plugin which cannot be used may explain.
+        """Return a note about the plugins that cannot be used, to append to an error that they may have caused.
 
         Returns
         -------
@@ -227,7 +227,7 @@ class PrepPluginManager(pluggy.PluginManager):
     # -- checks ------------------------------------------------------------------------------------
 
     def find(self, name: str) -> list[Plugin]:
-        """Find the plugins that a recipe means by the name of a distribution or an entry point.
+        """Find the plugins that have a name: that of their distribution or of their entry point.
 
         Parameters
         ----------
@@ -277,7 +277,7 @@ class PrepPluginManager(pluggy.PluginManager):
         steps[name].check(plugin)
 
     def check_method(self, method: str) -> None:
-        """Check that one engine brings a resampling method.
+        """Check that it is clear which engine will resample by a method.
 
         Parameters
         ----------
@@ -287,29 +287,29 @@ class PrepPluginManager(pluggy.PluginManager):
         Raises
         ------
         PluginError
-            If the method is unknown, or two plugins bring it besides the core.
+            If the method is unknown, or two plugins besides the core provide it.
         """
         known = self.resampling_methods()
         if method not in known:
             raise PluginError(f"unknown method {method!r}; {suggestion(method, known)}{self.broken_note()}")
-        rivals = [each for each in self.competitors("prep_resample") if method in self.resampling_methods(each)]
-        if len({plugin.distribution for plugin in rivals}) > 1:
+        engines = [each for each in self.competitors("prep_resample") if method in self.resampling_methods(each)]
+        if len({plugin.distribution for plugin in engines}) > 1:
             raise PluginError(
-                f"method {method!r} is provided by {' and by '.join(map(str, rivals))}. "
+                f"method {method!r} is provided by {' and by '.join(map(str, engines))}. "
                 f"Load only one of them: {CHOSEN_PLUGINS} chooses"
             )
 
     # -- calls -------------------------------------------------------------------------------------
 
     def ask(self, hook: str, plugins: Sequence[Plugin] | None = None, **arguments: Any) -> Answer | None:
-        """Ask the plugins that implement a hook one after another, until one returns a result.
+        """Call the plugins that implement a hook one after another, until one returns a result.
 
         Parameters
         ----------
         hook : str
             Name of a hook with ``firstresult=True``.
         plugins : sequence of `Plugin`, optional
-            The plugins to ask; by default all that implement the hook.
+            The plugins to call; by default all that implement the hook.
         **arguments : object
             The arguments of the hook.
 
@@ -356,8 +356,8 @@ class PrepPluginManager(pluggy.PluginManager):
             asked = ", ".join(dict.fromkeys(map(str, self.implementers("prep_identify"))))
             keywords = ", ".join(f"{key}={header.get(key)!r}" for key in ("TELESCOP", "INSTRUME", "WAVELNTH"))
             raise InstrumentError(
-                f"unknown instrument: {keywords}; asked: {asked}"
-                f'{self.broken_note()}. A recipe for images that no plugin knows has instrument = "generic"'
+                f"unknown instrument: {keywords}; asked: {asked}{self.broken_note()}. "
+                'To process images that no plugin knows, set instrument = "generic" in the recipe'
             )
         instrument: Instrument = answer.value
         return instrument
@@ -392,7 +392,7 @@ class PrepPluginManager(pluggy.PluginManager):
         Returns
         -------
         object
-            The result; of a hook without ``firstresult=True`` a list, which is empty if the plugin does not implement
+            The result. For a hook without ``firstresult=True``: a list, which is empty if the plugin does not implement
             the hook or returns None.
 
         Raises
@@ -420,7 +420,7 @@ class PrepPluginManager(pluggy.PluginManager):
         return answers
 
     def _implementations(self, hook: str) -> list[pluggy.HookImpl]:
-        """Return the implementations of a hook, wrappers excluded; the one to be asked first is the last."""
+        """Return the implementations of a hook, wrappers excluded; the last one is called first."""
         return [each for each in getattr(self.hook, hook).get_hookimpls() if not (each.wrapper or each.hookwrapper)]
 
 

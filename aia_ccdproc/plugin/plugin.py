@@ -34,7 +34,7 @@ class Plugin:
         return f"{self.distribution} {self.version}".rstrip()
 
     def is_called(self, name: str) -> bool:
-        """Tell whether a recipe that names a distribution or an entry point means this plugin.
+        """Check whether a name in a recipe is that of this plugin: of its distribution or of its entry point.
 
         Parameters
         ----------
@@ -44,7 +44,7 @@ class Plugin:
         Returns
         -------
         bool
-            True if it does.
+            True if it is.
         """
         return normalize_name(name) in (normalize_name(self.distribution), normalize_name(self.name))
 
@@ -55,8 +55,8 @@ class BrokenPlugin:
 
     plugin: Plugin
     reason: str
-    declared_twice: str = ""
-    """The hook that the plugin declares although another plugin has declared it."""
+    declared_twice: str | None = None
+    """The hook that the plugin declares although another plugin has declared it; None for any other reason."""
 
     def __str__(self) -> str:
         return f"{self.plugin.distribution} ({self.plugin.name}): {self.reason}"

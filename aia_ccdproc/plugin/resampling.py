@@ -1,4 +1,4 @@
-"""What ``register`` and the resampling engines of plugins exchange, besides the hooks."""
+"""Types and constants that ``register`` and the resampling engines share."""
 
 from __future__ import annotations
 
@@ -11,16 +11,19 @@ from aia_ccdproc.errors import SettingsError
 if TYPE_CHECKING:
     import numpy as np
 
-__all__ = ["BAD_WEIGHT_THRESHOLD", "MethodParameter", "Resampled", "resolve_parameter"]
+__all__ = ["BAD_WEIGHT_THRESHOLD", "INVALID", "MASKED", "MethodParameter", "Resampled", "resolve_parameter"]
 
-#: An output pixel is flagged if the bad input pixels have together more than this weight in it (sum of ``|w|``). Bad
-#: pixels are replaced by their nearest good neighbors before resampling. What remains of the error, a hundredth of the
-#: difference between the two, is below photon noise.
+#: Flags of a pixel: masked, and invalid (not finite, or not covered by the input). The flag of a good pixel is 0.
+MASKED, INVALID = 1, 2
+
+#: An output pixel is flagged if the total weight (sum of ``|w|``) of bad input pixels in it is above this value. Bad
+#: pixels are replaced by their nearest good neighbors before resampling. At the threshold, the remaining error is a
+#: hundredth of the difference between the true value and that of the neighbor. This is below the photon noise.
 BAD_WEIGHT_THRESHOLD = 0.01
 
 
 class Resampled(NamedTuple):
-    """What a resampling engine returns: planes on the target grid, shape ``(ny, nx)``."""
+    """The result of a resampling engine: planes on the target grid, shape ``(ny, nx)``."""
 
     data: np.ndarray
     """Resampled image, float32; NaN where the input does not cover the pixel."""

@@ -1,4 +1,4 @@
-"""A step of the chain: what it is called, where it belongs, which settings it takes, and how it is run."""
+"""A step of a recipe: its name, its place in the order of steps, its settings, and the way in which it is run."""
 
 from __future__ import annotations
 
@@ -125,7 +125,9 @@ class Step(ABC):
         """
 
     def prefetch(self, headers: Sequence[fits.Header], settings: StepSettings) -> None:  # noqa: B027  # optional
-        """Fetch once what the step will need for a batch of files.
+        """Fetch the data that the step will need for a batch of files.
+
+        Called once for all files of a batch for which the step has the same settings.
 
         Parameters
         ----------

@@ -96,7 +96,7 @@ class SplineKernel(Kernel):
         """Yield the weights along one axis."""
         pixel = np.floor(position)
         step = np.rint((position - pixel) * _SPLINE_STEPS)
-        # The corresponding pixel of the line: as far from the nearer end, or in the middle.
+        # The corresponding pixel of the tabulated line is as far from the nearer end, or is the middle one.
         pixel -= np.clip(pixel - _LINE_PIXELS // 2, 0, max(self.shape[axis] - _LINE_PIXELS, 0))
         entry = (pixel * (_SPLINE_STEPS + 1) + step).astype(np.intp)
         for index, weights in enumerate(self.tables[axis]):

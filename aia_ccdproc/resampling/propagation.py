@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 from scipy import ndimage
 
-from aia_ccdproc.plugin.resampling import BAD_WEIGHT_THRESHOLD
+from aia_ccdproc.plugin.resampling import BAD_WEIGHT_THRESHOLD, INVALID, MASKED
 from aia_ccdproc.resampling.kernels import Kernel
 
 __all__ = ["KernelFootprint"]
@@ -24,7 +24,7 @@ class KernelFootprint:
     kernel : `~aia_ccdproc.resampling.kernels.Kernel`
         The weights.
     window : tuple of slice
-        Rows and columns of the input that contain all pixels which the kernel reaches in the image.
+        Rows and columns of the part of the input that contains all pixels within reach of the kernel.
     x, y : `~numpy.ndarray`
         Positions of the output pixels in the input, pixels from 0. The result is arbitrary where they are NaN.
     """
@@ -71,20 +71,21 @@ class KernelFootprint:
         Returns
         -------
         `~numpy.ndarray`
-            Flags of the output pixels, uint8: the highest flag of which the input pixels with this or a higher flag
-            have together more than `~aia_ccdproc.plugin.BAD_WEIGHT_THRESHOLD`.
+            Flags of the output pixels, uint8. A pixel is invalid if the total weight of invalid input pixels is above
+            `~aia_ccdproc.plugin.BAD_WEIGHT_THRESHOLD`; it is masked if that of masked and invalid ones is.
         """
         padded = self._padded(plane)
-        worst = np.zeros(self.first.size, dtype=np.uint8)
+        result = np.zeros(self.first.size, dtype=np.uint8)
         size = 2 * self.kernel.reach
         nearby = ndimage.maximum_filter(padded.reshape(-1, self.width), size, origin=-(size // 2))
         for chunk in self._chunks(np.flatnonzero(nearby.ravel().take(self.first))):
-            masked, invalid = np.zeros((2, chunk.size), dtype=np.float32)
+            bad, invalid = np.zeros((2, chunk.size), dtype=np.float32)
             for weight, value in self._weighted(padded, chunk):
-                masked += np.abs(weight) * (value > 0)
-                invalid += np.abs(weight) * (value > 1)
-            worst[chunk] = (masked > BAD_WEIGHT_THRESHOLD).astype(np.uint8) + (invalid > BAD_WEIGHT_THRESHOLD)
-        return worst.reshape(self.shape)
+                bad += np.abs(weight) * (value >= MASKED)
+                invalid += np.abs(weight) * (value >= INVALID)
+            is_bad, is_invalid = bad > BAD_WEIGHT_THRESHOLD, invalid > BAD_WEIGHT_THRESHOLD
+            result[chunk] = np.where(is_invalid, INVALID, np.where(is_bad, MASKED, 0))
+        return result.reshape(self.shape)
 
     def _padded(self, plane: np.ndarray) -> np.ndarray:
         return np.pad(plane[self.window], self.kernel.reach).ravel()

@@ -1,4 +1,4 @@
-"""What the function of a step records in the header of its result."""
+"""The record of a step in the header of its result."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ AddKeyword: TypeAlias = bool | str | ccdproc.Keyword | Mapping[str, object] | No
 def record(result: CCDData, step: str, settings: StepSettings, add_keyword: AddKeyword) -> None:
     """Record a step in the header of its result; ``add_keyword`` has the same meaning as in ccdproc.
 
-    The default is a HISTORY line. ccdproc would write a HIERARCH card with all arguments, which is not valid FITS if it
-    is longer than a card, and which a second run of the step overwrites.
+    The default is a HISTORY line. ccdproc would write a HIERARCH card with all arguments. Such a card is not valid FITS
+    if it is too long, and a second run of the step overwrites it.
 
     Parameters
     ----------
@@ -33,7 +33,7 @@ def record(result: CCDData, step: str, settings: StepSettings, add_keyword: AddK
     settings : `~aia_ccdproc.plugin.StepSettings`
         Its settings.
     add_keyword : bool, str, `~ccdproc.Keyword`, dict or None
-        What the user wants to have recorded.
+        The user's value: True for the HISTORY line, False or None for nothing, or other cards.
     """
     if add_keyword is True:
         if ccdproc.conf.auto_logging:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from aia_ccdproc.images import files as atomic
+from aia_ccdproc.images import files
 from aia_ccdproc.images.files import atomic_write, remove_abandoned
 
 
@@ -84,7 +84,7 @@ def test_only_temporary_names_are_removed(tmp_path: Path) -> None:
 
 
 def test_without_locks_only_old_files_are_abandoned(tmp_path: Path, monkeypatch) -> None:
-    monkeypatch.setattr(atomic, "_lock", lambda descriptor: None)
+    monkeypatch.setattr(files, "_lock", lambda descriptor: None)
     new, old = tmp_path / ".00000000.tmp.fits", tmp_path / ".11111111.tmp.fits"
     new.write_text("")
     old.write_text("")

@@ -160,21 +160,21 @@ def test_a_header_may_be_in_degrees() -> None:
     assert plate_scale(wcs_from_header(header)) == pytest.approx(0.6, rel=1e-12)
 
 
-def registered(header: fits.Header) -> bool:
+def has_level15_header(header: fits.Header) -> bool:
     return is_registered(header, wcs_from_header(header))
 
 
 def test_level15_files_are_recognized_as_registered(real_data: Path) -> None:
     files = sorted((real_data / "aia_level15").glob("*.fits"))
-    assert [registered(read(file).header) for file in files] == [True] * 3
+    assert [has_level15_header(read(file).header) for file in files] == [True] * 3
 
 
 def test_no_level1_file_is_recognized_as_registered(real_data: Path) -> None:
     files = sorted((real_data / "aia_level1").glob("*.fits"))
-    assert [registered(read(file).header) for file in files] == [False] * 5
+    assert [has_level15_header(read(file).header) for file in files] == [False] * 5
 
 
-def official(**cards: object) -> fits.Header:
+def official_level15_header(**cards: object) -> fits.Header:
     """A header as in aia.lev1p5_euv_12s: level "1.0", CDELT in float32 precision."""
     header = matrix_header("CROTA2", angle=0.0, scale=0.60000002)
     header["LVL_NUM"], header["CRPIX1"], header["CRPIX2"] = 1.0, 2048.5, 2048.5
@@ -184,9 +184,9 @@ def official(**cards: object) -> fits.Header:
 
 @pytest.mark.parametrize("kind", ["CROTA2", "PC", "CD"])
 def test_the_official_level15_product_is_recognized_in_spite_of_its_level(kind: str) -> None:
-    assert registered(official())
+    assert has_level15_header(official_level15_header())
     header = matrix_header(kind, angle=0.0, CRPIX1=2048.5, CRPIX2=2048.5, LVL_NUM=1.0)
-    assert registered(header)
+    assert has_level15_header(header)
 
 
 @pytest.mark.parametrize(
@@ -202,13 +202,13 @@ def test_the_official_level15_product_is_recognized_in_spite_of_its_level(kind: 
     ],
 )
 def test_an_image_with_one_property_of_level1_is_not_registered(cards: dict) -> None:
-    assert not registered(official(**cards))
+    assert not has_level15_header(official_level15_header(**cards))
 
 
 def test_level_15_in_the_header_is_sufficient() -> None:
     header = EXPOSURE.header()
     header["LVL_NUM"] = 1.5
-    assert registered(header)
+    assert has_level15_header(header)
 
 
 # -- WCS, numbers, times, history ----------------------------------------------------------------

@@ -137,7 +137,7 @@ def test_a_pattern_that_can_give_an_unsafe_name_is_refused(pattern: str, problem
     ],
 )
 def test_a_keyword_that_its_format_cannot_write_is_refused(pattern: str, problem: str) -> None:
-    with pytest.raises(HeaderError, match=f"cannot make a name by the pattern .*: {problem}"):
+    with pytest.raises(HeaderError, match=f"cannot make a name from the pattern .*: {problem}"):
         filled(pattern)
 
 

@@ -17,8 +17,7 @@ from scenes import small_exposure
 
 from aia_ccdproc import Pipeline, PluginError, PluginWarning, Recipe, RecipeError
 from aia_ccdproc.cli.main import main
-from aia_ccdproc.plugin import hookspecs
-from aia_ccdproc.plugin import loading as plugins
+from aia_ccdproc.plugin import hookspecs, loading
 from aia_ccdproc.plugin.loading import load_plugins
 from aia_ccdproc.plugin.manager import CHOSEN_PLUGINS, PrepPluginManager
 from aia_ccdproc.recipe.recipe_step import RecipeStep
@@ -35,16 +34,16 @@ def hook_steps(manager: PrepPluginManager) -> list[str]:
 
 @pytest.fixture
 def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Path]:
-    """Put a distribution on the path that was never built."""
+    """Write the files of a distribution into a folder on the path, as if it were installed."""
     monkeypatch.syspath_prepend(str(tmp_path))
 
-    def put(distribution: str, code: str, **options: str) -> Path:
+    def write(distribution: str, code: str, **options: str) -> Path:
         module = write_distribution(tmp_path, distribution, code, **options)
         importlib.invalidate_caches()
         monkeypatch.delitem(sys.modules, module, raising=False)
         return tmp_path
 
-    return put
+    return write
 
 
 HALVE = """
@@ -71,7 +70,7 @@ HALVE = """
 """
 
 
-def test_an_installed_plugin_brings_a_step_of_its_own(install) -> None:
+def test_an_installed_plugin_can_declare_a_step(install) -> None:
     install("aia-halve", HALVE)
     manager = load_plugins(["aia-halve"])
     assert hook_steps(manager) == ["update_pointing", "halve", "register", "normalize_exposure"]
@@ -92,8 +91,8 @@ BROKEN = {
     "unknown argument": (
         "from aia_ccdproc import hookimpl\n"
         "@hookimpl\ndef prep_identify(header): return None\n"
-        "@hookimpl\ndef prep_register(ccd, colour): pass",
-        "colour",
+        "@hookimpl\ndef prep_register(ccd, color): pass",
+        "color",
     ),
     "addhooks fails": (
         "from aia_ccdproc import hookimpl\n@hookimpl\ndef prep_addhooks(manager): raise OSError('no license')",
@@ -103,7 +102,7 @@ BROKEN = {
         "from aia_ccdproc import hookimpl\n@hookimpl\ndef prep_instruments(): raise OSError('no license')",
         "instruments of aia-broken 1.2 failed: OSError: no license",
     ),
-    "instruments are none": (
+    "instruments of a wrong type": (
         "from aia_ccdproc import hookimpl\n@hookimpl\ndef prep_instruments(): return ['AIA']",
         r"prep_instruments returned \['AIA'\], not a list of Instrument",
     ),
@@ -111,7 +110,7 @@ BROKEN = {
         "from aia_ccdproc import hookimpl\n@hookimpl\ndef prep_resampling_methods(): raise OSError('no license')",
         "resampling_methods of aia-broken 1.2 failed: OSError: no license",
     ),
-    "methods are none": (
+    "no methods": (
         "from aia_ccdproc import hookimpl\n@hookimpl\ndef prep_resampling_methods(): return None",
         "prep_resampling_methods returned None, not a list of names",
     ),
@@ -139,7 +138,7 @@ def test_a_broken_plugin_is_left_out_and_named_and_the_others_work(install, kind
         manager.find("aia-broken")
 
 
-SPOILER = """
+WRONG_ARGUMENTS = """
     from aia_ccdproc import hookimpl
 
     @hookimpl
@@ -148,20 +147,20 @@ SPOILER = """
 """
 
 
-@pytest.mark.parametrize("spoiler", ["aia-before", "aia-later"])
-def test_implementers_another_ones_step_with_wrong_arguments_is_left_out_and_not_who_declares_it(
-    install, spoiler: str
+@pytest.mark.parametrize("wrong", ["aia-before", "aia-later"])
+def test_a_plugin_that_implements_the_step_of_another_plugin_with_wrong_arguments_is_left_out(
+    install, wrong: str
 ) -> None:
     install("aia-halve", HALVE)
-    install(spoiler, SPOILER)
-    with pytest.warns(PluginWarning, match=rf"(?s)plugin is not used: {spoiler} .*foo"):
-        manager = load_plugins(["aia-halve", spoiler])
-    assert [b.plugin.distribution for b in manager.broken] == [spoiler]
+    install(wrong, WRONG_ARGUMENTS)
+    with pytest.warns(PluginWarning, match=rf"(?s)plugin is not used: {wrong} .*foo"):
+        manager = load_plugins(["aia-halve", wrong])
+    assert [b.plugin.distribution for b in manager.broken] == [wrong]
     assert list(map(str, manager.implementers("prep_halve"))) == ["aia-halve 1.2"]
     assert "halve" in manager.steps()
 
 
-def test_implementers_its_own_step_with_wrong_arguments_takes_the_step_along(install) -> None:
+def test_a_plugin_that_implements_its_own_step_with_wrong_arguments_is_left_out_with_the_step(install) -> None:
     install("aia-halve", HALVE.replace("def prep_halve(ccd, instrument, settings):", "def prep_halve(ccd, foo):"))
     with pytest.warns(PluginWarning, match=r"(?s)plugin is not used: aia-halve .*foo"):
         manager = load_plugins(["aia-halve"])
@@ -216,19 +215,19 @@ def test_a_recipe_that_needs_a_broken_plugin_fails_by_its_name(install, recipe: 
 
 
 def test_what_a_plugin_prints_is_not_part_of_a_listing(install, monkeypatch, capsys) -> None:
-    install("aia-loud", "print('hello')")
-    monkeypatch.setenv(CHOSEN_PLUGINS, "aia-loud")
-    plugins._installed_plugins.cache_clear()
+    install("aia-printing", "print('hello')")
+    monkeypatch.setenv(CHOSEN_PLUGINS, "aia-printing")
+    loading._installed_plugins.cache_clear()
     try:
         assert main(["steps", "--json"]) == 0
     finally:
-        plugins._installed_plugins.cache_clear()
+        loading._installed_plugins.cache_clear()
     printed = capsys.readouterr()
     assert json.loads(printed.out)["steps"]
     assert printed.err.startswith("hello")
 
 
-def test_a_recipe_that_does_not_need_a_broken_plugin_is_taken(install) -> None:
+def test_a_recipe_that_does_not_need_a_broken_plugin_is_valid(install) -> None:
     install("aia-broken", "import sys\nsys.exit(3)")
     with pytest.warns(PluginWarning, match="SystemExit: 3"):
         manager = load_plugins(["aia-broken"])
@@ -236,12 +235,12 @@ def test_a_recipe_that_does_not_need_a_broken_plugin_is_taken(install) -> None:
         Recipe.from_toml('[select]\ninstrument = "AIA"\n[[step]]\nuse = "register"')
 
 
-def test_an_optional_hook_that_nobody_declares_is_no_problem(install) -> None:
-    install("aia-polite", "from aia_ccdproc import hookimpl\n@hookimpl(optionalhook=True)\ndef prep_paint(ccd): pass")
+def test_an_optional_hook_that_no_plugin_declares_is_ignored(install) -> None:
+    install("aia-optional", "from aia_ccdproc import hookimpl\n@hookimpl(optionalhook=True)\ndef prep_paint(ccd): pass")
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        manager = load_plugins(["aia-polite"])
-    assert "aia-polite:it" in manager.plugins
+        manager = load_plugins(["aia-optional"])
+    assert "aia-optional:it" in manager.plugins
 
 
 @pytest.mark.process

@@ -60,8 +60,8 @@ def ccd() -> CCDData:
 
 
 def plugin(function: Callable, **options: object) -> object:
-    """The smallest plugin: one function that implements the hook of its name."""
-    return type("Mine", (), {function.__name__: staticmethod(hookimpl(**options)(function))})()
+    """Make a plugin of one function, which implements the hook of its name."""
+    return type("Small", (), {function.__name__: staticmethod(hookimpl(**options)(function))})()
 
 
 @pytest.fixture
@@ -162,7 +162,7 @@ STEP = '[[step]]\nuse = "register"\nmethod = "{}"\n'
         (STEP.format("no-level"), -1),
     ],
 )
-def test_a_method_is_handed_its_parameter_or_its_default(load, ccd: CCDData, recipe: str, level: float) -> None:
+def test_a_method_is_called_with_its_parameter_or_its_default(load, ccd: CCDData, recipe: str, level: float) -> None:
     load(Leveled())
     assert (prep(ccd, Recipe.from_toml(recipe)).data == level).all()
 
@@ -186,7 +186,7 @@ def test_a_parameter_out_of_its_range_is_a_problem_of_the_recipe(load, ccd: CCDD
         Recipe.from_toml(STEP.format("level") + "parameter = 11")
 
 
-def test_a_method_that_two_plugins_bring_is_an_error_that_names_both(load, ccd: CCDData) -> None:
+def test_a_method_that_two_plugins_provide_is_an_error_that_names_both(load, ccd: CCDData) -> None:
     load(Leveled(), Leveled(), distributions=("leveled", "rival"))
     message = (
         r"method 'level' is provided by leveled 1\.0 and by rival 1\.0\. Load only one of them: AIA_CCDPROC_PLUGINS"
@@ -320,7 +320,7 @@ def test_the_core_implements_every_hook() -> None:
 
 
 @pytest.mark.parametrize("hook", SPECIFICATIONS)
-def test_every_hook_says_what_it_is_for_and_how_it_is_called(hook: str) -> None:
+def test_the_docstring_of_a_hook_says_how_it_is_called_and_describes_its_arguments(hook: str) -> None:
     text = inspect.getdoc(SPECIFICATIONS[hook])
     first = SPECIFICATIONS[hook].aia_ccdproc_spec["firstresult"]
     assert ("Stops at first non-None result." in text) == first
@@ -343,8 +343,6 @@ MODELS = {
 
 @pytest.mark.parametrize("name", MODELS)
 def test_a_function_has_the_keywords_and_defaults_of_its_settings(name: str) -> None:
-    import aia_ccdproc
-
     parameters = dict(inspect.signature(getattr(aia_ccdproc, name)).parameters)
     assert next(iter(parameters)) == "ccd"
     parameters.pop("ccd")
@@ -358,7 +356,9 @@ def test_a_function_has_the_keywords_and_defaults_of_its_settings(name: str) -> 
 # -- conflicts -----------------------------------------------------------------------------------
 
 
-def doubling(factor: float, only: str | None = None) -> object:
+def multiplying(factor: float, only: str | None = None) -> object:
+    """Make a plugin whose normalize_exposure multiplies an image by a factor."""
+
     def prep_normalize_exposure(ccd, instrument, settings):
         if only not in (None, instrument.name):
             return None
@@ -371,14 +371,14 @@ def doubling(factor: float, only: str | None = None) -> object:
 
 
 def test_a_plugin_comes_before_the_core_without_conflict_and_history_names_it(load, ccd: CCDData) -> None:
-    load(doubling(2))
+    load(multiplying(2))
     result = prep(ccd, RATE)
     assert result.data == pytest.approx(2 * ccd.data)
     assert "normalize_exposure (first 1.0)" in "".join(map(str, result.header["HISTORY"]))
 
 
 def test_two_plugins_for_one_step_and_instrument_are_a_conflict_that_names_both(load, ccd: CCDData) -> None:
-    load(doubling(2), doubling(3))
+    load(multiplying(2), multiplying(3))
     match = r"(first and second|second and first) both run normalize_exposure for any instrument; choose .* plugin = "
     with pytest.raises(PluginError, match=match):
         prep(ccd, RATE)
@@ -387,7 +387,7 @@ def test_two_plugins_for_one_step_and_instrument_are_a_conflict_that_names_both(
 
 
 def test_two_plugins_that_name_the_same_instrument_are_a_conflict_that_names_it(load) -> None:
-    load(doubling(2, only="EIT"), doubling(3, only="EIT"))
+    load(multiplying(2, only="EIT"), multiplying(3, only="EIT"))
     with pytest.raises(RecipeError, match="both run normalize_exposure for EIT"):
         Recipe.from_toml('[[step]]\nuse = "normalize_exposure"')
 
@@ -403,18 +403,18 @@ def test_a_conflict_is_found_without_running_a_plugin(load) -> None:
 
 @pytest.mark.parametrize(("chosen", "factor"), [("first", 2), ("second", 3), ("aia-ccdproc", 1 / 2.9)])
 def test_the_recipe_chooses_between_plugins(load, ccd: CCDData, chosen: str, factor: float) -> None:
-    load(doubling(2), doubling(3))
+    load(multiplying(2), multiplying(3))
     recipe = Recipe.from_toml(f'[[step]]\nuse = "normalize_exposure"\nplugin = "{chosen}"')
     assert prep(ccd, recipe).data == pytest.approx(factor * ccd.data, rel=1e-6)
 
 
 def test_plugins_for_different_instruments_do_not_conflict(load, ccd: CCDData) -> None:
-    load(doubling(2, only="HMI"), doubling(3, only="AIA"))
+    load(multiplying(2, only="HMI"), multiplying(3, only="AIA"))
     assert prep(ccd, RATE).data == pytest.approx(3 * ccd.data)
 
 
 def test_plugins_that_pass_leave_the_step_to_the_core(load, ccd: CCDData) -> None:
-    load(doubling(2, only="HMI"), doubling(3, only="EIT"))
+    load(multiplying(2, only="HMI"), multiplying(3, only="EIT"))
     result = prep(ccd, RATE)
     assert result.data == pytest.approx(ccd.data / 2.9, rel=1e-6)
     assert "normalize_exposure (aia-ccdproc " in "".join(map(str, result.header["HISTORY"]))
@@ -454,9 +454,9 @@ def test_the_error_of_a_step_that_no_plugin_runs_names_the_plugins_that_were_ask
         prep(ccd, Recipe.from_toml('[[step]]\nuse = "sharpen"'))
 
 
-def test_a_plugin_that_the_recipe_chooses_must_do_the_step(load) -> None:
-    load(doubling(2))
-    with pytest.raises(RecipeError, match=r"plugin 'first' does not implement register; .*aia-ccdproc"):
+def test_a_plugin_that_the_recipe_chooses_must_implement_the_step(load) -> None:
+    load(multiplying(2))
+    with pytest.raises(RecipeError, match=r"plugin 'first' does not implement register; plugins that do: aia-ccdproc"):
         Recipe.from_toml('[[step]]\nuse = "register"\nplugin = "first"')
 
 
@@ -501,7 +501,7 @@ def test_a_refused_step_is_an_error_with_the_reason(load, ccd: CCDData) -> None:
 
 
 def test_versions_are_those_of_the_distributions_that_may_run_the_step(load) -> None:
-    manager = load(doubling(2))
+    manager = load(multiplying(2))
     step = manager.steps()["normalize_exposure"]
     core = f"aia-ccdproc {version('aia-ccdproc')}"
     assert step.versions(ExposureSettings()) == [core, "first 1.0"]

@@ -31,8 +31,8 @@ def test_every_setting_has_a_default_and_a_description(model: type[StepSettings]
 
 @pytest.mark.parametrize("model", MODELS)
 def test_an_unknown_setting_is_refused(model: type[StepSettings]) -> None:
-    with pytest.raises(ValidationError, match="colour"):
-        model(colour="red")
+    with pytest.raises(ValidationError, match="color"):
+        model(color="red")
 
 
 def test_settings_cannot_be_changed_once_made() -> None:

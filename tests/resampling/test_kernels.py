@@ -16,13 +16,18 @@ SPLINES = [name for name, method in METHODS.items() if method.degree >= 0]
 SIDE = 20
 
 
-def turn(angle: float, scale: float) -> np.ndarray:
+def rotation(angle: float, scale: float) -> np.ndarray:
     cos, sin = np.cos(np.radians(angle)), np.sin(np.radians(angle))
     return scale * np.array([[cos, -sin], [sin, cos]])
 
 
 #: Input pixels per output pixel: as from level 1 to 1.5 with a larger roll, with larger pixels, with smaller pixels.
-MAPS = {"aia": turn(0.5, 1.0003), "turned": turn(17, 0.9997), "coarser": turn(3, 1.9), "finer": turn(3, 0.8)}
+MAPS = {
+    "aia": rotation(0.5, 1.0003),
+    "turned": rotation(17, 0.9997),
+    "coarser": rotation(3, 1.9),
+    "finer": rotation(3, 0.8),
+}
 #: Methods and maps with marks: the response to an impulse in each input pixel takes seconds, and `make quick` computes
 #: it for splines and one map only.
 ALL_METHODS = [name if name in SPLINES else pytest.param(name, marks=pytest.mark.slow) for name in METHODS]
@@ -35,17 +40,17 @@ def linear(matrix: np.ndarray, crpix: tuple[float, float]) -> WCS:
     return wcs
 
 
-def grids(place: str) -> tuple[WCS, WCS, tuple[int, int]]:
+def grids(map_name: str) -> tuple[WCS, WCS, tuple[int, int]]:
     """Return grids whose output is partly outside the input."""
-    side = SIDE // 2 if place == "coarser" else SIDE
-    return linear(np.eye(2), (10.3, 10.1)), linear(MAPS[place], (side / 2, side / 2 + 0.4)), (side, side)
+    side = SIDE // 2 if map_name == "coarser" else SIDE
+    return linear(np.eye(2), (10.3, 10.1)), linear(MAPS[map_name], (side / 2, side / 2 + 0.4)), (side, side)
 
 
 @functools.cache
-def weights(method: str, place: str) -> np.ndarray:
+def weights(method: str, map_name: str) -> np.ndarray:
     """Compute the response of a method to an impulse in each of the input pixels."""
     impulses = np.eye(SIDE * SIDE, dtype=np.float32).reshape(-1, SIDE, SIDE)
-    return np.array([resample(impulse, None, None, *grids(place), method).data for impulse in impulses])
+    return np.array([resample(impulse, None, None, *grids(map_name), method).data for impulse in impulses])
 
 
 @pytest.fixture
@@ -54,12 +59,12 @@ def jumping() -> np.ndarray:
     return (1000 * np.random.default_rng(0).uniform(0, 1, (SIDE, SIDE)) ** 6 + 1).astype(np.float32)
 
 
-@pytest.mark.parametrize("place", ALL_MAPS)
+@pytest.mark.parametrize("map_name", ALL_MAPS)
 @pytest.mark.parametrize("method", ALL_METHODS)
-def test_the_variance_is_the_sum_of_squared_weights_times_variance(method, place, jumping):
+def test_the_variance_is_the_sum_of_squared_weights_times_variance(method, map_name, jumping):
     """Sigma is correct within 1 %: for splines at every pixel, also beyond the edges; for areas on average."""
-    resampled = resample(jumping, jumping, None, *grids(place), method)
-    expected = np.tensordot(jumping.ravel(), weights(method, place) ** 2, 1)
+    resampled = resample(jumping, jumping, None, *grids(map_name), method)
+    expected = np.tensordot(jumping.ravel(), weights(method, map_name) ** 2, 1)
     ratio = np.sqrt(resampled.variance / expected)
     if method in SPLINES:
         assert np.nanmax(np.abs(ratio - 1)) < 0.01
@@ -70,15 +75,15 @@ def test_the_variance_is_the_sum_of_squared_weights_times_variance(method, place
     assert resampled.propagation == "sum(w**2 var)"
 
 
-@pytest.mark.parametrize("place", ALL_MAPS)
+@pytest.mark.parametrize("map_name", ALL_MAPS)
 @pytest.mark.parametrize("method", ALL_METHODS)
-def test_a_bad_pixel_affects_the_pixels_in_which_it_has_weight(method, place):
+def test_a_bad_pixel_affects_the_pixels_in_which_it_has_weight(method, map_name):
     row, column = 9, 11
     flags = np.zeros((SIDE, SIDE), dtype=np.uint8)
     flags[row, column] = 1
     data = np.ones_like(flags, dtype=np.float32)
-    affected = resample(data, None, flags, *grids(place), method).flags == 1
-    weight = np.nan_to_num(np.abs(weights(method, place)[row * SIDE + column]))
+    affected = resample(data, None, flags, *grids(map_name), method).flags == 1
+    weight = np.nan_to_num(np.abs(weights(method, map_name)[row * SIDE + column]))
     # Exactly, except for weights at the threshold, within the accuracy of the tables.
     blur = 1e-3 if method in SPLINES else 0.05
     assert affected[weight > BAD_WEIGHT_THRESHOLD * (1 + blur)].all()
@@ -113,14 +118,14 @@ REALIZATIONS = 200
 
 
 @pytest.mark.parametrize("method", ALL_METHODS)
-@pytest.mark.parametrize("place", ["aia", "turned"])
-def test_sigma_is_the_spread_of_200_realizations_of_noise(method, place, jumping):
+@pytest.mark.parametrize("map_name", ["aia", "turned"])
+def test_sigma_is_the_spread_of_200_realizations_of_noise(method, map_name, jumping):
     """Within 2 %: on average, where the variance jumps, and at the edge of the image."""
     random = np.random.default_rng(7)
     exposures = random.normal(100, np.sqrt(jumping), (REALIZATIONS, SIDE, SIDE)).astype(np.float32)
-    resampled = [resample(exposure, None, None, *grids(place), method).data for exposure in exposures]
+    resampled = [resample(exposure, None, None, *grids(map_name), method).data for exposure in exposures]
     covered = np.isfinite(resampled).all(axis=0)
-    propagated = resample(exposures[0], jumping, None, *grids(place), method).variance
+    propagated = resample(exposures[0], jumping, None, *grids(map_name), method).variance
     ratio = np.var(resampled, axis=0, ddof=1)[covered] / propagated[covered]
     # The variance of one pixel has a relative error of sqrt(2 / 200); some 4 neighbors are correlated.
     assert np.sqrt(ratio.mean()) == pytest.approx(1, abs=0.02)

@@ -24,7 +24,7 @@ from aia_ccdproc.steps.from_ccdproc.settings import CCDPROC_MODELS, UNUSABLE, Cc
 
 __all__ = ["CcdprocStep"]
 
-#: What the name of every step of ccdproc starts with.
+#: Prefix of the names of ccdproc's steps.
 _PREFIX = "ccdproc."
 #: Functions that correct pixels of the detector.
 _BEFORE_REGISTRATION = (
@@ -94,8 +94,8 @@ class CcdprocStep(Step):
         Raises
         ------
         PrepError
-            Whatever ccdproc raises, as HeaderError for a missing keyword, SettingsError for arguments that do not fit
-            together, and StateError otherwise (units or shapes that do not fit).
+            If ccdproc raises an error: HeaderError for a missing keyword, SettingsError for arguments that do not fit
+            together, and StateError for any other error, such as units or shapes that do not fit.
         """
         if not (isinstance(settings, CcdprocSettings) and isinstance(settings, self.settings)):
             raise SettingsError(f"{self.name} takes a {self.settings.__name__}, not a {type(settings).__name__}")
@@ -108,7 +108,7 @@ class CcdprocStep(Step):
             raise HeaderError(f"{self.name}: {error.args[0]}") from error
         except TypeError as error:
             raise SettingsError(f"{self.name}: {error}") from error
-        except Exception as error:  # ccdproc and the functions it calls raise many types
+        except Exception as error:  # ccdproc and the functions that it calls raise many types
             raise StateError(f"{self.name}: {error}") from error
         if not isinstance(result, CCDData):
             raise PluginError(f"{self.name} returned a {type(result).__name__}, not a CCDData")
@@ -139,7 +139,7 @@ def _call(function: str, ccd: CCDData, arguments: dict[str, Any]) -> Any:
         return _lacosmic(ccd, **arguments)
     if function == "cosmicray_median" and ccd.uncertainty is None and "error_image" not in arguments:
         raise StateError(
-            "ccdproc.cosmicray_median: the image has no uncertainty; give error_image, or create_deviation"
+            "ccdproc.cosmicray_median: the image has no uncertainty. Give error_image, or run create_deviation first"
         )
     return getattr(ccdproc, function)(ccd, **arguments)
 
@@ -147,8 +147,8 @@ def _call(function: str, ccd: CCDData, arguments: dict[str, Any]) -> Any:
 def _lacosmic(ccd: CCDData, gain_apply: bool = True, **arguments: Any) -> Any:
     """Remove cosmic rays, and apply the gain by `ccdproc.gain_correct`.
 
-    ccdproc 2.5.1 multiplies the data by the gain but not their uncertainty, and sets the unit of multiplied data also
-    where it has not multiplied.
+    ccdproc 2.5.1 multiplies the data by the gain but not their uncertainty. It also sets the unit of multiplied data if
+    it has not multiplied them.
     """
     import ccdproc
 
@@ -168,7 +168,7 @@ def _complete(step: str, given: CCDData, result: CCDData) -> CCDData:
     if not _good(data, result.mask).any() and _good(given.data, given.mask).any():
         raise StateError(
             f"{step} left no good pixel of {given.shape[1]}x{given.shape[0]}: "
-            "a section lies outside the image, or a calibration frame contains NaN"
+            "a section is outside the image, or a calibration frame contains NaN"
         )
     if noise is not None:
         noise = type(noise)(noise.array.astype(precision, copy=False), unit=noise.unit)

@@ -362,7 +362,7 @@ def test_an_error_of_ccdproc_becomes_a_prep_error_with_its_message(
 
 def test_cosmicray_median_needs_an_uncertainty(ccd: CCDData) -> None:
     ccd.uncertainty = None
-    with pytest.raises(StateError, match="has no uncertainty; give error_image, or create_deviation"):
+    with pytest.raises(StateError, match=r"has no uncertainty\. Give error_image, or run create_deviation first"):
         prep(ccd, recipe("cosmicray_median", ""))
 
 
