@@ -13,8 +13,10 @@ from erfa import ErfaWarning
 
 from aia_ccdproc.errors import HeaderError
 
-__all__ = ["ignore_erfa_warnings", "observation_time", "parse_time"]
+__all__ = ["EXPOSURE_TIME_KEYWORD", "ignore_erfa_warnings", "is_drms_time", "observation_time", "parse_time"]
 
+#: T_OBS of the exposure, in an image that has been registered onto a grid of another time.
+EXPOSURE_TIME_KEYWORD = "T_OBS_L1"
 _DRMS_TIME = re.compile(r"(\d{4})\.(\d\d)\.(\d\d)_(\d\d:\d\d:\d\d(?:\.\d+)?)_?(TAI|UTC|UT|Z)?$")
 
 
@@ -36,14 +38,14 @@ def observation_time(header: fits.Header) -> Time:
     HeaderError
         If T_OBS is missing or is not a time.
     """
-    text = header.get("T_OBS")
+    text = header.get("T_OBS", header.get(EXPOSURE_TIME_KEYWORD))
     if not isinstance(text, str) or not text.strip():
         raise HeaderError("T_OBS is missing; the time of the observation is needed")
     return parse_time(text)
 
 
 def parse_time(text: object) -> Time:
-    """Read a time in a format of FITS or DRMS.
+    """Parse a time in a format of FITS or DRMS.
 
     Parameters
     ----------
@@ -70,6 +72,22 @@ def parse_time(text: object) -> Time:
             return Time(stripped.removesuffix("Z"), scale="utc")
     except ValueError as error:
         raise HeaderError(f"{text!r} is not a time") from error
+
+
+def is_drms_time(text: str) -> bool:
+    """Check whether a time is in the format of DRMS, which FITS does not know.
+
+    Parameters
+    ----------
+    text : str
+        The time.
+
+    Returns
+    -------
+    bool
+        True for ``2020.01.01_00:00:48_TAI``.
+    """
+    return _DRMS_TIME.match(text.strip()) is not None
 
 
 @contextmanager

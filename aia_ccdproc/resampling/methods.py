@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from aia_ccdproc.resampling.kernels import AreaKernel, Kernel, ReprojectFunction, SplineKernel
+from aia_ccdproc.resampling.local_footprint import WeightFunction, gaussian, hann
 
 __all__ = ["METHODS", "Method"]
 
@@ -23,6 +24,8 @@ class Method:
     options: Mapping[str, Any] = field(default_factory=dict)
     #: Half-width of the kernel of an area method, in pixels; 0 for an interpolation.
     half_width: int = 0
+    #: Weight function of an area method; None if the weight is the overlap of the pixels' areas.
+    weight: WeightFunction | None = None
     #: Degree of the interpolating spline; -1 for an area method.
     degree: int = -1
 
@@ -61,13 +64,14 @@ class Method:
         """
         return self.function == "reproject_exact"
 
-    def kernel(self, matrix: np.ndarray, shape: tuple[int, int]) -> Kernel:
+    def kernel(self, matrix: np.ndarray | None, shape: tuple[int, int]) -> Kernel:
         """Return the weights of the method.
 
         Parameters
         ----------
         matrix : `~numpy.ndarray`
-            Derivative of the input position with respect to the output position, shape ``(2, 2)``.
+            Derivative of the input position with respect to the output position, shape ``(2, 2)``. A
+            spline does not need it.
         shape : tuple of int
             Rows and columns of the input.
 
@@ -76,7 +80,7 @@ class Method:
         `~aia_ccdproc.resampling.kernels.Kernel`
             The weights.
         """
-        if self.is_spline:
+        if matrix is None or self.is_spline:
             return SplineKernel(self.degree, shape)
         return AreaKernel(self.reproject, self.half_width, matrix, shape)
 
@@ -85,9 +89,9 @@ def _interpolation(order: str, degree: int) -> Method:
     return Method("reproject_interp", {"order": order, "roundtrip_coords": False}, degree=degree)
 
 
-def _adaptive(kernel: str, half_width: int) -> Method:
+def _adaptive(kernel: str, weight: WeightFunction, half_width: int) -> Method:
     options = {"kernel": kernel, "roundtrip_coords": False, "boundary_mode": "ignore"}
-    return Method("reproject_adaptive", options, half_width=half_width)
+    return Method("reproject_adaptive", options, half_width=half_width, weight=weight)
 
 
 #: The methods by name.
@@ -96,7 +100,7 @@ METHODS = {
     "bilinear": _interpolation("bilinear", 1),
     "biquadratic": _interpolation("biquadratic", 2),
     "bicubic": _interpolation("bicubic", 3),
-    "adaptive-hann": _adaptive("hann", 1),
-    "adaptive-gaussian": _adaptive("gaussian", 2),
+    "adaptive-hann": _adaptive("hann", hann, 1),
+    "adaptive-gaussian": _adaptive("gaussian", gaussian, 2),
     "exact": Method("reproject_exact", half_width=1),
 }

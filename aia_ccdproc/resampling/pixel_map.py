@@ -9,9 +9,9 @@ import numpy as np
 from astropy import units
 from astropy.wcs import WCS
 from astropy.wcs.utils import pixel_to_pixel
-from astropy.wcs.wcsapi import BaseLowLevelWCS
+from astropy.wcs.wcsapi import BaseLowLevelWCS, HighLevelWCSWrapper, SlicedLowLevelWCS
 
-__all__ = ["AffineMap", "Block", "CelestialMap", "PixelMap", "Positions"]
+__all__ = ["AffineMap", "Block", "CelestialMap", "PixelMap", "Positions", "TangentMap"]
 
 #: Two coordinates of every pixel.
 Positions: TypeAlias = tuple[np.ndarray, np.ndarray]
@@ -38,9 +38,9 @@ class Block(NamedTuple):
 class PixelMap(Protocol):
     """The positions of the output pixels in the input."""
 
-    #: Derivative of the input position with respect to the output position, x before y, shape ``(2, 2)``. For a map
-    #: that is not affine, the derivative at the reference point.
-    matrix: np.ndarray
+    #: Derivative of the input position with respect to the output position, x before y, shape ``(2, 2)``; None if it
+    #: differs from pixel to pixel.
+    matrix: np.ndarray | None
 
     def positions(self, rows: np.ndarray, columns: np.ndarray) -> Positions:
         """Compute the positions of output pixels in the input.
@@ -140,14 +140,53 @@ class CelestialMap(PixelMap):
         Celestial WCSs.
     """
 
+    matrix: np.ndarray | None = None
+
     def __init__(self, input_wcs: WCS, output_wcs: WCS) -> None:
         self._input, self._output = input_wcs, output_wcs
-        self.matrix = _derivative(input_wcs, output_wcs)
 
     def positions(self, rows: np.ndarray, columns: np.ndarray) -> Positions:
         # WCS objects are not thread-safe.
         x, y = pixel_to_pixel(self._output.deepcopy(), self._input.deepcopy(), *np.broadcast_arrays(columns, rows))
         return x, y
+
+    def wcs_pair(self, window: Block, block: Block) -> tuple[Any, Any]:
+        return _WindowWCS(self._input, window), _WindowWCS(self._output, block)
+
+
+class _WindowWCS(HighLevelWCSWrapper):  # type: ignore[misc]
+    """The WCS of a window of an image.
+
+    The coordinates of the pixels are shifted, not CRPIX: a distortion has a reference of its own.
+    """
+
+    def __init__(self, wcs: WCS, window: Block) -> None:
+        self._wcs, self._window = wcs.deepcopy(), window
+        super().__init__(SlicedLowLevelWCS(self._wcs, window))
+
+    def pixel_to_world(self, *pixel_arrays: Any) -> Any:
+        x, y = pixel_arrays
+        return self._wcs.pixel_to_world(
+            np.add(x, self._window.columns.start, dtype=float), np.add(y, self._window.rows.start, dtype=float)
+        )
+
+    def world_to_pixel(self, *world_objects: Any) -> Positions:
+        x, y = self._wcs.world_to_pixel(*world_objects)
+        return np.asarray(x) - self._window.columns.start, np.asarray(y) - self._window.rows.start
+
+
+class TangentMap(CelestialMap):
+    """The map between two undistorted tangent projections about the same point, for methods that need a sphere.
+
+    Parameters
+    ----------
+    input_wcs, output_wcs : `~astropy.wcs.WCS`
+        Celestial WCSs whose map is affine.
+    """
+
+    def __init__(self, input_wcs: WCS, output_wcs: WCS) -> None:
+        super().__init__(input_wcs, output_wcs)
+        self.matrix = _derivative(input_wcs, output_wcs)
 
     def wcs_pair(self, window: Block, block: Block) -> tuple[Any, Any]:
         return _shifted(self._input, window), _shifted(self._output, block)

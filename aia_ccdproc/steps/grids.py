@@ -20,7 +20,15 @@ from aia_ccdproc.images.header import complete_header, image_wcs
 from aia_ccdproc.images.level15 import LEVEL15_SCALE, LEVEL15_SHAPE
 from aia_ccdproc.images.wcs import plate_scale, position_cards, wcs_from_header
 from aia_ccdproc.plugin.instrument import Instrument
-from aia_ccdproc.steps.wcs_pair import copy_position, same_observer, wcs_pair
+from aia_ccdproc.steps.views import (
+    Rotation,
+    copy_position,
+    has_observer,
+    same_time,
+    stonyhurst_longitude,
+    wcs_time,
+)
+from aia_ccdproc.steps.wcs_pair import same_view, wcs_pair
 
 __all__ = ["Grid", "level15_grid", "target_grid"]
 
@@ -37,6 +45,8 @@ class Grid(NamedTuple):
     shape: tuple[int, int]
     observer: fits.Header | None = None
     """Cards with the position of the grid's observer; None if it is that of the image."""
+    time: str | None = None
+    """Time for which the grid holds; None if it is that of the image."""
 
 
 def level15_grid(shape: tuple[int, int], wcs: WCS, instrument: Instrument) -> Grid:
@@ -54,15 +64,15 @@ def level15_grid(shape: tuple[int, int], wcs: WCS, instrument: Instrument) -> Gr
     Returns
     -------
     `Grid`
-        The whole level-1.5 grid for a full frame, and if the size of the full frame is not known. For a cutout, those
-        pixels of the whole grid that cover it.
+        For a cutout, the part of the level-1.5 grid that covers it. Otherwise, and if the size of the full frame is not
+        known, the whole level-1.5 grid.
 
     Raises
     ------
     HeaderError
         If the plate scale is not a whole multiple of the instrument's, or if the image is not helioprojective.
     """
-    binning = _binning(wcs, instrument)
+    binning = _binning(shape, wcs, instrument)
     full_shape = (LEVEL15_SHAPE[0] // binning, LEVEL15_SHAPE[1] // binning)
     crpix = [(full_shape[1] + 1) / 2, (full_shape[0] + 1) / 2]
     full = _north_up_wcs(wcs, crpix, LEVEL15_SCALE * binning)
@@ -85,7 +95,7 @@ def level15_grid(shape: tuple[int, int], wcs: WCS, instrument: Instrument) -> Gr
     return Grid(cutout, (top - bottom, right - left))
 
 
-def _binning(wcs: WCS, instrument: Instrument) -> int:
+def _binning(shape: tuple[int, int], wcs: WCS, instrument: Instrument) -> int:
     """Compute the binning of an image. Refuse an image that has no level-1.5 grid."""
     if [str(kind)[:4] for kind in wcs.wcs.ctype] != ["HPLN", "HPLT"]:
         raise HeaderError(f"the axes are {' and '.join(wcs.wcs.ctype)}, not HPLN and HPLT. {_GIVE_TARGET}")
@@ -95,7 +105,12 @@ def _binning(wcs: WCS, instrument: Instrument) -> int:
             f"the pixels are not square ({sides[0] * 3600:.4g} x {sides[1] * 3600:.4g} arcsec). {_GIVE_TARGET}"
         )
     scale = plate_scale(wcs)
-    binning = instrument.binning(scale)
+    binning = instrument.binning(scale, shape)
+    if not binning and instrument.binning(scale):
+        raise HeaderError(
+            f"an image of {shape[1]}x{shape[0]} pixels of {scale:.4g} arcsec is larger than the frame of "
+            f"{instrument.name}. Check CUNIT, which means degrees if it is missing, and CDELT"
+        )
     if not binning:
         raise HeaderError(
             f"the plate scale of {scale:.4g} arcsec is not a whole multiple of that of {instrument.name}, "
@@ -105,7 +120,7 @@ def _binning(wcs: WCS, instrument: Instrument) -> int:
 
 
 def _north_up_wcs(wcs: WCS, crpix: list[float], scale: float) -> WCS:
-    """Make a WCS with north up and the Sun at CRPIX, in arcsec per pixel, seen by the observer of another."""
+    """Make a WCS with north up and the center of the Sun at CRPIX, for the observer of another WCS."""
     north_up = WCS(naxis=2)
     north_up.wcs.ctype = ["HPLN-TAN", "HPLT-TAN"]
     north_up.wcs.cunit = ["arcsec", "arcsec"]
@@ -117,7 +132,7 @@ def _north_up_wcs(wcs: WCS, crpix: list[float], scale: float) -> WCS:
     return north_up
 
 
-def target_grid(target: Any, source: WCS) -> Grid:
+def target_grid(target: Any, source: WCS, rotation: Rotation = "off") -> Grid:
     """Return the grid that a user gives.
 
     Parameters
@@ -127,6 +142,8 @@ def target_grid(target: Any, source: WCS) -> Grid:
         ``wcs`` and ``data``; or the path of a FITS image of any instrument.
     source : `~astropy.wcs.WCS`
         WCS of the image that will be registered.
+    rotation : {"off", "differential"}
+        How the Sun rotates between the times of image and target.
 
     Returns
     -------
@@ -146,8 +163,24 @@ def target_grid(target: Any, source: WCS) -> Grid:
     rows, columns = wcs.array_shape
     if rows < 1 or columns < 1:
         raise HeaderError(f"the target has {columns} x {rows} pixels; at least one is needed")
-    observer = None if same_observer(source, wcs) else position_cards(wcs)
-    return Grid(wcs, (int(rows), int(columns)), observer)
+    shape = (int(rows), int(columns))
+    if same_view(source, wcs, rotation):
+        return Grid(wcs, shape)
+    time = None if same_time(source, wcs, rotation) else wcs_time(wcs)
+    return Grid(wcs, shape, _observer_cards(source, wcs, time), time)
+
+
+def _observer_cards(source: WCS, target: WCS, time: str | None) -> fits.Header | None:
+    """Return the position of the observer of a target that has another view than the image."""
+    seen_by = target if has_observer(target) else source
+    if not has_observer(seen_by):
+        return None
+    cards = position_cards(seen_by)
+    cards["HGLN_OBS"] = stonyhurst_longitude(seen_by)
+    cards["CRLT_OBS"] = seen_by.wcs.aux.hglt_obs
+    if seen_by is source and time is not None:
+        cards.remove("CRLN_OBS", ignore_missing=True)  # the Sun has rotated since
+    return cards
 
 
 def _target_wcs(target: Any) -> WCS:

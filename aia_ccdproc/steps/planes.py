@@ -7,17 +7,20 @@ from typing import NamedTuple
 
 import numpy as np
 from astropy.nddata import CCDData, VarianceUncertainty
+from astropy.wcs import WCS, Sip
 from scipy import ndimage
 from scipy.spatial import cKDTree
 
-from aia_ccdproc.errors import StateError
+from aia_ccdproc.errors import HeaderError, StateError
+from aia_ccdproc.plugin.resampling import INVALID, MASKED
 
-__all__ = ["INVALID", "MASKED", "Planes", "cache_sized_strips", "image_planes"]
+__all__ = ["Planes", "cache_sized_strips", "image_planes", "with_invalid_frame"]
 
-#: Flags of a pixel, as the hook `prep_resample` takes them.
-MASKED, INVALID = 1, 2
 #: Up to this fraction of bad pixels a search around each of them is faster than a distance transform of the image.
 _LOCAL_SEARCH_FRACTION = 0.005
+#: Invalid pixels on each side of an image whose border is masked: more than the reach of every kernel with a weight
+#: above `BAD_WEIGHT_THRESHOLD`, if the target's pixels are not larger.
+_FRAME_PIXELS = 8
 #: Pixels of a strip that fits into the cache of a core.
 _STRIP_PIXELS = 2**18
 
@@ -30,7 +33,7 @@ class Planes(NamedTuple):
     variance: np.ndarray | None
     """float32, finite everywhere; None if the image has no uncertainty."""
     flags: np.ndarray | None
-    """uint8: 0 good, `MASKED` or `INVALID`; None if all pixels are good."""
+    """uint8: 0 good, 1 masked, 2 invalid; None if all pixels are good."""
 
 
 def image_planes(ccd: CCDData, saturation: float | None) -> Planes:
@@ -52,8 +55,8 @@ def image_planes(ccd: CCDData, saturation: float | None) -> Planes:
     Raises
     ------
     StateError
-        If no pixel is good, if mask or uncertainty have another shape than the image, or if the uncertainty has no
-        variance or is negative.
+        If no pixel is good; if the mask or the uncertainty does not have the shape of the image; or if the uncertainty
+        has no variance or is negative.
     """
     if np.iscomplexobj(ccd.data):
         raise StateError("the image is complex; only real pixel values can be resampled")
@@ -87,6 +90,50 @@ def image_planes(ccd: CCDData, saturation: float | None) -> Planes:
         variance = variance.copy()
         variance[bad] = variance[nearest]
     return Planes(data, variance, flags)
+
+
+def with_invalid_frame(planes: Planes, wcs: WCS) -> tuple[Planes, WCS]:
+    """Surround an image by invalid pixels, so that output pixels to which they contribute are invalid.
+
+    Parameters
+    ----------
+    planes : `Planes`
+        The planes; not changed.
+    wcs : `~astropy.wcs.WCS`
+        WCS of the image; not changed.
+
+    Returns
+    -------
+    tuple of `Planes` and `~astropy.wcs.WCS`
+        The larger planes and their WCS.
+
+    Raises
+    ------
+    HeaderError
+        If the WCS contains a distortion that cannot be shifted.
+    """
+    data = np.pad(planes.data, _FRAME_PIXELS, mode="edge")
+    variance = None if planes.variance is None else np.pad(planes.variance, _FRAME_PIXELS, mode="edge")
+    inner = np.zeros(planes.data.shape, dtype=np.uint8) if planes.flags is None else planes.flags
+    flags = np.pad(inner, _FRAME_PIXELS, constant_values=INVALID)
+    return Planes(data, variance, flags), _shifted(wcs, _FRAME_PIXELS)
+
+
+def _shifted(wcs: WCS, pixels: int) -> WCS:
+    """Return the WCS of an image that begins some pixels earlier on both axes."""
+    shifted = wcs.deepcopy()
+    shifted.wcs.crpix = wcs.wcs.crpix + pixels
+    if wcs.sip is not None:
+        sip = wcs.sip
+        shifted.sip = Sip(sip.a, sip.b, sip.ap, sip.bp, sip.crpix + pixels)
+    for table in (shifted.cpdis1, shifted.cpdis2, shifted.det2im1, shifted.det2im2):
+        if table is not None:
+            table.crval = tuple(value + pixels for value in table.crval)
+    x, y = np.array([0.0, 500.0, 900.0]), np.array([0.0, 300.0, 700.0])
+    original, moved = (np.array(each.all_pix2world(x + n, y + n, 0)) for each, n in ((wcs, 0), (shifted, pixels)))
+    if not np.allclose(moved, original, rtol=0, atol=1e-9, equal_nan=True):
+        raise HeaderError("mask_border is not possible: the WCS of the image has a distortion that cannot be shifted")
+    return shifted
 
 
 def _variance(ccd: CCDData) -> np.ndarray:

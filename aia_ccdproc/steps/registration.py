@@ -16,6 +16,7 @@ from aia_ccdproc.images.header import complete_header, image_wcs
 from aia_ccdproc.images.history import add_history
 from aia_ccdproc.images.level15 import is_registered
 from aia_ccdproc.images.statistics import without_statistics
+from aia_ccdproc.images.times import EXPOSURE_TIME_KEYWORD
 from aia_ccdproc.images.values import finite_number
 from aia_ccdproc.images.wcs import geometry_cards, plate_scale, wcs_from_header
 from aia_ccdproc.images.wcs_cards import without_wcs
@@ -23,11 +24,12 @@ from aia_ccdproc.plugin.hookspecs import hookimpl
 from aia_ccdproc.plugin.instrument import Instrument
 from aia_ccdproc.plugin.loading import get_plugin_manager
 from aia_ccdproc.plugin.plugin import CORE
-from aia_ccdproc.plugin.resampling import Resampled, resolve_parameter
+from aia_ccdproc.plugin.resampling import INVALID, Resampled, resolve_parameter
 from aia_ccdproc.steps.grids import Grid, level15_grid, target_grid
-from aia_ccdproc.steps.planes import INVALID, cache_sized_strips, image_planes
+from aia_ccdproc.steps.planes import cache_sized_strips, image_planes, with_invalid_frame
 from aia_ccdproc.steps.provenance import AddKeyword, record
 from aia_ccdproc.steps.settings import RegistrationSettings
+from aia_ccdproc.steps.views import OffDisk, Rotation, sunpy_assumptions
 from aia_ccdproc.steps.wcs_pair import pixel_area_ratio, wcs_pair
 
 __all__ = ["register"]
@@ -47,6 +49,10 @@ def register(
     fill: float = math.nan,
     saturation: float | None = None,
     target: Any = None,
+    off_disk: OffDisk = "masked",
+    rotation: Rotation = "off",
+    clip: bool = False,
+    mask_border: bool = False,
     force: bool = False,
     add_keyword: AddKeyword = True,
 ) -> CCDData:
@@ -62,8 +68,8 @@ def register(
     parameter : float, optional
         Parameter of the method, if it is a plugin's method with a parameter. Each such method has a default.
     conserve : {"brightness", "counts"}
-        What is conserved: the brightness of a pixel, as ``aia_prep`` and JSOC do, or the total counts, for which the
-        pixels are multiplied by the ratio of the pixel areas.
+        Quantity that is conserved: the brightness of a pixel, as ``aia_prep`` and JSOC do, or the total counts. For the
+        latter, the pixels are multiplied by the ratio of the pixel areas.
     fill : float
         Value of the pixels that no valid input pixel covers, in the unit of the image. They are also masked.
     saturation : float, optional
@@ -71,6 +77,18 @@ def register(
     target : `~astropy.wcs.WCS`, `~astropy.io.fits.Header`, image, path, optional
         Grid to register onto instead of the level-1.5 grid: a WCS with a shape, a header with NAXIS1 and NAXIS2, an
         image with a WCS, or the path of a FITS file.
+    off_disk : {"masked", "spherical", "planar"}
+        The corona off the disk, if the target has another observer or time: masked, because its distance is not known,
+        or assumed to be on a sphere around the observer of the image, or in this observer's plane of the sky. See
+        `~sunpy.coordinates.SphericalScreen` and `~sunpy.coordinates.PlanarScreen`.
+    rotation : {"off", "differential"}
+        Rotation of the Sun between the time of the image and that of the target. With ``"off"``, every point keeps its
+        position in space. See `~sunpy.coordinates.propagate_with_solar_surface`.
+    clip : bool
+        Limit the result to the range of the good input pixels, as aiapy does. Splines overshoot beside bright points.
+    mask_border : bool
+        Treat pixels at the border of the image as not covered if more than 1 % of their weight is outside the image.
+        Otherwise the image is mirrored there.
     force : bool
         Register an image that is already at level 1.5.
     add_keyword : bool, str, `~ccdproc.Keyword` or dict, optional
@@ -84,10 +102,10 @@ def register(
         An image binned n x n has 0.6 n arcsec per pixel. The pixels of a cutout are pixels of the full-frame grid, and
         CRPIX gives their position in it.
 
-        Masked and NaN pixels are replaced by the nearest good pixel before resampling. Output pixels that the kernel
-        reaches from them are masked, and NaN if the input pixels were NaN. A pixel whose uncertainty is not finite is
-        treated as masked. The variance is the sum of squared weights times variance, for independent input pixels;
-        UNCPROP says so.
+        Masked and NaN pixels are replaced by the nearest good pixel before resampling. Output pixels in which they have
+        a total weight above 0.01 are masked, and are NaN if the input pixels were NaN. Pixels without a finite
+        uncertainty are treated as masked. The variance is the sum of squared weights times variance, for independent
+        input pixels. The keyword UNCPROP contains this formula.
 
     Raises
     ------
@@ -104,9 +122,9 @@ def register(
 
     Notes
     -----
-    If input and target are tangent projections about the same point, seen by the same observer, the map between their
-    pixels is affine. The engine then gets linear WCSs instead of celestial ones. The result is the same within 1e-9
-    pixel, in a third of the time.
+    If input and target are tangent projections about the same point, seen by the same observer at the same time, the
+    map between their pixels is affine. The engine then gets linear WCSs instead of celestial ones. The result is the
+    same within 1e-9 pixel, in a third of the time.
     """
     settings = RegistrationSettings.of(
         method=method,
@@ -115,6 +133,10 @@ def register(
         fill=fill,
         saturation=saturation,
         target=target,
+        off_disk=off_disk,
+        rotation=rotation,
+        clip=clip,
+        mask_border=mask_border,
         force=force,
     )
     header = complete_header(ccd)
@@ -133,28 +155,35 @@ def _register(ccd: CCDData, header: fits.Header, instrument: Instrument, setting
     wcs = image_wcs(ccd, header)
     if not settings.force and is_registered(header, wcs):
         raise StateError("the image is already at level 1.5. Set force = True to register it again")
-    grid = level15_grid(ccd.shape, wcs, instrument) if settings.target is None else target_grid(settings.target, wcs)
+    grid = _grid(ccd, wcs, instrument, settings)
     manager = get_plugin_manager()
     known = manager.resampling_methods()
     manager.check_method(settings.method)
     parameter = resolve_parameter(settings.method, settings.parameter, known)
     planes = image_planes(ccd, settings.saturation)
-    input_wcs, output_wcs = wcs_pair(wcs, grid.wcs)
-    answer = manager.ask(
-        "prep_resample",
-        **planes._asdict(),
-        input_wcs=input_wcs,
-        output_wcs=output_wcs,
-        output_shape=grid.shape,
-        method=settings.method,
-        parameter=parameter,
-    )
+    limits = (planes.data.min(), planes.data.max()) if settings.clip else None
+    input_wcs, output_wcs = wcs_pair(wcs, grid.wcs, settings.rotation)
+    if settings.mask_border:
+        planes, input_wcs = with_invalid_frame(planes, input_wcs)
+    with sunpy_assumptions(input_wcs, settings.off_disk, settings.rotation):
+        answer = manager.ask(
+            "prep_resample",
+            **planes._asdict(),
+            input_wcs=input_wcs,
+            output_wcs=output_wcs,
+            output_shape=grid.shape,
+            method=settings.method,
+            parameter=parameter,
+        )
+        counts = settings.conserve == "counts"
+        ratio = pixel_area_ratio(input_wcs, output_wcs, grid.shape) if counts else 1.0
     del planes  # they may be copies, as large as the result
     if answer is None:
         raise PluginError(f"no engine resamples by method {settings.method!r} onto this grid{manager.broken_note()}")
     resampled: Resampled = answer.value
-    if settings.conserve == "counts":
-        ratio = pixel_area_ratio(input_wcs, output_wcs, grid.shape)
+    if limits is not None:
+        np.clip(resampled.data, *limits, out=resampled.data)
+    if counts:
         resampled.flags[~np.isfinite(np.broadcast_to(ratio, grid.shape))] = INVALID
         np.multiply(resampled.data, ratio, out=resampled.data)
         if resampled.variance is not None:
@@ -162,7 +191,15 @@ def _register(ccd: CCDData, header: fits.Header, instrument: Instrument, setting
     registered = _registered_header(header, wcs, grid)
     if answer.plugin.distribution != CORE:
         add_history(registered, f"register: resampled by {answer.plugin}")
+    if ccd.uncertainty is not None and resampled.variance is None:
+        add_history(registered, f"register: {settings.method} gives no uncertainty on this map")
     return _result(ccd, registered, resampled, settings.fill)
+
+
+def _grid(ccd: CCDData, wcs: WCS, instrument: Instrument, settings: RegistrationSettings) -> Grid:
+    if settings.target is None:
+        return level15_grid(ccd.shape, wcs, instrument)
+    return target_grid(settings.target, wcs, settings.rotation)
 
 
 def _result(ccd: CCDData, header: fits.Header, resampled: Resampled, fill: float) -> CCDData:
@@ -195,6 +232,8 @@ def _registered_header(header: fits.Header, wcs: WCS, grid: Grid) -> fits.Header
     registered.extend(_with_crota2(geometry_cards(grid.wcs)), update=True)
     if grid.observer is not None:
         registered = _with_observer(registered, grid.observer)
+    if grid.time is not None:
+        registered = _with_time(registered, grid.time)
     matrix = grid.wcs.pixel_scale_matrix * 3600
     middle = (np.array(grid.shape[::-1]) + 1) / 2
     center = grid.wcs.wcs.crval * 3600 + matrix @ (middle - grid.wcs.wcs.crpix)
@@ -209,7 +248,7 @@ def _registered_header(header: fits.Header, wcs: WCS, grid: Grid) -> fits.Header
 
 
 def _with_observer(header: fits.Header, observer: fits.Header) -> fits.Header:
-    """Return a header with the position of another observer. The times stay those of the exposure."""
+    """Return a header with the position of another observer. The times of the exposure are kept."""
     moved = fits.Header([card for card in header.cards if not _OBSERVER_CARD.match(card.keyword)], copy=True)
     moved.update(observer)
     if "RSUN_OBS" in moved and "DSUN_OBS" in observer:
@@ -218,8 +257,19 @@ def _with_observer(header: fits.Header, observer: fits.Header) -> fits.Header:
     return moved
 
 
+def _with_time(header: fits.Header, time: str) -> fits.Header:
+    """Return a header with the time for which its WCS holds. The times of the exposure are kept."""
+    dated = header.copy()
+    if "T_OBS" in dated:
+        # sunpy reads the time of an AIA or HMI image from T_OBS, before DATE-AVG.
+        dated.rename_keyword("T_OBS", EXPOSURE_TIME_KEYWORD)
+    dated.remove("MJD-AVG", ignore_missing=True)
+    dated["DATE-AVG"] = (time, "Time for which the WCS holds, not the exposure's")
+    return dated
+
+
 def _with_crota2(cards: fits.Header) -> fits.Header:
-    """Replace a PC matrix that is the identity by CROTA2 = 0, as level 1.5 has it."""
+    """Replace a PC matrix that is the identity by CROTA2 = 0, as in JSOC's level-1.5 files."""
     matrix = [cards.pop(f"PC{i}_{j}") for i in (1, 2) for j in (1, 2)]
     if np.allclose(matrix, [1, 0, 0, 1], rtol=0, atol=1e-14):
         cards["CROTA2"] = (0.0, "[deg] Roll angle")

@@ -13,6 +13,7 @@ from aia_ccdproc.plugin.manager import PrepPluginManager
 from aia_ccdproc.plugin.plugin import Plugin
 from aia_ccdproc.plugin.resampling import resolve_parameter
 from aia_ccdproc.plugin.settings import StepSettings
+from aia_ccdproc.steps.views import OffDisk, Rotation
 
 __all__ = ["ExposureSettings", "RegistrationSettings"]
 
@@ -52,18 +53,39 @@ class RegistrationSettings(StepSettings):
         description="Grid to register onto instead of the level-1.5 grid: the path of a FITS image; from Python also a "
         "WCS with a shape, a header or an image.",
     )
+    off_disk: OffDisk = Field(
+        default="masked",
+        description="The corona off the disk, if the target has another observer or time: masked, because its distance "
+        "is not known, or assumed to be on a sphere around the image's observer (spherical) or in the plane of the sky "
+        "(planar), by sunpy.",
+    )
+    rotation: Rotation = Field(
+        default="off",
+        description="Rotation of the Sun between the time of the image and that of the target: off, or differential, "
+        "by sunpy.",
+    )
+    clip: bool = Field(
+        default=False,
+        description="Limit the result to the range of the good input pixels, as aiapy does. Splines overshoot beside "
+        "bright points.",
+    )
+    mask_border: bool = Field(
+        default=False,
+        description="Treat pixels at the border of the image as not covered if more than 1 % of their weight is "
+        "outside the image. Otherwise the image is mirrored there.",
+    )
     force: bool = Field(default=False, description="Register an image that is already at level 1.5.")
 
     @field_validator("fill")
     @classmethod
-    def _representable(cls, value: float) -> float:
+    def _check_fill(cls, value: float) -> float:
         if abs(value) > _MAX_FLOAT32:
             raise ValueError(f"{value:g} is larger than a float32 pixel can be")
         return value
 
     @field_validator("method")
     @classmethod
-    def _known_method(cls, value: str, info: ValidationInfo) -> str:
+    def _check_method(cls, value: str, info: ValidationInfo) -> str:
         manager: PrepPluginManager | None = (info.context or {}).get("manager")
         if manager is not None:
             try:
@@ -74,7 +96,7 @@ class RegistrationSettings(StepSettings):
 
     @field_validator("parameter")
     @classmethod
-    def _valid_parameter(cls, value: float | None, info: ValidationInfo) -> float | None:
+    def _check_parameter(cls, value: float | None, info: ValidationInfo) -> float | None:
         manager: PrepPluginManager | None = (info.context or {}).get("manager")
         if manager is not None and "method" in info.data:
             resolve_parameter(info.data["method"], value, manager.resampling_methods())
@@ -82,7 +104,7 @@ class RegistrationSettings(StepSettings):
 
     @field_validator("target")
     @classmethod
-    def _valid_target(cls, value: Any) -> Any:
+    def _check_target(cls, value: Any) -> Any:
         if isinstance(value, NOT_A_PATH):
             raise ValueError(f"should be the path of a FITS image, not {value!r}")
         return value

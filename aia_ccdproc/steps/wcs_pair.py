@@ -2,66 +2,95 @@
 
 from __future__ import annotations
 
-import importlib
-import math
-
 import numpy as np
 from astropy.wcs import WCS
 from astropy.wcs.utils import pixel_to_pixel
 from scipy import ndimage
 
 from aia_ccdproc.errors import HeaderError
+from aia_ccdproc.steps.views import (
+    SOLAR_AXES,
+    Rotation,
+    copy_position,
+    has_observer,
+    import_sunpy,
+    same_observer,
+    same_time,
+    visible_wcs,
+    wcs_time,
+)
 
-__all__ = ["copy_position", "is_affine", "pixel_area_ratio", "same_observer", "wcs_pair"]
+__all__ = ["is_affine", "pixel_area_ratio", "same_view", "wcs_pair"]
 
-#: Names of the axes whose coordinate frames sunpy can transform into each other.
-_SOLAR_AXES = {"HPLN", "HPLT", "HGLN", "HGLT", "CRLN", "CRLT"}
-#: Two observers are the same if a feature at disk center moves by less than this between their views.
-_SAME_VIEW_ARCSEC = 0.001
-_RSUN_METERS = 6.957e8
-#: Every n-th pixel at which the area ratio of a celestial map is computed.
-_AREA_STEP = 64
+#: Distance between the positions at which the area ratio of a celestial map is computed.
+_AREA_STEP_PIXELS = 64
 
 
-def wcs_pair(source: WCS, target: WCS) -> tuple[WCS, WCS]:
+def wcs_pair(source: WCS, target: WCS, rotation: Rotation = "off") -> tuple[WCS, WCS]:
     """Return two WCSs in the simplest form that has the same map between their pixels.
 
     Parameters
     ----------
     source, target : `~astropy.wcs.WCS`
         Celestial WCSs; not changed.
+    rotation : {"off", "differential"}
+        How the Sun rotates between the times of the two.
 
     Returns
     -------
     tuple of `~astropy.wcs.WCS`
-        - Two linear WCSs, if both are undistorted tangent projections about the same point, seen by the same observer.
-          The map is then affine.
-        - Two WCSs whose axes are named right ascension and declination, if the observer is the same. The map then
-          consists of projections only.
-        - Otherwise the two WCSs, and sunpy transforms between the observers.
+        - Two linear WCSs, if both are undistorted tangent projections about the same point, seen by the same observer
+          at the same time. The map is then affine.
+        - Two WCSs whose axes are named right ascension and declination, if the view is the same. The map then consists
+          of projections only.
+        - Otherwise the two WCSs, and sunpy transforms between the views. A position that the Sun hides from an observer
+          has no pixel in the WCS of this observer.
 
     Raises
     ------
     HeaderError
-        If axes or observers differ and sunpy is not installed, or cannot transform between the axes.
+        If axes or views differ and sunpy is not installed, or cannot transform between them.
     """
-    if _axes(source) == _axes(target) and same_observer(source, target):
+    if _axes(source) == _axes(target) and same_view(source, target, rotation):
         if is_affine(source, target):
             return _linear(source), _linear(target)
         return _frameless(source), _frameless(target)
     for what, wcs in (("image", source), ("target", target)):
-        if not set(_axes(wcs)) <= _SOLAR_AXES:
+        if not set(_axes(wcs)) <= SOLAR_AXES:
             raise HeaderError(
                 f"the axes of the {what} are {' and '.join(_axes(wcs))}, which sunpy cannot transform to other axes"
             )
-    try:
-        importlib.import_module("sunpy.coordinates")
-    except ImportError as error:
-        raise HeaderError(
-            "image and target differ in their axes or in their observer, and sunpy is not installed. "
-            'Run pip install "aia-ccdproc[sunpy]"'
-        ) from error
-    return source, _with_observer_of(source, target)
+    import_sunpy("image and target differ in their axes or in their observer (position or time)")
+    completed = _with_view_of(source, target, rotation)
+    for what, wcs in (("image", source), ("target", completed)):
+        if wcs_time(wcs) is None or ("HPLN" in _axes(wcs) and not has_observer(wcs)):
+            raise HeaderError(
+                f"image and target differ in their axes or in their observer, but the {what} has no "
+                f"{'time' if wcs_time(wcs) is None else 'observer'}. Give DATE-OBS, DSUN_OBS, HGLN_OBS and HGLT_OBS"
+            )
+    return visible_wcs(source), visible_wcs(completed)
+
+
+def same_view(source: WCS, target: WCS, rotation: Rotation = "off") -> bool:
+    """Check whether two WCSs are seen by the same observer at the same time.
+
+    Parameters
+    ----------
+    source, target : `~astropy.wcs.WCS`
+        Celestial WCSs.
+    rotation : {"off", "differential"}
+        How the Sun rotates between the times of the two.
+
+    Returns
+    -------
+    bool
+        True if observer and time are the same. What one of them lacks is that of the other. Without an observer, the
+        time of a helioprojective WCS has no effect, unless the Sun rotates.
+    """
+    if not same_observer(source, target):
+        return False
+    undefined = "HPLN" in _axes(target) and not (has_observer(source) and has_observer(target))
+    return (rotation == "off" and undefined) or same_time(source, target, rotation)
 
 
 def is_affine(source: WCS, target: WCS) -> bool:
@@ -94,8 +123,8 @@ def _is_tangent(wcs: WCS) -> bool:
         return False
     if [str(kind)[-4:] for kind in wcs.wcs.ctype] != ["-TAN", "-TAN"]:
         return False
-    # wcslib also names TPV a TAN, and it applies other distortions (DQi, CPDIS) that astropy does not show. Therefore
-    # some positions are compared with those of an undistorted projection.
+    # wcslib also reports TPV as TAN, and it applies other distortions (DQi, CPDIS) that astropy does not show.
+    # Therefore some positions are compared with those of an undistorted projection.
     undistorted = _linear(wcs)
     undistorted.wcs.ctype, undistorted.wcs.crval = wcs.wcs.ctype, wcs.wcs.crval
     undistorted.wcs.lonpole = wcs.wcs.lonpole
@@ -109,43 +138,6 @@ def _axes(wcs: WCS) -> list[str]:
     return [str(kind)[:4] for kind in wcs.wcs.ctype]
 
 
-def same_observer(source: WCS, target: WCS) -> bool:
-    """Check whether two WCSs are seen from the same position. A WCS without an observer is seen by that of the other.
-
-    Parameters
-    ----------
-    source, target : `~astropy.wcs.WCS`
-        The WCSs.
-
-    Returns
-    -------
-    bool
-        True if a feature at disk center moves by less than 0.001 arcsec from one view to the other.
-    """
-    observers = [wcs.wcs.aux for wcs in (source, target)]
-    positions = [(observer.dsun_obs, observer.hgln_obs, observer.hglt_obs) for observer in observers]
-    if any(None in position for position in positions):
-        return True
-    (distance, longitude, latitude), (distance2, longitude2, latitude2) = positions
-    radius = _RSUN_METERS / distance * math.degrees(1) * 3600
-    angle = math.radians(math.hypot((longitude2 - longitude) * math.cos(math.radians(latitude)), latitude2 - latitude))
-    return bool(radius * max(angle, abs(distance2 / distance - 1)) < _SAME_VIEW_ARCSEC)
-
-
-def copy_position(source: WCS, target: WCS) -> None:
-    """Copy the position of the observer, and the radius of the Sun, from one WCS to another.
-
-    Parameters
-    ----------
-    source : `~astropy.wcs.WCS`
-        The WCS with the position.
-    target : `~astropy.wcs.WCS`
-        The other WCS; changed in place.
-    """
-    for name in ("dsun_obs", "hgln_obs", "hglt_obs", "rsun_ref", "crln_obs"):
-        setattr(target.wcs.aux, name, getattr(source.wcs.aux, name))
-
-
 def _linear(wcs: WCS) -> WCS:
     linear = WCS(naxis=2)
     linear.wcs.crpix = wcs.wcs.crpix
@@ -156,20 +148,20 @@ def _linear(wcs: WCS) -> WCS:
 
 
 def _frameless(wcs: WCS) -> WCS:
-    """Rename the axes to right ascension and declination, between which no observer matters."""
+    """Rename the axes to right ascension and declination, so that astropy does not need the observer."""
     renamed = wcs.deepcopy()
     names = {"HPLN": "RA--", "HPLT": "DEC-"}
     renamed.wcs.ctype = [names.get(str(kind)[:4], str(kind)[:4]) + str(kind)[4:] for kind in wcs.wcs.ctype]
     return renamed
 
 
-def _with_observer_of(source: WCS, target: WCS) -> WCS:
-    """Return the target with the observer and the time of the source, if it has none."""
-    if target.wcs.aux.dsun_obs is not None and target.wcs.dateobs:
-        return target
+def _with_view_of(source: WCS, target: WCS, rotation: Rotation) -> WCS:
+    """Return the target with what it lacks of the source's observer and time, and with its time if it is the same."""
     completed = target.deepcopy()
-    completed.wcs.dateobs = completed.wcs.dateobs or source.wcs.dateobs
-    if completed.wcs.aux.dsun_obs is None:
+    if same_time(source, target, rotation):
+        for name in ("dateavg", "dateobs", "datebeg", "dateend"):
+            setattr(completed.wcs, name, getattr(source.wcs, name))
+    if not has_observer(completed):
         copy_position(source, completed)
     return completed
 
@@ -187,13 +179,13 @@ def pixel_area_ratio(source: WCS, target: WCS, shape: tuple[int, int]) -> float 
     Returns
     -------
     float or `~numpy.ndarray`
-        Target area over source area. One number if the map is affine; otherwise an array of the target's shape, from
-        finite differences at every 64th pixel, or at every pixel if some of these positions are not visible.
+        Target area over source area. One number if the map is affine; otherwise an array of the target's shape. It is
+        computed by finite differences at every 64th pixel, or at every pixel if some of these are not visible.
     """
     if not source.has_celestial:
         target_area, source_area = (np.linalg.det(wcs.pixel_scale_matrix) for wcs in (target, source))
         return float(abs(target_area / source_area))
-    rows, columns = (np.linspace(0, n - 1, max(2, n // _AREA_STEP)) for n in shape)
+    rows, columns = (np.linspace(0, n - 1, max(2, n // _AREA_STEP_PIXELS)) for n in shape)
     coarse = _area_ratio(source, target, *np.meshgrid(rows, columns, indexing="ij"))
     if not np.isfinite(coarse).all():  # the limb is between the positions; nothing is visible beyond it
         return _area_ratio(source, target, *np.indices(shape, dtype=float))

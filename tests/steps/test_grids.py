@@ -46,7 +46,7 @@ AFFINE = {
     },
     "LONPOLE given": {"LONPOLE": 180.0},
     "LATPOLE": {"LATPOLE": 45.0},
-    "later": {"DATE-OBS": "2021-01-01T00:00:00"},
+    "some seconds later": {"DATE-OBS": "2020-01-01T00:00:20"},
     "observer almost the same": {"HGLN_OBS": 1e-7},
 }
 #: Targets for which the map is not affine.
@@ -105,6 +105,14 @@ def test_the_map_to_another_observer_is_left_to_sunpy():
     pytest.importorskip("sunpy")
     assert pair(HGLN_OBS=5.0)[0].wcs.ctype[0] == "HPLN-TAN"
     assert pair(DSUN_OBS=1.2e11)[0].wcs.ctype[0] == "HPLN-TAN"
+
+
+def test_another_time_is_another_view():
+    """The Earth, and with it the observer, moves around the Sun."""
+    pytest.importorskip("sunpy")
+    assert pair(**{"DATE-OBS": "2020-01-02T00:00:00"})[0].wcs.ctype[0] == "HPLN-TAN"
+    without_observer = {"DSUN_OBS": None, "HGLN_OBS": None, "CRLN_OBS": None, "DATE-OBS": "2020-01-02T00:00:00"}
+    assert not any(wcs.has_celestial for wcs in pair(**without_observer))
 
 
 def test_another_observer_needs_sunpy(monkeypatch):

@@ -319,7 +319,7 @@ def test_uncprop_names_how_the_variance_was_propagated(small):
     target["CTYPE1"], target["CTYPE2"] = "HPLN-CAR", "HPLT-CAR"
     assert register(level1, target=target).header["UNCPROP"] == "sum(w**2 var)"
     by_area = register(level1, target=target, method="adaptive-hann")
-    assert by_area.header["UNCPROP"] == "sum(w**2 var), w as at CRPIX"
+    assert by_area.header["UNCPROP"] == "sum(w**2 var), w by local derivative"
     by_area.uncertainty = None
     assert "UNCPROP" not in register(by_area, force=True).header
 
