@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 
+from astropy.io import fits
 from astropy.nddata import CCDData
 
+from aia_ccdproc.errors import PrepError
 from aia_ccdproc.images import fits_file
-from aia_ccdproc.images.fits_file import read_header
+from aia_ccdproc.images.conventions import guess_unit
 from aia_ccdproc.images.fits_output import write
 from aia_ccdproc.plugin.instrument import Instrument
 from aia_ccdproc.plugin.loading import get_plugin_manager
@@ -35,9 +38,8 @@ def read(
     `~astropy.nddata.CCDData`
         The image as float32, shape ``(ny, nx)``. BSCALE, BZERO and BLANK are applied; pixels that are blank or not
         finite are masked. The unit is read from BUNIT or PIXLUNIT; if neither is a unit, it is that of the instrument.
-        The header is complete, WCS keywords included. Cards that are not valid FITS are repaired: a string without its
-        closing quote is kept, a bare ``nan`` becomes an empty value. Mask and uncertainty are read from the extensions
-        MASK and UNCERT.
+        The header is complete, WCS keywords included. Mask and uncertainty are read from the extensions MASK and
+        UNCERT.
 
     Raises
     ------
@@ -48,5 +50,45 @@ def read(
         If the header has no celestial WCS.
     InstrumentError
         If no plugin knows the instrument.
+
+    Warns
+    -----
+    PrepWarning
+        If cards were repaired or left out, if CUNIT was missing, or if pixels are infinite or too large for float32.
+        There is one warning for a file.
+
+    Notes
+    -----
+    Cards that are not valid FITS are repaired or left out: a string without its closing quote is kept, a value that is
+    not finite becomes an empty value. Numbers that are written as text become numbers; ``CTYPE1 = 'solar_x'`` and
+    lower-case axis types become those of FITS; a helioprojective image without CUNIT is in arcsec if its plate scale
+    then is near that of the instrument. Further axes of length 1 are dropped. A compressed file is unpacked only as far
+    as its headers say, and up to 512 MiB.
     """
     return fits_file.read(path, lambda header: instrument or get_plugin_manager().identify(header), hdu=hdu)
+
+
+def read_header(path: str | os.PathLike[str], *, hdu: int | str | None = None) -> fits.Header:
+    """Read the header of an image as `read` does, without its pixels and without warnings.
+
+    Parameters
+    ----------
+    path : str or path-like
+        The file.
+    hdu : int or str, optional
+        As in `read`.
+
+    Returns
+    -------
+    `~astropy.io.fits.Header`
+        The complete header.
+
+    Raises
+    ------
+    ReadError
+        If the file cannot be read, is not FITS, is truncated, or contains no image or several.
+    """
+    header = fits_file.read_header(path, hdu=hdu)
+    with suppress(PrepError):  # of an instrument that no plugin knows
+        guess_unit(header, get_plugin_manager().identify(header).plate_scale)
+    return header

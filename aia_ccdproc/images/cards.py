@@ -24,6 +24,8 @@ _VALID_VALUE = re.compile(
 _VALID_KEYWORD = re.compile(r"[A-Z0-9_-]+ *")
 #: The convention for keywords of several words.
 _HIERARCH = re.compile(r"(HIERARCH +[!-<>-~]+(?: +[!-<>-~]+)*) *=(.*)")
+#: A keyword that needs no convention; astropy takes it for the usual one.
+_SHORT_HIERARCH = re.compile(r"HIERARCH +[A-Za-z0-9_-]{1,8} *=")
 #: A string that goes on in the next card, which has the keyword CONTINUE.
 _OPEN_STRING = re.compile(r" *'(?:[^']|'')*&' *(?:/.*)?")
 _CONTINUE = re.compile(rf"CONTINUE  +{_STRING} *(?:/.*)?")
@@ -149,7 +151,7 @@ def _is_valid(line: str) -> bool:
         return True
     if line[8:10] == "= " and _VALID_KEYWORD.fullmatch(line, 0, 8):
         value = _VALID_VALUE.fullmatch(line, 10)
-    elif hierarch := _HIERARCH.fullmatch(line):
+    elif (hierarch := _HIERARCH.fullmatch(line)) and not _SHORT_HIERARCH.match(line):
         value = _VALID_VALUE.fullmatch(hierarch[2])
     else:
         return False
@@ -169,6 +171,8 @@ def _repaired(line: str, result: RepairedCards) -> str | None:
         return None
     match = _HIERARCH.fullmatch(clean) or _LOOSE_CARD.fullmatch(clean)
     keyword = match[1].upper().strip() if match else clean[:8].strip()
+    if _SHORT_HIERARCH.match(clean):
+        keyword = keyword.removeprefix("HIERARCH").strip()
     if match is None or keyword in ("END", "CONTINUE"):
         result.dropped.append(keyword)
         return None

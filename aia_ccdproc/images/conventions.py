@@ -8,7 +8,7 @@ import re
 from astropy.io import fits
 
 from aia_ccdproc.errors import HeaderError
-from aia_ccdproc.images.times import parse_time
+from aia_ccdproc.images.times import is_drms_time, parse_time
 from aia_ccdproc.images.values import as_number, is_empty
 from aia_ccdproc.images.wcs_cards import NUMERIC_CARD, POSITION_KEYWORDS
 
@@ -28,14 +28,21 @@ _NUMERIC_KEYWORDS = POSITION_KEYWORDS | {
     *("RSUN_OBS", "R_SUN", "XCEN", "YCEN", "CAR_ROT", "OBS_VR", "OBS_VW", "OBS_VN"),
     *("BLANK", "BSCALE", "BZERO"),
 }
-#: Keywords that wcslib reads, besides the geometry, and the type of their values.
+#: Keywords that wcslib reads, by the type of their values. A final letter is that of an alternate WCS.
 _WCS_NUMBER = re.compile(
-    r"(MJD-?(OBS|BEG|AVG|END|REF|REFI|REFF)|JDREF[IF]?|OBSGEO-[XYZLBH]|EQUINOX|RESTFRQ|RESTWAV|VELOSYS|ZSOURCE|VELANGL"
-    r"|WCSAXES|PV\d_\d+|CRDER\d|CSYER\d|TSTART|TSTOP|TELAPSE|XPOSURE|TIMEDEL|TIMEPIXR|TIMEOFFS|TIMSYER|TIMRDER)$"
+    r"((CRPIX|CRVAL|CDELT|CRDER|CSYER|CZPHS|CPERI)\d|(PC|CD)\d_\d|PV\d_\d+|LONPOLE|LATPOLE|EQUINOX|RESTFRQ|RESTWAV"
+    r"|VELOSYS|ZSOURCE|VELANGL|WCSAXES)[A-Z]?$"
+    r"|(MJD-?(OBS|BEG|AVG|END|REF|REFI|REFF)|JDREF[IF]?|OBSGEO-[XYZLBH]|EPOCH|CROTA\d|VELREF"
+    r"|TSTART|TSTOP|TELAPSE|XPOSURE|TIMEDEL|TIMEPIXR|TIMEOFFS|TIMSYER|TIMRDER|[AB]P?_(ORDER|DMAX|\d_\d))$"
 )
 _WCS_TEXT = re.compile(
-    r"(DATE-?(OBS|BEG|AVG|END|REF)|RADESYS|SPECSYS|SSYSOBS|SSYSSRC|TIMESYS|TREFPOS|TREFDIR|TIMEUNIT|PLEPHEM|OBSORBIT"
-    r"|WCSNAME|CNAME\d)$"
+    r"((CTYPE|CUNIT|CNAME)\d|PS\d_\d+|WCSNAME|RADESYS|SPECSYS|SSYSOBS|SSYSSRC)[A-Z]?$"
+    r"|(DATE-?(OBS|BEG|AVG|END|REF)|TIMESYS|TREFPOS|TREFDIR|TIMEUNIT|PLEPHEM|OBSORBIT)$"
+)
+_WCS_INTEGER = re.compile(r"(WCSAXES[A-Z]?|VELREF|[AB]P?_ORDER)$")
+#: Keywords of a WCS that no output may have: deprecated ones, and distortions that are in other HDUs.
+_UNSUPPORTED = re.compile(
+    r"(CROTA\d[A-Z]|VSOURCE[A-Z]?|C[PQ]DIS\d[A-Z]?|C[PQ]ERR\d[A-Z]?|D[PQ]\d[A-Z]?(\..*)?|DVERR\d?[A-Z]?)$"
 )
 _DATE = re.compile(r"DATE-?(OBS|BEG|AVG|END|REF)$")
 #: Cards of the third and later axes of an array.
@@ -53,6 +60,7 @@ _UNITS = {
 }
 #: Largest factor between the plate scale of an image and that of its instrument.
 _MAX_SCALE_RATIO = 100.0
+_MAX_INTEGER = 2**31
 
 
 def standard_ctype(value: str) -> str:
@@ -101,7 +109,8 @@ def apply_conventions(header: fits.Header) -> list[str]:
     Returns
     -------
     list of str
-        Keywords of WCS cards that were removed because their value has the wrong type, or is not a time.
+        Keywords of WCS cards that were removed: the value has the wrong type or is not a time, or the card is one
+        that is deprecated or describes a distortion in another HDU.
     """
     removed = []
     for keyword in dict.fromkeys(header.keys()):
@@ -111,7 +120,9 @@ def apply_conventions(header: fits.Header) -> list[str]:
                 standard = standard_ctype(value) if keyword.startswith("CTYPE") else standard_unit(value)
                 if standard != value:
                     header[keyword] = standard
-        elif keyword in _NUMERIC_KEYWORDS or NUMERIC_CARD.match(keyword):
+        elif keyword in _NUMERIC_KEYWORDS or NUMERIC_CARD.match(
+            keyword
+        ):  # wrong values are refused where they are used
             value = header[keyword]
             if isinstance(value, str) and (number := as_number(value)) is not None:
                 header[keyword] = number
@@ -119,28 +130,45 @@ def apply_conventions(header: fits.Header) -> list[str]:
             removed.append(keyword)
     for keyword in removed:
         header.remove(keyword, ignore_missing=True, remove_all=True)
+    _mark_sip(header)
     return removed
 
 
 def _is_wrong(header: fits.Header, keyword: str) -> bool:
-    """Check whether wcslib would ignore a card that is not empty, with a warning. Numbers as text are converted."""
+    """Check whether wcslib would warn of the value of a card. Numbers as text, and times of DRMS, are converted."""
+    if _UNSUPPORTED.match(keyword):
+        return True
     is_number, is_text = _WCS_NUMBER.match(keyword), _WCS_TEXT.match(keyword)
     if not (is_number or is_text) or is_empty(value := header[keyword]) or value == "":
         return False
     if is_text:
-        return not isinstance(value, str) or (_DATE.match(keyword) is not None and not _is_time(value))
+        if not isinstance(value, str):
+            return True
+        return _DATE.match(keyword) is not None and not _standardize_time(header, keyword)
     number = as_number(value)
     if number is not None and isinstance(value, str):
         header[keyword] = number
-    return number is None
+    return number is None or (_WCS_INTEGER.match(keyword) is not None and not abs(number) < _MAX_INTEGER)
 
 
-def _is_time(text: str) -> bool:
+def _standardize_time(header: fits.Header, keyword: str) -> bool:
+    """Write a time in the format of FITS. Return False if it is not a time."""
+    text = header[keyword]
     try:
-        parse_time(text)
-    except HeaderError:
+        time = parse_time(text)
+        if is_drms_time(text):
+            header[keyword] = str(time.isot)
+    except (HeaderError, ValueError):
         return False
     return True
+
+
+def _mark_sip(header: fits.Header) -> None:
+    """Give both axes of an image with a SIP distortion the types that FITS requires."""
+    ctypes = [str(header.get(keyword)) for keyword in ("CTYPE1", "CTYPE2")]
+    if "A_ORDER" in header and "B_ORDER" in header and all(kind[4:] in ("-TAN", "-TAN-SIP") for kind in ctypes):
+        for keyword, kind in zip(("CTYPE1", "CTYPE2"), ctypes, strict=True):
+            header[keyword] = f"{kind[:8]}-SIP"
 
 
 def is_empty_wcs_card(card: fits.Card) -> bool:

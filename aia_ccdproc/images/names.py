@@ -39,6 +39,8 @@ _UNSAFE = re.compile(r"[^A-Za-z0-9.+_-]")
 _UNSAFE_IN_PATH = re.compile(r"[^A-Za-z0-9.+_/-]")
 #: Longest part of a path on common file systems.
 _MAX_PART_BYTES = 255
+#: Longest name; common systems allow four times as much for the whole path.
+_MAX_NAME_BYTES = 1024
 
 
 class _Field(NamedTuple):
@@ -241,6 +243,8 @@ def _unsafe_reason(name: str) -> str | None:
     """Return the reason why a name must not be used in the output folder; None if it may be used."""
     if name.startswith("/"):
         return "is absolute; it must be relative to the output folder"
+    if len(os.fsencode(name)) > _MAX_NAME_BYTES:
+        return f"has more than {_MAX_NAME_BYTES} bytes"
     for part in name.split("/"):
         if part in ("", ".", ".."):
             return f"has the part {part!r}; it must stay in the output folder"

@@ -8,12 +8,14 @@ from the corrected header.
 
 from __future__ import annotations
 
+import logging
 import math
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import numpy as np
+from astropy import log
 from astropy import units as u
 from astropy.io import fits
 from astropy.wcs import WCS, FITSFixedWarning
@@ -44,10 +46,15 @@ _REQUIRED = ("CTYPE1", "CTYPE2", "CRPIX1", "CRPIX2", "CRVAL1", "CRVAL2")
 
 @contextmanager
 def ignore_wcs_warnings() -> Iterator[None]:
-    """Ignore the warnings that wcslib gives when it has converted a date or a unit."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", FITSFixedWarning)
-        yield
+    """Ignore what wcslib warns of and astropy logs when they have converted a date, a unit or a SIP distortion."""
+    level = log.level
+    log.setLevel(max(level, logging.WARNING))  # astropy logs that CTYPE does not name a SIP distortion
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", FITSFixedWarning)
+            yield
+    finally:
+        log.setLevel(level)
 
 
 def wcs_from_header(header: fits.Header) -> WCS:

@@ -74,6 +74,17 @@ CARDS = {
     "a text as date": (b"DATEREF = 'never'", "DATEREF", "absent", "DATEREF: not a value that FITS allows, left out"),
     "a number as date": (b"DATE-AVG= 1E300", "DATE-AVG", "absent", "DATE-AVG: not a value"),
     "a text as coordinate": (b"OBSGEO-X= 'here'", "OBSGEO-X", "absent", "OBSGEO-X: not a value"),
+    "a text in another WCS": (b"CRPIX1A = 'left'", "CRPIX1A", "absent", "CRPIX1A: not a value"),
+    "a number as axis type": (b"CTYPE1A = 179.5", "CTYPE1A", "absent", "CTYPE1A: not a value"),
+    "a large frame of reference": (b"VELREF  = 1E30", "VELREF", "absent", "VELREF: not a value"),
+    "a roll of another WCS": (b"CROTA2A = 5", "CROTA2A", "absent", "CROTA2A: not a value"),
+    "a distortion in another HDU": (b"CPDIS1  = 'LOOKUP'", "CPDIS1", "absent", "CPDIS1: not a value"),
+    "a parameter of a distortion": (b"DP1     = -1", "DP1", "absent", "DP1: not a value"),
+    "a card of compression": (b"ZSCALE  = -1E300", "ZSCALE", "absent", None),
+    "a short keyword of the long form": (b"HIERARCH FOO = 5", "FOO", 5, "FOO repaired"),
+    "SIMPLE in the long form": (b"HIERARCH SIMPLE = 5", "XSIMPLE", "absent", "SIMPLE"),
+    "a time of DRMS": (b"DATE-OBS= '2020.01.01_00:00:11_UTC'", "DATE-OBS", "2020-01-01T00:00:11.000", None),
+    "a time in TAI": (b"DATE-OBS= '2020.01.01_00:00:48_TAI'", "DATE-OBS", "2020-01-01T00:00:11.000", None),
 }
 
 

@@ -114,6 +114,7 @@ def test_other_extensions_are_part_of_the_stem() -> None:
         ("{T_OBS:%Q}.fits", r"unknown %Q in '%Q'; available: %Y"),
         ("{T_OBS:%Y%}.fits", r"unknown % in"),
         ("x" * 300 + ".fits", r"more than 255 bytes"),
+        ("x/" * 600 + "{stem}.fits", r"more than 1024 bytes"),
     ],
 )
 def test_a_pattern_that_can_give_an_unsafe_name_is_refused(pattern: str, problem: str) -> None:
