@@ -1,4 +1,4 @@
-"""The blocks of a FITS file, read so that astropy sees valid headers only, and nothing is unpacked without a limit."""
+"""The blocks of a FITS file, read so that astropy gets valid headers only, and unpacks a limited size only."""
 
 from __future__ import annotations
 
@@ -16,16 +16,13 @@ from typing import IO, Any, NamedTuple
 
 from aia_ccdproc.errors import ReadError
 from aia_ccdproc.images.cards import CARD_LENGTH, RepairedCards, is_end, repair_cards
+from aia_ccdproc.images.tiles import MAX_GZIP_RATIO, MAX_UNPACKED_BYTES, check_tiles
 
 __all__ = ["open_repaired"]
 
 _BLOCK = 2880
 #: A header that is longer has lost its END.
 _MAX_HEADER_BYTES = 4000 * _BLOCK
-#: Limit for a compressed file; eight times the size of a full-frame image in float32.
-_MAX_UNPACKED_BYTES = 2**29
-#: gzip packs no data better than this.
-_MAX_GZIP_RATIO = 1032
 _UNPACKERS: dict[bytes, Callable[[IO[bytes]], Any]] = {b"\x1f\x8b": gzip.open, b"BZh": bz2.open, b"\xfd7zXZ": lzma.open}
 _SIZE_CARD = re.compile(r"(BITPIX|NAXIS\d*|PCOUNT|GCOUNT) *= *(-?\d+) *(?:/.*)?")
 
@@ -34,7 +31,7 @@ class _Hdu(NamedTuple):
     """One HDU of a file."""
 
     header: bytes
-    """As it is in the file, blank blocks included."""
+    """Bytes of the header as they are in the file, padding included."""
     repaired: RepairedCards
     span: int | None
     """Size of its data in bytes, with padding; None if the header does not give it."""
@@ -60,7 +57,7 @@ def open_repaired(path: Path) -> Iterator[tuple[IO[bytes], list[str]]]:
     Raises
     ------
     ReadError
-        If the file is not FITS or is truncated; if a compressed file would need more memory than `_MAX_UNPACKED_BYTES`
+        If the file is not FITS or is truncated; if a compressed file would need more memory than `MAX_UNPACKED_BYTES`
         or than its headers say.
     """
     with path.open("rb") as stream:
@@ -79,7 +76,7 @@ def open_repaired(path: Path) -> Iterator[tuple[IO[bytes], list[str]]]:
             content = _repaired_copy(stream, hdus)
         else:
             with unpack(stream) as unpacked:
-                content, hdus = _unpack(path, unpacked, size * _MAX_GZIP_RATIO if unpack is gzip.open else None)
+                content, hdus = _unpack(path, unpacked, size * MAX_GZIP_RATIO if unpack is gzip.open else None)
     with content:
         yield content, [hdu.repaired.problem for hdu in hdus if hdu.repaired.problem is not None]
 
@@ -94,6 +91,7 @@ def _plain_hdus(path: Path, stream: IO[bytes], size: int) -> Iterator[_Hdu]:
         position += len(hdu.header) + hdu.span
         if size < position:
             raise ReadError(f"{path}: is truncated: it has {size} bytes of {position}. Download it again")
+        check_tiles(path, stream, hdu.repaired.cards)
         stream.seek(position)
 
 
@@ -116,10 +114,10 @@ def _unpack(path: Path, unpacked: IO[bytes], most: int | None) -> tuple[io.Bytes
         if hdu.span is None:
             raise ReadError(f"{path}: is damaged: a header does not give the size of the data. Download it again")
         needed = content.tell() + len(hdu.header) + hdu.span
-        if needed > _MAX_UNPACKED_BYTES:
+        if needed > MAX_UNPACKED_BYTES:
             raise ReadError(
                 f"{path}: the size of the image is not plausible: it would need {needed / 2**20:.0f} MiB unpacked, and "
-                f"{_MAX_UNPACKED_BYTES // 2**20} MiB are allowed. Unpack the file if it is right"
+                f"{MAX_UNPACKED_BYTES // 2**20} MiB are allowed. Unpack the file if it is right"
             )
         if most is not None and needed > most:
             raise ReadError(f"{path}: is damaged or truncated: it cannot contain {needed} bytes. Download it again")
@@ -129,6 +127,7 @@ def _unpack(path: Path, unpacked: IO[bytes], most: int | None) -> tuple[io.Bytes
         content.write(data)
         if len(data) < hdu.span:
             raise ReadError(f"{path}: is truncated: {hdu.span - len(data)} bytes are missing. Download it again")
+        check_tiles(path, io.BytesIO(data), hdu.repaired.cards)
     content.seek(0)
     return content, hdus
 
