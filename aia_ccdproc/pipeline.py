@@ -13,6 +13,7 @@ import numpy as np
 from astropy.io import fits
 from astropy.nddata import CCDData
 
+from aia_ccdproc.images.arithmetic import copy_image
 from aia_ccdproc.images.header import complete_header, with_header
 from aia_ccdproc.images.history import add_step_history
 from aia_ccdproc.plugin.instrument import Instrument
@@ -104,7 +105,7 @@ class Pipeline:
         with self._manager.in_use():
             result = self._run(ccd, {} if seconds is None else seconds)
         if np.may_share_memory(result.data, ccd.data):  # header hooks do not copy the pixels
-            result = result.copy()
+            result = copy_image(result)
         result.header.update(self._cards)
         return result
 
@@ -119,7 +120,7 @@ class Pipeline:
             start = time.perf_counter()
             result, plugin = step.run(result, instrument, settings, planned.plugin)
             if result.header is ccd.header:  # a step that has nothing to do may return its input
-                result = with_header(result, ccd.header.copy())
+                result = with_header(result, header.copy())
             add_step_history(result.header, step.name, plugin, settings)
             seconds[label] = seconds.get(label, 0.0) + time.perf_counter() - start
         return result

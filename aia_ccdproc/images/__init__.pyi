@@ -1,5 +1,6 @@
+from .arithmetic import copy_image, divide, multiply, with_flags_and_psf
 from .compression import Compression
-from .header import complete_header, fits_header, image_wcs, set_unit, with_header
+from .header import complete_header, current_header, fits_header, image_wcs, set_unit, with_header
 from .history import add_history, printable
 from .level15 import LEVEL15_SCALE, LEVEL15_SHAPE, is_registered
 from .names import NamePattern, is_fits_name
@@ -18,6 +19,9 @@ __all__ = [
     "as_number",
     "as_text",
     "complete_header",
+    "copy_image",
+    "current_header",
+    "divide",
     "finite_number",
     "fits_header",
     "ignore_erfa_warnings",
@@ -26,6 +30,7 @@ __all__ = [
     "is_empty",
     "is_fits_name",
     "is_registered",
+    "multiply",
     "observation_time",
     "parse_time",
     "plate_scale",
@@ -33,6 +38,7 @@ __all__ = [
     "roll_angle",
     "set_unit",
     "wcs_from_header",
+    "with_flags_and_psf",
     "with_header",
     "without_statistics",
     "without_wcs",

@@ -14,15 +14,15 @@ import numpy as np
 from astropy.io import fits
 from astropy.nddata import CCDData
 
-from aia_ccdproc.errors import HeaderError, PrepWarning, WriteError
+from aia_ccdproc.errors import PrepWarning, WriteError
 from aia_ccdproc.images.compression import Compression
 from aia_ccdproc.images.conventions import apply_conventions, is_empty_wcs_card
 from aia_ccdproc.images.files import atomic_write
-from aia_ccdproc.images.header import complete_header, fits_header
+from aia_ccdproc.images.header import current_header
 from aia_ccdproc.images.history import add_history
 from aia_ccdproc.images.repair import repair_header, without_structure
 from aia_ccdproc.images.statistics import image_statistics, without_statistics
-from aia_ccdproc.images.wcs_cards import without_wcs
+from aia_ccdproc.images.wcs_cards import remove_superseded
 
 __all__ = ["write"]
 
@@ -165,10 +165,8 @@ def _compressed(array: np.ndarray, header: fits.Header, name: str | None, compre
 
 def _output_header(ccd: CCDData, data: np.ndarray) -> tuple[fits.Header, list[str]]:
     """Make the header of the image, and describe the cards that had to be changed."""
-    try:
-        header = complete_header(ccd)
-    except HeaderError:  # no WCS is valid for these pixels, and a wrong one must not be written
-        header = without_wcs(fits_header(ccd))
+    header = current_header(ccd)
+    remove_superseded(header)
     header = without_statistics(without_structure(header))
     header["BUNIT"] = (ccd.unit.to_string(), "Unit of the pixels")
     header.update(image_statistics(data, ccd.mask))
@@ -177,7 +175,7 @@ def _output_header(ccd: CCDData, data: np.ndarray) -> tuple[fits.Header, list[st
         "[ISO] Date_time of processing; ISO 8601",
     )
     header, problem = repair_header(header)
-    if problem is None:  # what complete_header had to repair
+    if problem is None:  # what current_header had to repair
         problem = None if not isinstance(ccd.header, fits.Header) else repair_header(ccd.header)[1]
     notes = [] if problem is None else [problem]
     removed = apply_conventions(header)

@@ -13,12 +13,12 @@ from astropy.wcs import WCS
 from aia_ccdproc.errors import HeaderError
 from aia_ccdproc.images.values import finite_number
 
-__all__ = ["header_describes", "same_geometry"]
+__all__ = ["Geometry", "header_describes", "header_geometry", "same_geometry", "wcs_geometry"]
 
 _ELEMENTS = ("1_1", "1_2", "2_1", "2_2")
 
 
-class _Geometry(NamedTuple):
+class Geometry(NamedTuple):
     """The numbers that map a pixel to a position on the sky; angles in degrees."""
 
     ctype: list[str]
@@ -28,12 +28,36 @@ class _Geometry(NamedTuple):
     matrix: np.ndarray
     """Degrees per pixel, shape ``(2, 2)``."""
 
-    def is_close(self, other: _Geometry) -> bool:
-        return (
-            self.ctype == other.ctype
-            and self.has_sip == other.has_sip
-            and all(np.allclose(a, b, rtol=1e-10, atol=1e-12) for a, b in zip(self[2:], other[2:], strict=True))
-        )
+    def is_close(self, other: Geometry, *, shifted: bool = False) -> bool:
+        """Check whether two geometries are the same.
+
+        Parameters
+        ----------
+        other : `Geometry`
+            The other one.
+        shifted : bool
+            Ignore CRPIX, which differs if the pixels are counted from another corner.
+
+        Returns
+        -------
+        bool
+            True if they agree within rounding errors.
+        """
+        if self.ctype != other.ctype or self.has_sip != other.has_sip:
+            return False
+        names = ("crval", "matrix") if shifted else ("crpix", "crval", "matrix")
+        return all(np.allclose(getattr(self, n), getattr(other, n), rtol=1e-10, atol=1e-12) for n in names)
+
+    @property
+    def plate_scale(self) -> float:
+        """The plate scale.
+
+        Returns
+        -------
+        float
+            Side of a square with the area of a pixel, in arcsec.
+        """
+        return float(np.sqrt(abs(np.linalg.det(self.matrix)))) * 3600
 
 
 def same_geometry(first: WCS, second: WCS) -> bool:
@@ -49,14 +73,14 @@ def same_geometry(first: WCS, second: WCS) -> bool:
     bool
         True if projection, reference point, matrix, and presence of a SIP distortion are the same.
     """
-    return _geometry_of_wcs(first).is_close(_geometry_of_wcs(second))
+    return wcs_geometry(first).is_close(wcs_geometry(second))
 
 
 def header_describes(header: fits.Header, wcs: WCS) -> bool:
     """Check whether the cards of a header describe the geometry of a WCS.
 
-    Only numbers are compared: no WCS is built from the header, which takes a millisecond, and `wcs` may have been
-    changed in place.
+    The numbers in the cards are compared with those of the WCS, which may have been changed in place. To build a WCS
+    from the header would take a millisecond.
 
     Parameters
     ----------
@@ -71,26 +95,51 @@ def header_describes(header: fits.Header, wcs: WCS) -> bool:
         True if both have the same geometry, as in `same_geometry`. False also for a header in which a card is missing
         or has no usable value, and for a WCS that is not two-dimensional.
     """
-    if wcs.naxis != 2:
-        return False
-    try:
-        described = _geometry_of_header(header)
-    except (HeaderError, ValueError):  # ValueError: of a unit
-        return False
-    return described.is_close(_geometry_of_wcs(wcs))
+    described = header_geometry(header)
+    return wcs.naxis == 2 and described is not None and described.is_close(wcs_geometry(wcs))
 
 
-def _geometry_of_wcs(wcs: WCS) -> _Geometry:
-    matrix = wcs.pixel_scale_matrix  # first: with it wcslib converts all units to degrees
+def wcs_geometry(wcs: WCS) -> Geometry:
+    """Return the geometry of a WCS.
+
+    Parameters
+    ----------
+    wcs : `~astropy.wcs.WCS`
+        Two-dimensional WCS.
+
+    Returns
+    -------
+    `Geometry`
+        The numbers that map a pixel to a position.
+    """
+    matrix = wcs.pixel_scale_matrix  # must be first: it makes wcslib convert all units to degrees
     ctype = [str(kind).strip() for kind in wcs.wcs.ctype]
-    return _Geometry(ctype, wcs.sip is not None, wcs.wcs.crpix, wcs.wcs.crval, matrix)
+    return Geometry(ctype, wcs.sip is not None, wcs.wcs.crpix, wcs.wcs.crval, matrix)
 
 
-def _geometry_of_header(header: fits.Header) -> _Geometry:
-    """Read the geometry from the cards, by the rules of FITS papers I and II. Raise HeaderError or ValueError."""
+def header_geometry(header: fits.Header) -> Geometry | None:
+    """Read the geometry from the cards of a header, by the rules of FITS papers I and II.
+
+    Parameters
+    ----------
+    header : `~astropy.io.fits.Header`
+        The header.
+
+    Returns
+    -------
+    `Geometry` or None
+        The numbers in the cards; None if a card is missing or has no usable value.
+    """
+    try:
+        return _geometry_of_cards(header)
+    except (HeaderError, ValueError):  # ValueError: invalid unit
+        return None
+
+
+def _geometry_of_cards(header: fits.Header) -> Geometry:
     degrees = np.array([u.Unit(str(header.get(f"CUNIT{i}", "deg")).strip()).to(u.deg) for i in (1, 2)])
     crpix, crval = (np.array([finite_number(header, f"{name}{i}") for i in (1, 2)]) for name in ("CRPIX", "CRVAL"))
-    return _Geometry(
+    return Geometry(
         ctype=[str(header.get(f"CTYPE{i}")).strip() for i in (1, 2)],
         has_sip="A_ORDER" in header or "B_ORDER" in header,
         crpix=crpix,

@@ -8,12 +8,18 @@ from astropy.nddata import CCDData
 from astropy.wcs import WCS
 
 from aia_ccdproc.errors import HeaderError
-from aia_ccdproc.images.geometry import header_describes
+from aia_ccdproc.images.geometry import header_describes, header_geometry, wcs_geometry
+from aia_ccdproc.images.geometry_keywords import (
+    geometry_change,
+    update_geometry_keywords,
+    without_geometry_keywords,
+)
 from aia_ccdproc.images.repair import repair_header
+from aia_ccdproc.images.values import as_number
 from aia_ccdproc.images.wcs import check_celestial, geometry_cards, ignore_wcs_warnings, wcs_from_header
 from aia_ccdproc.images.wcs_cards import observer_cards, remove_superseded, without_wcs
 
-__all__ = ["complete_header", "fits_header", "image_wcs", "set_unit", "with_header"]
+__all__ = ["complete_header", "current_header", "fits_header", "image_wcs", "set_unit", "with_header"]
 
 
 def fits_header(ccd: CCDData) -> fits.Header:
@@ -52,13 +58,15 @@ def complete_header(ccd: CCDData) -> fits.Header:
     Returns
     -------
     `~astropy.io.fits.Header`
-        A copy of ``ccd.header`` with the geometry of ``ccd.wcs``.
+        A copy of ``ccd.header`` with the geometry of ``ccd.wcs``. If the geometry or the shape has changed, because the
+        image was sliced for example, the keywords that depend on it are computed (XCEN, YCEN, R_SUN), shifted
+        (alternate WCSs in a section) or removed.
 
     Raises
     ------
     HeaderError
-        If the image has no WCS and its header describes none for this shape. ``ccdproc.block_reduce``, for example,
-        drops the WCS.
+        If the image has no WCS, and its header describes none or does not give this shape as NAXIS1 and NAXIS2.
+        ``ccdproc.block_reduce``, for example, drops the WCS.
     """
     header = fits_header(ccd)
     remove_superseded(header)
@@ -67,8 +75,7 @@ def complete_header(ccd: CCDData) -> fits.Header:
     ny, nx = ccd.shape
     wcs = ccd.wcs
     if wcs is None:
-        declared = (header.get("NAXIS2", ny), header.get("NAXIS1", nx))
-        if "CTYPE1" not in header or declared != (ny, nx):
+        if "CTYPE1" not in header or _declared_shape(header) != (ny, nx):
             raise HeaderError(
                 f"the image of {nx}x{ny} pixels has no WCS: a step that changed its shape, such as "
                 "ccdproc.block_reduce, dropped it. Set ccd.wcs, or run that step after registration"
@@ -76,13 +83,47 @@ def complete_header(ccd: CCDData) -> fits.Header:
         return header
     if not isinstance(wcs, WCS):
         raise HeaderError(f"the WCS of the image is a {type(wcs).__name__}; a FITS WCS is needed")
-    if not header_describes(header, wcs):
+    before, shape_before = header_geometry(header), _declared_shape(header)
+    described = header_describes(header, wcs)
+    if not described:
         header = without_wcs(header)
         header.update(geometry_cards(wcs))
         with ignore_wcs_warnings():
             header.extend(observer_cards(wcs.to_header(relax=True)), unique=True)
+    if wcs.naxis == 2 and (not described or shape_before != (ny, nx)):
+        change = geometry_change(before, shape_before, wcs, (ny, nx))
+        update_geometry_keywords(header, wcs, (ny, nx), change, before)
     header["NAXIS1"], header["NAXIS2"] = nx, ny
     return header
+
+
+def _declared_shape(header: fits.Header) -> tuple[int, int] | None:
+    """Return the rows and columns that a header gives; None if it does not give both."""
+    rows, columns = (as_number(header.get(keyword)) for keyword in ("NAXIS2", "NAXIS1"))
+    return None if rows is None or columns is None else (int(rows), int(columns))
+
+
+def current_header(ccd: CCDData) -> fits.Header:
+    """Return the header of an image with nothing in it that is not true for its pixels.
+
+    Parameters
+    ----------
+    ccd : `~astropy.nddata.CCDData`
+        Image of shape ``(ny, nx)``.
+
+    Returns
+    -------
+    `~astropy.io.fits.Header`
+        A copy of ``ccd.header`` if it has the shape and the geometry of the image; otherwise the complete header. If no
+        WCS is valid for the pixels, a copy without WCS and without the keywords that depend on the geometry.
+    """
+    header = fits_header(ccd)
+    if isinstance(ccd.wcs, WCS) and _declared_shape(header) == ccd.shape and header_describes(header, ccd.wcs):
+        return header
+    try:
+        return complete_header(ccd)
+    except HeaderError:
+        return without_geometry_keywords(without_wcs(header))
 
 
 def image_wcs(ccd: CCDData, header: fits.Header) -> WCS:
@@ -125,21 +166,29 @@ def with_header(ccd: CCDData, header: fits.Header) -> CCDData:
     ccd : `~astropy.nddata.CCDData`
         The image; not changed.
     header : `~astropy.io.fits.Header`
-        Complete header of the result.
+        Complete header of the result; not changed.
 
     Returns
     -------
     `~astropy.nddata.CCDData`
-        New image. It shares pixels, mask and uncertainty with ``ccd``.
+        New image. It shares pixels, mask, uncertainty, flags and PSF with ``ccd``. If the header gives the pixels other
+        positions than before, XCEN, YCEN and R_SUN are computed, and keywords that are no longer true, such as those
+        of alternate WCSs, are removed.
     """
+    wcs = wcs_from_header(header)
+    before = wcs_geometry(ccd.wcs) if isinstance(ccd.wcs, WCS) and ccd.wcs.naxis == 2 else header_geometry(ccd.header)
+    if before is not None and not before.is_close(wcs_geometry(wcs)):
+        header = header.copy()
+        update_geometry_keywords(header, wcs, ccd.shape, "pointing", before)
     return CCDData(
         ccd.data,
         unit=ccd.unit,
         mask=ccd.mask,
         uncertainty=ccd.uncertainty,
         flags=ccd.flags,
+        psf=ccd.psf,
         header=header,
-        wcs=wcs_from_header(header),
+        wcs=wcs,
     )
 
 

@@ -72,9 +72,9 @@ def remove_superseded(header: fits.Header) -> None:
     """
     superseded = []
     if "CD1_1" in header:
-        superseded = ["CROTA1", "CROTA2", "CDELT1", "CDELT2"]
+        superseded = ["CROTA", "CROTA1", "CROTA2", "CDELT1", "CDELT2"]
     elif "PC1_1" in header:
-        superseded = ["CROTA1", "CROTA2"]
+        superseded = ["CROTA", "CROTA1", "CROTA2"]
     for keyword in superseded:
         header.remove(keyword, ignore_missing=True)
 

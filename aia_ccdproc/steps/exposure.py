@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import ccdproc
-import numpy as np
 from astropy import units as u
 from astropy.nddata import CCDData
 
 from aia_ccdproc.errors import HeaderError, StateError
-from aia_ccdproc.images.header import fits_header, set_unit
-from aia_ccdproc.images.statistics import without_statistics
+from aia_ccdproc.images.arithmetic import multiply
+from aia_ccdproc.images.header import fits_header
 from aia_ccdproc.images.values import finite_number
 from aia_ccdproc.plugin.hookspecs import hookimpl
 from aia_ccdproc.plugin.instrument import Instrument
@@ -36,7 +34,8 @@ def normalize_exposure(ccd: CCDData, *, add_keyword: AddKeyword = True) -> CCDDa
     Returns
     -------
     `~astropy.nddata.CCDData`
-        New image in DN / s. Data and uncertainty are divided; mask, WCS and header, EXPTIME included, are carried over.
+        New image in DN / s. Data and uncertainty are divided; mask, flags, PSF, WCS and header, EXPTIME included, are
+        carried over.
 
     Raises
     ------
@@ -61,11 +60,7 @@ def normalize_exposure(ccd: CCDData, *, add_keyword: AddKeyword = True) -> CCDDa
     exposure = finite_number(header, "EXPTIME")
     if exposure <= 0:
         raise HeaderError(f"EXPTIME is {exposure:g} s; an exposure time must be positive")
-    # A gain of the same precision as the image keeps float32 data float32.
-    gain = u.Quantity(1 / exposure, 1 / u.s, dtype=np.result_type(ccd.data.dtype, np.float32))
-    result = ccdproc.gain_correct(ccd, gain, add_keyword=None)
-    result.header = without_statistics(header)
-    set_unit(result.header, result.unit)
+    result = multiply(ccd, u.Quantity(1 / exposure, 1 / u.s))
     record(result, "normalize_exposure", ExposureSettings(), add_keyword)
     return result
 

@@ -15,6 +15,7 @@ from astropy.time import Time
 from astropy.wcs import WCS
 
 from aia_ccdproc.errors import HeaderError, PointingError, PointingWarning, PrepError, StateError, TableError
+from aia_ccdproc.images.arithmetic import copy_image
 from aia_ccdproc.images.header import complete_header, image_wcs, with_header
 from aia_ccdproc.images.history import add_history, printable
 from aia_ccdproc.images.level15 import is_registered
@@ -71,7 +72,8 @@ def update_pointing(
     `~astropy.nddata.CCDData`
         New image with the same pixels. CRPIX, CDELT, CROTA2, X0_MP, Y0_MP, IMSCL_MP, INST_ROT, R_SUN and MPO_REC are
         from the record, and the WCS is built from them. MPO_SRC, MPO_HASH and MPO_TBEG name the table and the record.
-        Either all of these keywords are updated or none. If the instrument has no master pointing records, the pointing
+        Either all of these keywords are updated or none. Other keywords that depend on the geometry are computed again
+        (XCEN, YCEN) or removed (alternate WCSs, CRDERn). If the instrument has no master pointing records, the pointing
         of the header is kept, and a line of HISTORY records this.
 
     Raises
@@ -101,7 +103,7 @@ def update_pointing(
     instrument = get_plugin_manager().identify(header)
     settings = PointingSettings.of(source=source, on_missing=on_missing, server=server, timeout=timeout)
     corrected = correct_pointing(header, instrument, settings, image_wcs(ccd, header))
-    result = with_header(ccd, corrected).copy()
+    result = copy_image(with_header(ccd, corrected))
     record(result, "update_pointing", settings, add_keyword)
     return result
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+import warnings
 from typing import Any, Literal
 
 import numpy as np
@@ -11,14 +12,16 @@ from astropy.io import fits
 from astropy.nddata import CCDData, VarianceUncertainty
 from astropy.wcs import WCS
 
-from aia_ccdproc.errors import PluginError, StateError
+from aia_ccdproc.errors import PluginError, PrepWarning, StateError
+from aia_ccdproc.images.geometry import wcs_geometry
+from aia_ccdproc.images.geometry_keywords import update_geometry_keywords
 from aia_ccdproc.images.header import complete_header, image_wcs
 from aia_ccdproc.images.history import add_history
 from aia_ccdproc.images.level15 import is_registered
 from aia_ccdproc.images.statistics import without_statistics
 from aia_ccdproc.images.times import EXPOSURE_TIME_KEYWORD
-from aia_ccdproc.images.values import finite_number
-from aia_ccdproc.images.wcs import geometry_cards, plate_scale, wcs_from_header
+from aia_ccdproc.images.values import as_number, finite_number
+from aia_ccdproc.images.wcs import geometry_cards, wcs_from_header
 from aia_ccdproc.images.wcs_cards import without_wcs
 from aia_ccdproc.plugin.hookspecs import hookimpl
 from aia_ccdproc.plugin.instrument import Instrument
@@ -215,6 +218,13 @@ def _result(ccd: CCDData, header: fits.Header, resampled: Resampled, fill: float
     if uncertainty is not None and resampled.propagation:
         header["UNCPROP"] = (resampled.propagation, "Variance, of independent input pixels")
     mask = np.not_equal(flags, 0, out=flags.view(bool))
+    dropped = [name for name in ("flags", "psf") if getattr(ccd, name) is not None]
+    if dropped:
+        warnings.warn(
+            f"register: {' and '.join(dropped)} of the image dropped: they describe the pixels before registration",
+            PrepWarning,
+            stacklevel=4,
+        )
     return CCDData(
         data,
         unit=ccd.unit,
@@ -234,15 +244,11 @@ def _registered_header(header: fits.Header, wcs: WCS, grid: Grid) -> fits.Header
         registered = _with_observer(registered, grid.observer)
     if grid.time is not None:
         registered = _with_time(registered, grid.time)
-    matrix = grid.wcs.pixel_scale_matrix * 3600
-    middle = (np.array(grid.shape[::-1]) + 1) / 2
-    center = grid.wcs.wcs.crval * 3600 + matrix @ (middle - grid.wcs.wcs.crpix)
-    registered["XCEN"] = (round(float(center[0]), 9), "[arcsec] Center of the image, x")
-    registered["YCEN"] = (round(float(center[1]), 9), "[arcsec] Center of the image, y")
-    if isinstance(registered.get("RSUN_OBS"), int | float):
-        registered["R_SUN"] = registered["RSUN_OBS"] / registered["CDELT1"]
-    elif isinstance(registered.get("R_SUN"), int | float):
-        registered["R_SUN"] *= plate_scale(wcs) / registered["CDELT1"]
+    registered["XCEN"] = registered["YCEN"] = 0.0  # computed below
+    if as_number(registered.get("RSUN_OBS")) is not None:
+        registered.setdefault("R_SUN", 0.0)
+    before = wcs_geometry(wcs) if grid.observer is None else None  # another observer sees a Sun of another size
+    update_geometry_keywords(registered, grid.wcs, grid.shape, "resampling", before)
     registered["LVL_NUM"] = 1.5
     return registered
 

@@ -6,13 +6,15 @@ Only the functions that have a settings model in `aia_ccdproc.steps.from_ccdproc
 from __future__ import annotations
 
 import inspect
+import warnings
 from importlib.metadata import version
 from typing import Any
 
 import numpy as np
 from astropy.nddata import CCDData
 
-from aia_ccdproc.errors import HeaderError, PluginError, PrepError, SettingsError, StateError, suggestion
+from aia_ccdproc.errors import HeaderError, PluginError, PrepError, PrepWarning, SettingsError, StateError, suggestion
+from aia_ccdproc.images.arithmetic import with_flags_and_psf, without_psf
 from aia_ccdproc.images.header import complete_header, fits_header, set_unit, with_header
 from aia_ccdproc.images.statistics import without_statistics
 from aia_ccdproc.plugin.hookspecs import hookimpl
@@ -101,7 +103,7 @@ class CcdprocStep(Step):
             raise SettingsError(f"{self.name} takes a {self.settings.__name__}, not a {type(settings).__name__}")
         arguments = settings.arguments()
         try:
-            result = _call(self._function, ccd, arguments)
+            result = _call(self._function, without_psf(ccd), arguments)
         except (PrepError, MemoryError):
             raise
         except KeyError as error:
@@ -177,6 +179,11 @@ def _complete(step: str, given: CCDData, result: CCDData) -> CCDData:
     )
     header = without_statistics(complete_header(made))
     set_unit(header, made.unit)
+    if made.shape == given.shape:
+        return with_flags_and_psf(with_header(made, header), given)
+    if given.flags is not None:
+        warnings.warn(f"{step}: flags of the image dropped: they describe all its pixels", PrepWarning, stacklevel=3)
+    made.psf = None if given.psf is None else given.psf.copy()
     return with_header(made, header)
 
 

@@ -16,12 +16,12 @@ from astropy.time import Time
 from aia_ccdproc import InstrumentError, SettingsError, StateError, TableError, get_plugin_manager
 from aia_ccdproc.images import (
     add_history,
+    divide,
     finite_number,
     fits_header,
     ignore_erfa_warnings,
     observation_time,
     printable,
-    without_statistics,
 )
 from aia_ccdproc.tables import CalibrationTable
 from aia_ccdproc_degradation.settings import DegradationSettings
@@ -113,7 +113,8 @@ def correct_degradation(
     Returns
     -------
     `~astropy.nddata.CCDData`
-        New image. Data and uncertainty are divided; unit, mask and WCS are carried over. The keyword DEGFACT contains
+        New image. Data and uncertainty are divided; unit, mask, flags, PSF and WCS are carried
+        over. The keyword DEGFACT contains
         the divisor; DEGVERS, DEGTBEG and DEGTABLE contain the version, the epoch and the table that it comes from.
 
     Raises
@@ -130,7 +131,7 @@ def correct_degradation(
         As in `degradation`.
     """
     settings = DegradationSettings.of(table=table, version=version, server=server, timeout=timeout)
-    header = without_statistics(fits_header(ccd))
+    header = fits_header(ccd)
     if "DEGFACT" in header:
         raise StateError(
             f"the image was already corrected for degradation: it was divided by {header['DEGFACT']} (DEGFACT). "
@@ -142,22 +143,20 @@ def correct_degradation(
     channel, time = round(finite_number(header, "WAVELNTH")), observation_time(header)
     rows = _select_rows(channel, settings)
     factor, epoch = _evaluate(rows, time)
-    # With a divisor in the precision of the image, float32 pixels stay float32.
-    divisor = u.Quantity(factor, dtype=np.result_type(ccd.data.dtype, np.float32))
     try:
-        result = ccd.divide(divisor, handle_meta="first_found")
+        result = divide(ccd, float(factor))
     except IncompatibleUncertaintiesException as error:
         kind = type(ccd.uncertainty).__name__
         raise StateError(
             f"cannot divide an uncertainty of type {kind}: its meaning is not known. Use a StdDevUncertainty"
         ) from error
+    header = result.header
     header["DEGFACT"] = (float(factor), "Degradation, by which pixels were divided")
     header["DEGVERS"] = (int(rows["VER_NUM"][epoch]), "Version of the calibration")
     header["DEGTBEG"] = (rows["T_START"][epoch].isot, "T_START of the epoch")
     header["DEGTABLE"] = printable(rows.name)
     source = f"version {header['DEGVERS']} of {rows.name}"
     add_history(header, f"correct_degradation: divided by {factor:.7g}, {channel} A at {time.isot}, {source}")
-    result.header = header
     return result
 
 

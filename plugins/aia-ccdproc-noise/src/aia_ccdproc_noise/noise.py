@@ -19,8 +19,8 @@ from aia_ccdproc import InstrumentError, StateError, TableError, get_plugin_mana
 from aia_ccdproc.images import (
     add_history,
     complete_header,
+    copy_image,
     finite_number,
-    fits_header,
     image_wcs,
     is_registered,
     observation_time,
@@ -135,7 +135,8 @@ def estimate_uncertainty(
     Returns
     -------
     `~astropy.nddata.CCDData`
-        New image with a `~astropy.nddata.StdDevUncertainty` in DN. Pixels, mask, unit, header and WCS are carried over;
+        New image with a `~astropy.nddata.StdDevUncertainty` in DN. Pixels, mask, flags, PSF, unit, header and WCS are
+        carried over;
         HISTORY contains the parameters of the model. Masked pixels have the noise of the counts that they contain; the
         noise of NaN is NaN.
 
@@ -165,8 +166,8 @@ def estimate_uncertainty(
     names += ["CHIANTI"] if chianti else []
     values = {name: _positive_value(rows, name, row) for name in names}
     gain, compression, *systematic = values.values()
-    result = ccd.copy()
-    result.header = fits_header(ccd)
+    result = copy_image(ccd)
+    result.header = header
     sigma = noise_sigma(ccd.data, channel, gain, compression, tuple(systematic))
     result.uncertainty = StdDevUncertainty(sigma, unit=ccd.unit)
     parameters = ", ".join(f"{name}={value:g}" for name, value in values.items())

@@ -13,6 +13,7 @@ from aia_ccdproc import InstrumentError, StateError, get_plugin_manager
 from aia_ccdproc.images import (
     as_number,
     complete_header,
+    copy_image,
     finite_number,
     image_wcs,
     is_registered,
@@ -236,7 +237,7 @@ def _with_values(
     ccd: CCDData, header: fits.Header, where: tuple[np.ndarray, np.ndarray], values: np.ndarray
 ) -> CCDData:
     """Return a copy of an image with other values in some pixels."""
-    result = with_header(ccd, without_statistics(header)).copy()
+    result = copy_image(with_header(ccd, without_statistics(header)))
     result.data = result.data.astype(np.result_type(result.data.dtype, np.float32), copy=False)
     result.data[where] = values
     return result
