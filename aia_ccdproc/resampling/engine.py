@@ -97,6 +97,8 @@ def resample(
     with warnings.catch_warnings(), ThreadPoolExecutor(thread_count()) as pool:
         # sunpy warns of positions off the disk that another observer sees. They are masked.
         warnings.filterwarnings("ignore", "The conversion of these 2D helioprojective")
+        # astropy warns of positions far from the image, at which a distortion has no inverse.
+        warnings.filterwarnings("ignore", "'WCS.all_world2pix' failed to converge")
         list(pool.map(job.resample_block, job.blocks()))
     return Resampled(job.data_out, job.variance_out, job.flags_out, job.propagation)
 
@@ -153,7 +155,7 @@ class _Resampling:
         return np.stack([right - left, up - down], axis=1)
 
     def _margin(self, extent: float) -> int:
-        """Return how many input pixels a block needs around the positions of its pixels."""
+        """Return the number of input pixels that a block needs around the positions of its pixels."""
         return _MARGIN_PIXELS + math.ceil(self.method.half_width * max(1, extent))
 
     def blocks(self) -> list[Block]:

@@ -71,6 +71,8 @@ def resample(
     with warnings.catch_warnings(), ThreadPoolExecutor(threads or thread_count()) as pool:
         # sunpy warns about positions off the disk if the observers differ. These pixels are not covered.
         warnings.filterwarnings("ignore", "The conversion of these 2D helioprojective")
+        # astropy warns of positions far from the image, at which a distortion has no inverse.
+        warnings.filterwarnings("ignore", "'WCS.all_world2pix' failed to converge")
         first = next(corners, None)
         if first is not None:
             _call_compiled(task.resample_block, first)
