@@ -12,7 +12,7 @@ from astropy.io import fits
 __all__ = ["CARD_LENGTH", "RepairedCards", "is_end", "repair_cards"]
 
 CARD_LENGTH = 80
-#: Most keywords that a message lists.
+#: Maximum number of keywords in a message.
 _MAX_LISTED = 8
 _COMMENTARY = ("COMMENT ", "HISTORY ", " " * 8)
 _STRING = r"'(?:[^']|'')*'"
@@ -26,7 +26,7 @@ _VALID_KEYWORD = re.compile(r"[A-Z0-9_-]+ *")
 _HIERARCH = re.compile(r"(HIERARCH +[!-<>-~]+(?: +[!-<>-~]+)*) *=(.*)")
 #: A keyword that needs no convention; astropy takes it for the usual one.
 _SHORT_HIERARCH = re.compile(r"HIERARCH +[A-Za-z0-9_-]{1,8} *=")
-#: A string that goes on in the next card, which has the keyword CONTINUE.
+#: A string that is continued in the next card, which has the keyword CONTINUE.
 _OPEN_STRING = re.compile(r" *'(?:[^']|'')*&' *(?:/.*)?")
 _CONTINUE = re.compile(rf"CONTINUE  +{_STRING} *(?:/.*)?")
 _CONTINUED = re.compile(r"CONTINUE  +'(?:[^']|'')*&' *(?:/.*)?")
@@ -39,7 +39,7 @@ _NOT_FINITE = re.compile(r"[+-]?(nan|inf|infinity)\b", re.IGNORECASE)
 
 
 class RepairedCards(NamedTuple):
-    """The valid cards of a header, and what was done with the others."""
+    """The cards of a header after the repair, and the keywords of those that were changed or left out."""
 
     cards: list[str]
     """Text of each card, 80 characters; several times 80 for a string that is continued."""
@@ -57,8 +57,8 @@ class RepairedCards(NamedTuple):
         Returns
         -------
         str or None
-            ``"FOO was repaired; PV1_2 is not finite and has no value now"``; None if nothing was changed that a user
-            should know.
+            ``"cards that are not valid FITS: FOO repaired; PV1_2 not finite, left without a value"``; None if no such
+            change is reported.
         """
         parts = [
             f"{_listed(keywords)} {text}"
@@ -92,9 +92,9 @@ def repair_cards(text: str) -> RepairedCards:
         Cards that astropy reads, and writes, without a warning. Control characters become blanks, other characters
         that are not ASCII become question marks. A value that is not finite becomes an empty value. A string without
         its closing quote is kept, as is a value that is neither a string nor a number. A card without a usable
-        keyword, a second card with the keyword of an earlier one, and CONTINUE that continues nothing are left out.
-        Not reported are repairs of what JSOC writes: a bare ``nan``, a string without its closing quote, and the
-        form of a number.
+        keyword, a second card with the keyword of an earlier one, and a CONTINUE card without a string to continue are
+        left out. Repairs of cards as JSOC writes them are not reported: a bare ``nan``, a string without its closing
+        quote, and the form of a number.
     """
     result = RepairedCards([], [], [], [])
     seen: dict[str, str] = {}
@@ -190,7 +190,7 @@ def _repaired(line: str, result: RepairedCards) -> str | None:
 
 
 def _is_harmless(text: str) -> bool:
-    """Check for the deviations from FITS that JSOC's own files have."""
+    """Check whether a value deviates from FITS only as in JSOC's own files."""
     return _LOOSE_NUMBER.fullmatch(text) is not None or (text.startswith("'") and not _LOOSE_STRING.match(text))
 
 

@@ -64,7 +64,7 @@ _MAX_INTEGER = 2**31
 
 
 def standard_ctype(value: str) -> str:
-    """Return the axis type that FITS has for one that other software writes.
+    """Return the standard axis type of FITS for one that other software writes.
 
     Parameters
     ----------
@@ -126,7 +126,7 @@ def apply_conventions(header: fits.Header) -> list[str]:
             value = header[keyword]
             if isinstance(value, str) and (number := as_number(value)) is not None:
                 header[keyword] = number
-        elif _is_wrong(header, keyword):
+        elif not _standardize(header, keyword):
             removed.append(keyword)
     for keyword in removed:
         header.remove(keyword, ignore_missing=True, remove_all=True)
@@ -134,21 +134,19 @@ def apply_conventions(header: fits.Header) -> list[str]:
     return removed
 
 
-def _is_wrong(header: fits.Header, keyword: str) -> bool:
-    """Check whether wcslib would warn of the value of a card. Numbers as text, and times of DRMS, are converted."""
+def _standardize(header: fits.Header, keyword: str) -> bool:
+    """Convert numbers as text, and times of DRMS, to those of FITS. Return False if wcslib would warn about a card."""
     if _UNSUPPORTED.match(keyword):
-        return True
+        return False
     is_number, is_text = _WCS_NUMBER.match(keyword), _WCS_TEXT.match(keyword)
     if not (is_number or is_text) or is_empty(value := header[keyword]) or value == "":
-        return False
+        return True
     if is_text:
-        if not isinstance(value, str):
-            return True
-        return _DATE.match(keyword) is not None and not _standardize_time(header, keyword)
+        return isinstance(value, str) and (not _DATE.match(keyword) or _standardize_time(header, keyword))
     number = as_number(value)
     if number is not None and isinstance(value, str):
         header[keyword] = number
-    return number is None or (_WCS_INTEGER.match(keyword) is not None and not abs(number) < _MAX_INTEGER)
+    return number is not None and (not _WCS_INTEGER.match(keyword) or abs(number) < _MAX_INTEGER)
 
 
 def _standardize_time(header: fits.Header, keyword: str) -> bool:
@@ -172,7 +170,7 @@ def _mark_sip(header: fits.Header) -> None:
 
 
 def is_empty_wcs_card(card: fits.Card) -> bool:
-    """Check for a card without a value of which wcslib would warn.
+    """Check whether wcslib would warn about a card because it has no value.
 
     Parameters
     ----------
@@ -192,7 +190,7 @@ def is_empty_wcs_card(card: fits.Card) -> bool:
 def guess_unit(header: fits.Header, plate_scale: float) -> str | None:
     """Add CUNIT to the header of a helioprojective image that does not have it.
 
-    FITS means degrees where CUNIT is missing. Solar software means arcsec.
+    By the FITS standard, a missing CUNIT means degrees. Solar software uses arcsec.
 
     Parameters
     ----------
@@ -204,9 +202,9 @@ def guess_unit(header: fits.Header, plate_scale: float) -> str | None:
     Returns
     -------
     str or None
-        What was assumed, for a warning: the unit of the other axis if that has one, or arcsec if the plate scale is
-        then between a hundredth and a hundred times that of the instrument, and nearer to it than in degrees. None if
-        both axes have a unit, or the header is left as it is.
+        What was assumed, for a warning. If one axis has a unit, it is assumed for the other. Otherwise arcsec is
+        assumed, if the plate scale is then within a factor of 100 of that of the instrument, and nearer to it than in
+        degrees. None if the header was not changed.
     """
     missing = [key for key in ("CUNIT1", "CUNIT2") if is_empty(header.get(key)) or header[key] == ""]
     ctypes = [str(header.get(key)).strip().upper()[:4] for key in ("CTYPE1", "CTYPE2")]

@@ -42,7 +42,7 @@ _UNCERTAINTIES: dict[str, type[NDUncertainty]] = {
 
 
 class InstrumentLike(Protocol):
-    """What reading an image must know of its instrument."""
+    """The properties of an instrument that are needed to read an image."""
 
     @property
     def unit(self) -> str:
@@ -152,7 +152,7 @@ class _Opened(NamedTuple):
 
 
 def _complete_header(opened: _Opened) -> tuple[fits.Header, list[str]]:
-    """Return the header of an image with the cards of the primary HDU, and what was changed in it."""
+    """Return the header of an image with the cards of the primary HDU, and a list of the changes to it."""
     header = opened.image.header.copy()
     if opened.image is not opened.hdus[0]:
         header.extend(opened.hdus[0].header, unique=True, strip=True)

@@ -46,7 +46,7 @@ _REQUIRED = ("CTYPE1", "CTYPE2", "CRPIX1", "CRPIX2", "CRVAL1", "CRVAL2")
 
 @contextmanager
 def ignore_wcs_warnings() -> Iterator[None]:
-    """Ignore what wcslib warns of and astropy logs when they have converted a date, a unit or a SIP distortion."""
+    """Ignore wcslib's warnings and astropy's log messages about converted dates, units and SIP distortions."""
     level = log.level
     log.setLevel(max(level, logging.WARNING))  # astropy logs that CTYPE does not name a SIP distortion
     try:

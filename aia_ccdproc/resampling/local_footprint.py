@@ -13,7 +13,8 @@ from typing import NamedTuple, TypeAlias
 
 import numpy as np
 
-from aia_ccdproc.plugin.resampling import BAD_WEIGHT_THRESHOLD, INVALID, MASKED
+from aia_ccdproc.plugin.resampling import INVALID, MASKED
+from aia_ccdproc.resampling.propagation import CHUNK_WEIGHTS, flags_of_weights
 
 __all__ = ["Derivative", "LocalFootprint", "WeightFunction", "gaussian", "hann"]
 
@@ -22,8 +23,6 @@ Derivative: TypeAlias = np.ndarray
 #: The weight as a function of the distance from the output pixel, in output pixels.
 WeightFunction: TypeAlias = Callable[[np.ndarray, np.ndarray], np.ndarray]
 
-#: Weights that are computed at a time; few enough for the cache of a processor.
-_CHUNK_WEIGHTS = 2**20
 #: Standard deviation of reproject's Gaussian, in output pixels.
 _GAUSSIAN_SIGMA = 0.65
 #: Minimum number of samples along one side of an output pixel and of an input pixel, by which their overlap is found.
@@ -131,12 +130,11 @@ class LocalFootprint:
         sums = _Sums(*np.full((3, self.x.size), np.nan, dtype=np.float32))
         for reach in np.unique(self.reach[(self.reach > 0) & (self.reach <= _MAX_REACH)]).astype(int):
             pixels = np.flatnonzero(self.reach == reach)
-            for chunk in np.array_split(pixels, pixels.size * (2 * reach + 1) ** 2 // _CHUNK_WEIGHTS + 1):
+            for chunk in np.array_split(pixels, pixels.size * (2 * reach + 1) ** 2 // CHUNK_WEIGHTS + 1):
                 for total, values in zip(sums, self._sums(chunk, reach, *planes), strict=True):
                     total[chunk] = values
-        flagged = np.where(sums.bad > BAD_WEIGHT_THRESHOLD, MASKED, 0)
-        flagged = np.where(sums.invalid > BAD_WEIGHT_THRESHOLD, INVALID, flagged).astype(np.uint8)
-        return None if variance is None else sums.variance.reshape(self.shape), flagged.reshape(self.shape)
+        flagged = flags_of_weights(sums.bad, sums.invalid).reshape(self.shape)
+        return None if variance is None else sums.variance.reshape(self.shape), flagged
 
     def _sums(self, chunk: np.ndarray, reach: int, variance: np.ndarray | None, flags: np.ndarray | None) -> _Sums:
         rows, columns = (limits.stop - limits.start for limits in self.window)
@@ -183,7 +181,7 @@ def _at_least_one_pixel(derivative: Derivative) -> Derivative:
 
 
 def _overlaps(x: np.ndarray, y: np.ndarray, derivative: Derivative, reach: int) -> np.ndarray:
-    """Find how many samples of an output pixel are in each input pixel, shape ``(rows, columns, output pixels)``."""
+    """Count the samples of an output pixel in each input pixel, shape ``(rows, columns, output pixels)``."""
     samples = max(_OUTPUT_SAMPLES, math.ceil(_INPUT_SAMPLES * 2 * reach))
     offsets = (np.arange(samples) + 0.5) / samples - 0.5
     side = 2 * reach + 1

@@ -70,8 +70,8 @@ class Method:
         Parameters
         ----------
         matrix : `~numpy.ndarray`
-            Derivative of the input position with respect to the output position, shape ``(2, 2)``. A
-            spline does not need it.
+            Derivative of the input position with respect to the output position, shape ``(2, 2)``. A spline
+            does not need it.
         shape : tuple of int
             Rows and columns of the input.
 

@@ -10,10 +10,29 @@ from scipy import ndimage
 from aia_ccdproc.plugin.resampling import BAD_WEIGHT_THRESHOLD, INVALID, MASKED
 from aia_ccdproc.resampling.kernels import Kernel
 
-__all__ = ["KernelFootprint"]
+__all__ = ["CHUNK_WEIGHTS", "KernelFootprint", "flags_of_weights"]
 
 #: Weights that are computed at a time; few enough for the cache of a processor.
-_CHUNK_WEIGHTS = 2**20
+CHUNK_WEIGHTS = 2**20
+
+
+def flags_of_weights(bad: np.ndarray, invalid: np.ndarray) -> np.ndarray:
+    """Return the flags of output pixels.
+
+    Parameters
+    ----------
+    bad : `~numpy.ndarray`
+        Total weight of the masked and invalid input pixels in each output pixel.
+    invalid : `~numpy.ndarray`
+        Total weight of the invalid input pixels in each output pixel.
+
+    Returns
+    -------
+    `~numpy.ndarray`
+        Flags, uint8: 0 good, 1 masked, 2 invalid.
+    """
+    flags = np.where(bad > BAD_WEIGHT_THRESHOLD, MASKED, 0)
+    return np.where(invalid > BAD_WEIGHT_THRESHOLD, INVALID, flags).astype(np.uint8)
 
 
 class KernelFootprint:
@@ -83,8 +102,7 @@ class KernelFootprint:
             for weight, value in self._weighted(padded, chunk):
                 bad += np.abs(weight) * (value >= MASKED)
                 invalid += np.abs(weight) * (value >= INVALID)
-            is_bad, is_invalid = bad > BAD_WEIGHT_THRESHOLD, invalid > BAD_WEIGHT_THRESHOLD
-            result[chunk] = np.where(is_invalid, INVALID, np.where(is_bad, MASKED, 0))
+            result[chunk] = flags_of_weights(bad, invalid)
         return result.reshape(self.shape)
 
     def _padded(self, plane: np.ndarray) -> np.ndarray:
@@ -92,7 +110,7 @@ class KernelFootprint:
 
     def _chunks(self, pixels: np.ndarray) -> list[np.ndarray]:
         """Split output pixels so that their weights fit into the cache of a processor."""
-        return np.array_split(pixels, pixels.size * (2 * self.kernel.reach) ** 2 // _CHUNK_WEIGHTS + 1)
+        return np.array_split(pixels, pixels.size * (2 * self.kernel.reach) ** 2 // CHUNK_WEIGHTS + 1)
 
     def _weighted(self, padded: np.ndarray, chunk: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """Yield weight and value of every input pixel that the kernel reaches."""

@@ -93,7 +93,7 @@ def image_planes(ccd: CCDData, saturation: float | None) -> Planes:
 
 
 def with_invalid_frame(planes: Planes, wcs: WCS) -> tuple[Planes, WCS]:
-    """Surround an image by invalid pixels, so that output pixels to which they contribute are invalid.
+    """Surround an image with invalid pixels, so that output pixels to which they contribute are invalid.
 
     Parameters
     ----------
@@ -132,7 +132,7 @@ def _shifted(wcs: WCS, pixels: int) -> WCS:
     x, y = np.array([0.0, 500.0, 900.0]), np.array([0.0, 300.0, 700.0])
     original, moved = (np.array(each.all_pix2world(x + n, y + n, 0)) for each, n in ((wcs, 0), (shifted, pixels)))
     if not np.allclose(moved, original, rtol=0, atol=1e-9, equal_nan=True):
-        raise HeaderError("mask_border is not possible: the WCS of the image has a distortion that cannot be shifted")
+        raise HeaderError("the WCS of the image has a distortion that cannot be shifted. Set mask_border = false")
     return shifted
 
 

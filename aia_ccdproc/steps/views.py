@@ -36,7 +36,7 @@ __all__ = [
     "wcs_time",
 ]
 
-#: Where sunpy assumes the corona off the disk to be.
+#: The position of the corona off the disk that sunpy assumes.
 OffDisk: TypeAlias = Literal["masked", "spherical", "planar"]
 #: How the Sun rotates between the times of two images.
 Rotation: TypeAlias = Literal["off", "differential"]
@@ -68,9 +68,9 @@ class VisibleWCS(WCS):  # type: ignore[misc]
 
 
 def _is_hidden(position: Any) -> np.ndarray:
-    """Return which helioprojective positions are behind the limb of the Sun."""
+    """Return True for helioprojective positions that the Sun hides from the observer."""
     point = position.cartesian
-    if point.x.unit == units.one:  # without a distance: a direction, in which the observer sees whatever is there
+    if point.x.unit == units.one:  # without a distance: a direction, which is always visible
         return np.zeros(position.shape, dtype=bool)
     # x is the distance from the observer, in the direction of the center of the Sun.
     x, y, z = (axis.to_value(units.m) for axis in (point.x, point.y, point.z))
@@ -102,7 +102,7 @@ def visible_wcs(wcs: WCS) -> WCS:
 
 
 def wcs_time(wcs: WCS) -> str | None:
-    """Return the time for which a WCS holds, as sunpy reads it.
+    """Return the time of a WCS, as sunpy reads it.
 
     Parameters
     ----------
@@ -118,7 +118,9 @@ def wcs_time(wcs: WCS) -> str | None:
 
 
 def same_time(source: WCS, target: WCS, rotation: Rotation = "off") -> bool:
-    """Check whether two WCSs hold for the same time. A WCS without a time holds for that of the other.
+    """Check whether two WCSs have the same time.
+
+    A WCS without a time is assumed to have that of the other.
 
     Parameters
     ----------
@@ -140,7 +142,9 @@ def same_time(source: WCS, target: WCS, rotation: Rotation = "off") -> bool:
 
 
 def same_observer(source: WCS, target: WCS) -> bool:
-    """Check whether two WCSs are seen from the same position. A WCS without an observer is seen by that of the other.
+    """Check whether two WCSs have the same observer.
+
+    A WCS without an observer is assumed to have that of the other.
 
     Parameters
     ----------
@@ -235,7 +239,7 @@ def import_sunpy(reason: str) -> Any:
     Parameters
     ----------
     reason : str
-        Why it is needed, for the error message.
+        Why sunpy is needed, for the error message.
 
     Returns
     -------
@@ -255,7 +259,7 @@ def import_sunpy(reason: str) -> Any:
 
 @contextmanager
 def sunpy_assumptions(source: WCS, off_disk: OffDisk, rotation: Rotation) -> Iterator[None]:
-    """Let sunpy assume where the corona is, and how the Sun rotates, in all threads.
+    """Set the assumptions of sunpy about the corona and the rotation of the Sun, in all threads.
 
     Parameters
     ----------

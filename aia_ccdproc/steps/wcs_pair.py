@@ -84,8 +84,8 @@ def same_view(source: WCS, target: WCS, rotation: Rotation = "off") -> bool:
     Returns
     -------
     bool
-        True if observer and time are the same. What one of them lacks is that of the other. Without an observer, the
-        time of a helioprojective WCS has no effect, unless the Sun rotates.
+        True if observer and time are the same. If one WCS has no observer or no time, it is assumed to have that of the
+        other. Without an observer, the time of a helioprojective WCS has no effect, unless the Sun rotates.
     """
     if not same_observer(source, target):
         return False
@@ -156,7 +156,7 @@ def _frameless(wcs: WCS) -> WCS:
 
 
 def _with_view_of(source: WCS, target: WCS, rotation: Rotation) -> WCS:
-    """Return the target with what it lacks of the source's observer and time, and with its time if it is the same."""
+    """Return the target, with the observer of the source if it has none, and with its time if it is the same."""
     completed = target.deepcopy()
     if same_time(source, target, rotation):
         for name in ("dateavg", "dateobs", "datebeg", "dateend"):
