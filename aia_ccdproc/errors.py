@@ -106,6 +106,8 @@ _END_LENGTH = 170
 
 
 def _shorten(line: str) -> str:
+    """Escape control characters in a line of a message, and shorten it."""
+    line = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in line)
     if len(line) <= _MAX_LINE_LENGTH:
         return line
     return f"{line[: _MAX_LINE_LENGTH - _END_LENGTH - 3]}...{line[-_END_LENGTH:]}"

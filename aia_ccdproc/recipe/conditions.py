@@ -221,7 +221,10 @@ def _read_value(label: str, value: Any) -> Value:
 
 def _read_bound(label: str, value: Any) -> Bound:
     if isinstance(value, datetime.datetime) and value.tzinfo is not None:
-        value = value.astimezone(datetime.UTC).replace(tzinfo=None)
+        try:
+            value = value.astimezone(datetime.UTC).replace(tzinfo=None)
+        except OverflowError:
+            raise ValueError(f"{label} = {value} is outside the years 1 to 9999 in UTC") from None
     if isinstance(value, datetime.date):  # a datetime is a date, too
         value = value.isoformat()
     if isinstance(value, str):

@@ -219,9 +219,21 @@ def test_real_files_of_other_instruments_are_prepped(real_data: Path, tmp_path: 
     assert again.status == "unchanged"
 
 
-def test_a_file_without_helioprojective_axes_is_refused(real_data: Path, tmp_path: Path) -> None:
-    [failed] = run(real_data / "other_instruments" / "efz20040301.000010_s.fits", generic(2.63), tmp_path)
-    assert "CTYPE1='Solar-X' and CTYPE2='Solar-Y' are not celestial" in failed.error
+def test_a_file_of_eit_with_axes_named_solar_x_and_solar_y_is_registered(real_data: Path, tmp_path: Path) -> None:
+    [result] = run(real_data / "other_instruments" / "efz20040301.000010_s.fits", generic(2.63), tmp_path)
+    assert result.status == "done"
+    image = read(result.output, instrument=Instrument.generic(0.6))
+    assert list(image.wcs.wcs.ctype) == ["HPLN-TAN", "HPLT-TAN"]
+    assert (image.header["CDELT1"], image.header["CROTA2"]) == (0.6, 0)
+
+
+def test_a_file_without_helioprojective_axes_is_refused(tmp_path: Path) -> None:
+    image = UNKNOWN.image(POINTS_ONLY)
+    path = UNKNOWN.write_level1(image, tmp_path / "a.fits")
+    with fits.open(path, mode="update") as hdus:
+        hdus[-1].header["CTYPE1"], hdus[-1].header["CTYPE2"] = "LINEAR", "LINEAR"
+    [failed] = run(path, generic(0.6), tmp_path / "out")
+    assert "CTYPE1='LINEAR' and CTYPE2='LINEAR' are not celestial" in failed.error
 
 
 def test_the_solar_radius_in_pixels_is_computed_from_the_plate_scale_if_the_header_has_none() -> None:

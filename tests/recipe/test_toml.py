@@ -51,3 +51,19 @@ def test_more_than_fifty_problems_are_summed_up_in_less_than_20_kb() -> None:
     assert lines[-1] == "  and 349 more"
     assert len(lines) == 52
     assert len(str(caught.value).encode()) < 20_000
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (f"[select]\nT_OBS = {{ min = 9999-12-31T23:59:59-23:59 }}\n{STEP}", "is outside the years 1 to 9999 in UTC"),
+        (f'[output]\nname = "{"x/" * 3000}{{stem}}.fits"\n{STEP}', "has more than 1024 bytes"),
+        (f'{STEP}"x\\ty\\u001b[2J" = 1', r"unknown setting 'x\ty\x1b[2J'"),
+        (f'{STEP}[[step.when]]\nWAVELNTH = 94\nskip = true\n"x\\ty" = 1', r"x\ty has no effect"),
+    ],
+)
+def test_hostile_values_are_problems_whose_message_can_be_printed(text: str, message: str) -> None:
+    with pytest.raises(RecipeError) as caught:
+        Recipe.from_toml(text)
+    assert message in str(caught.value)
+    assert str(caught.value).replace("\n", "").isprintable()
