@@ -44,8 +44,8 @@ CHOSEN_KILLS = [
 ]
 
 
-def random_kills(count: int) -> list[Kill]:
-    generator = random.Random(0)
+def random_kills(count: int, seed: int) -> list[Kill]:
+    generator = random.Random(seed)
     return [
         Kill(
             generator.choice([signal.SIGKILL, signal.SIGKILL, signal.SIGTERM, signal.SIGINT]),
@@ -131,11 +131,13 @@ def test_kills_at_three_chosen_points_lose_nothing(tmp_path: Path, toml: str) ->
 
 
 @pytest.mark.stress
-def test_kills_at_thirty_random_moments_lose_nothing(tmp_path: Path, toml: str) -> None:
+def test_kills_at_a_hundred_random_moments_lose_nothing(tmp_path: Path, toml: str) -> None:
+    seed, count = int(os.environ.get("AIA_CCDPROC_STRESS_SEED", "12")), 100
+    print(f"{count} kills, seed {seed}")
     batch = Batch(tmp_path, toml, count=64, size=900)
     new_outputs = 0
-    for kill in random_kills(30):
+    for kill in random_kills(count, seed):
         new_outputs += batch.kill(kill)
         batch.remove_half_if_complete()
     batch.finish(tmp_path)
-    assert new_outputs > 30 / 2  # most kills came after it had written an output
+    assert new_outputs > count / 2  # most kills came after it had written an output

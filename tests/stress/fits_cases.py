@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 from astropy.io import fits
-from astropy.nddata import CCDData, StdDevUncertainty
+from astropy.nddata import CCDData
 from bounded import Case
 from fixtures import REAL_DATA
 from mutations import card, damaged_fits, join_fits, split_fits
@@ -143,7 +143,13 @@ def _originals() -> list[tuple[str, bytes, bool]]:
     integers = fits.PrimaryHDU(image.data.astype(np.int16), image.header)
     scaled = integers.copy()
     scaled.scale("int16", bscale=0.5, bzero=100)
-    planes = CCDData(image, uncertainty=StdDevUncertainty(np.sqrt(image.data + 1)), mask=image.data > 500)
+    planes = fits.HDUList(
+        [
+            fits.PrimaryHDU(image.data, image.header),
+            fits.ImageHDU((image.data > 500).astype(np.uint8), name="MASK"),
+            fits.ImageHDU(np.sqrt(image.data + 1), fits.Header({"UTYPE": "StdDevUncertainty"}), name="UNCERT"),
+        ]
+    )
     plain, halves = _content(integers.writeto), _content(scaled.writeto)
     files = [
         ("plain", plain, False),
@@ -154,7 +160,7 @@ def _originals() -> list[tuple[str, bytes, bool]]:
         ("gzip of rice", rice, True),
         ("scaled", halves, False),
         ("float32", _content(fits.PrimaryHDU(image.data, image.header).writeto), False),
-        ("planes", _content(lambda path: write(planes, path)), False),
+        ("planes", _content(planes.writeto), False),
     ]
     return [*files, *((name, content, False) for name, content in _real_cutouts())]
 

@@ -14,11 +14,13 @@ from scenes import small_exposure, small_sun
 
 from aia_ccdproc import Recipe, get_plugin_manager, load_recipe, run
 from aia_ccdproc.errors import RecipeError
+from aia_ccdproc.plugin.settings import SettingInfo
 from aia_ccdproc.synthetic import builtin_pointing_path
 
 #: The first cases are random recipes, and those after them are hostile.
 RANDOM_CASES = 500
 _INPUT = "in.fits"
+_TABLE = "pointing.ecsv"
 
 
 def run_case(case: Case) -> None:
@@ -35,6 +37,7 @@ def run_case(case: Case) -> None:
     if hasattr(os, "mkfifo"):
         os.mkfifo(case.folder / "pipe.fits")
     shutil.copyfile(_image(case.folder.parent), case.folder / _INPUT)
+    shutil.copyfile(builtin_pointing_path(), case.folder / _TABLE)
     before = {entry.name for entry in case.folder.iterdir()}
     loaded: list[Recipe] = []
     with case.watch():
@@ -81,25 +84,24 @@ def _image(folder: Path) -> Path:
     return exposure.write_level1(exposure.image(small_sun(), noise=1), folder / _INPUT)
 
 
-def _table() -> str:
-    return builtin_pointing_path().as_posix()
-
-
 def _valid() -> str:
-    return f'[[step]]\nuse = "update_pointing"\nsource = "{_table()}"\n[[step]]\nuse = "register"\n'
+    return f'[[step]]\nuse = "update_pointing"\nsource = "{_TABLE}"\n[[step]]\nuse = "register"\n'
 
 
 # -- random recipes ----------------------------------------------------------------------------------
 
-_VALUES = """true false 0 1 -1 2 5 0.5 0.6 -0.0 1e-300 1e300 1e400 nan inf -inf 2147483648 9223372036854775807 9223372036854775808
-    0x800100f0 0o17 0b11 1_000 [] {} [1,2] [[]] [{}] ["a","b"] [1,"a"] {a=1} {min=1} {max=2} {min=3,max=2} {not=1} {not=[1,2]}
-    {reject_bits=1} {reject_bits=-1} {reject_bits=1.5} {min=2020-01-01} {max="2020-13-01"} {min=nan} {} 2020-01-01 12:00:00
-    2020-01-01T00:00:00 2020-01-01T00:00:00Z 9999-12-31T23:59:59-01:00 0001-01-01T00:00:00+01:00 "" " " "x" "nan" "171" "*"
-    "[" "AIA*" "in.fits" "missing.fits" "recipe.toml" "pipe.fits" "out" "." "/" "~" "~nobody/x" "bicubic" "bilinear" "exact"
-    "adaptive-hann" "nearest-neighbor" "brightness" "counts" "keep" "error" "none" "rice" "lossless" "cache" "generic"
-    "{stem}.fits" "{stem}" "{WAVELNTH:04d}/{stem}.fits" "{T_OBS:%Y}/{stem}.fits.gz" "{stem:>10}.fits" "{0}.fits" "{.fits"
-    "../{stem}.fits" "/{stem}.fits" "x.fits" "{FOO}.fits" '''a''' \"\"\"b\"\"\" "\\u0000" "\\u0007" "\\U0001F31E" "1 DN" "5 s" "[0:10, 0:10]"
-    """.split()  # fmt: skip
+_VALUES = """true | false | 0 | 1 | -1 | 2 | 5 | 0.5 | 0.6 | -0.0 | 1e-300 | 1e300 | 1e400 | nan | inf | -inf | 2147483648 |
+    9223372036854775807 | 9223372036854775808 | 0x800100f0 | 0o17 | 0b11 | 1_000 | [] | {} | [1,2] | [[]] | [{}] |
+    ["a","b"] | [1,"a"] | {a=1} | {min=1} | {max=2} | {min=3,max=2} | {not=1} | {not=[1,2]} | {reject_bits=1} |
+    {reject_bits=-1} | {reject_bits=1.5} | {min=2020-01-01} | {max="2020-13-01"} | {min=nan} | {} | 2020-01-01 |
+    12:00:00 | 2020-01-01T00:00:00 | 2020-01-01T00:00:00Z | 9999-12-31T23:59:59-01:00 | 0001-01-01T00:00:00+01:00 |
+    "" | " " | "x" | "nan" | "171" | "*" | "[" | "AIA*" | "in.fits" | "missing.fits" | "recipe.toml" | "pipe.fits" |
+    "out" | "." | "/" | "~" | "~nobody/x" | "bicubic" | "bilinear" | "exact" | "adaptive-hann" |
+    "nearest-neighbor" | "brightness" | "counts" | "keep" | "error" | "none" | "rice" | "lossless" | "cache" |
+    "generic" | "{stem}.fits" | "{stem}" | "{WAVELNTH:04d}/{stem}.fits" | "{T_OBS:%Y}/{stem}.fits.gz" |
+    "{stem:>10}.fits" | "{0}.fits" | "{.fits" | "../{stem}.fits" | "/{stem}.fits" | "x.fits" | "{FOO}.fits" |
+    '''a''' | \"\"\"b\"\"\" | "\\u0000" | "\\u0007" | "\\U0001F31E" | "1 DN" | "5 s" | "[0:10, 0:10]"
+    """.split("|")  # fmt: skip
 _OWN = ["update_pointing", "register", "normalize_exposure"]
 _PLAUSIBLE = {
     "name": ['"{stem}.fits"', '"{WAVELNTH:04d}/{stem}_{T_OBS:%Y%m%d}.fits"', '"{stem}_{EXPTIME}.fits.gz"'],
@@ -126,48 +128,78 @@ _PLAUSIBLE = {
     "target": ['"in.fits"'],
     "timeout": ["1", "0.5"],
     "server": ['"http://127.0.0.1:1/"'],
+    # of ccdproc's steps
+    "gain": ['"2 electron / DN"'],
+    "readnoise": ['"20 electron"'],
+    "trim": ['"[1:40, 1:30]"'],
+    "fits_section": ['"[1:40, 1:30]"'],
+    "block_size": ["2", "[2, 3]"],
+    "sigclip": ["4.5"],
+    "new_min": ["0"],
+    "gain_corrected": ["true"],
 }
+_ODD_KEYS = ["foo", "'a.b'", '""', "a.b.c", "WAVELNTH", '"x\\ty"', "source", "when", "skip"]
 _TEXTS = ["\0", "\t", "\n", "\r", "\x07", "\x1b[31m", "\x7f", "\u2028", "\ufeff", "\ud800", "=", "[", "]", "{", "}", '"', "'", "#", ".", ",", "\\", "[[", "é", "0", "e9", "_", "-", " "]  # fmt: skip
 
 
 def _random_recipe(chance: Random) -> str:
-    lines = [f"{key} = {_value(chance, key)}" for key in _keys(chance, ["description", "instrument", "plate_scale", "hdu"], 0.1)]
-    for table in ("select", "output"):
-        if chance.random() < 0.3:
-            known = ["WAVELNTH", "T_OBS", "QUALITY", "EXPTIME", "instrument", "INSTRUME"] if table == "select" else ["name", "compression", "overwrite"]
-            lines += [f"[{table}]", *(f"{key} = {_value(chance, key)}" for key in _keys(chance, known, 0.3))]
-    steps = get_plugin_manager().steps()
-    names = [*(_OWN * 8), *steps]
-    for name in sorted((chance.choice(names) for _ in range(chance.choice([1, 1, 2, 2, 3]))), key=list(steps).index):
-        lines += _random_step(chance, name, steps[name].settings.document())
-    text = "\n".join(lines) + "\n"
-    for _ in range(chance.choice([0, 0, 0, 0, 1, 2])):
+    text = _Writer(chance, odd=chance.choice([0, 0, 0, 0.02, 0.1, 0.4])).recipe()
+    for _ in range(chance.choice([0, 0, 0, 0, 0, 1, 2])):
         text = _damaged(chance, text)
     return text
 
 
-def _random_step(chance: Random, name: str, settings: dict[str, object]) -> list[str]:
-    given = {key: _value(chance, key) for key in _keys(chance, list(settings), 0.25 if name in _OWN else 0.05)}
-    if name == "update_pointing" and chance.random() < 0.8:
-        given["source"] = f'"{_table()}"'
-    common = {key: _value(chance, key) for key in _keys(chance, ["plugin", "only"], 0.05)}
-    lines = ["[[step]]", f'use = "{name if chance.random() < 0.95 else name[:-1]}"']
-    lines += [f"{key} = {value}" for key, value in {**common, **given}.items()]
-    for _ in range(chance.choice([0, 0, 0, 0, 1, 2])):
-        keys = [*_keys(chance, ["WAVELNTH", "T_OBS", "EXPTIME", "skip"], 0.5), *_keys(chance, list(settings), 0.2)]
-        lines += ["[[step.when]]", *(f"{key} = {_value(chance, key)}" for key in keys)]
-    return lines
+class _Writer:
+    """Writes random recipes, in which a key or value is odd with a given probability."""
 
+    def __init__(self, chance: Random, odd: float) -> None:
+        self._chance, self._odd = chance, odd
 
-def _keys(chance: Random, known: list[str], probability: float) -> list[str]:
-    chosen = [key for key in known if chance.random() < probability]
-    if chance.random() < 0.05:
-        chosen.append(chance.choice(["foo", "use", "'a.b'", '""', "a.b.c", "WAVELNTH", "\"x\\ty\"", *(key.upper() for key in known)]))
-    return list(dict.fromkeys(chosen))
+    def recipe(self) -> str:
+        chance = self._chance
+        lines = self._assign(self._keys(["description", "hdu"], 0.1))
+        if chance.random() < 0.1:
+            lines += ['instrument = "generic"', *self._assign(["plate_scale"])]
+        if chance.random() < 0.3:
+            known = ["WAVELNTH", "T_OBS", "QUALITY", "EXPTIME", "instrument", "INSTRUME"]
+            lines += ["[select]", *self._assign(self._keys(known, 0.3))]
+        if chance.random() < 0.3:
+            lines += ["[output]", *self._assign(self._keys(["name", "compression", "overwrite"], 0.5))]
+        steps = get_plugin_manager().steps()
+        for name in steps:
+            if chance.random() < (0.7 if name in _OWN else 0.03):
+                lines += self._step(name, steps[name].settings.document())
+        if chance.random() < self._odd:
+            lines += ["[[step]]", 'use = "register"', "force = true"]
+        return "\n".join(lines) + "\n"
 
+    def _step(self, name: str, settings: dict[str, SettingInfo]) -> list[str]:
+        chance = self._chance
+        required = [key for key, setting in settings.items() if setting.required]
+        lines = ["[[step]]", f'use = "{name if chance.random() > self._odd else name[:-1]}"']
+        given = self._keys([key for key in settings if key in _PLAUSIBLE], 0.25)
+        if name == "update_pointing":
+            lines.append(f'source = "{_TABLE}"')
+        lines += self._assign([*required, *self._keys(["plugin", "only"], 0.05), *given])
+        for _ in range(chance.choice([0, 0, 0, 0, 1, 2])):
+            changes = [key for key in settings if key in _PLAUSIBLE and key not in ("method", "server")]
+            keys = [*self._keys(["WAVELNTH", "T_OBS"], 0.2), "EXPTIME", chance.choice(changes or ["skip"])]
+            lines += ["[[step.when]]", *self._assign(keys)]
+        return lines
 
-def _value(chance: Random, key: str) -> str:
-    return chance.choice(_PLAUSIBLE[key] if key in _PLAUSIBLE and chance.random() < 0.85 else _VALUES)
+    def _keys(self, known: list[str], probability: float) -> list[str]:
+        chance = self._chance
+        chosen = [key for key in known if chance.random() < probability]
+        if chance.random() < self._odd / 2:
+            chosen.append(chance.choice([*_ODD_KEYS, *(key.upper() for key in known)]))
+        return chosen
+
+    def _assign(self, keys: list[str]) -> list[str]:
+        return [f"{key} = {self._value(key)}" for key in dict.fromkeys(keys)]
+
+    def _value(self, key: str) -> str:
+        is_odd = key not in _PLAUSIBLE or self._chance.random() < self._odd
+        return self._chance.choice(_VALUES if is_odd else _PLAUSIBLE[key]).strip()
 
 
 def _damaged(chance: Random, text: str) -> str:
@@ -271,7 +303,7 @@ _HOSTILE: list[tuple[str, Callable[[Random], str | bytes]]] = [
     ("endless target", _setting('target = "/dev/zero"')),
     ("pipe as target", _setting('target = "pipe.fits"')),
     ("folder as target", _setting('target = "out"')),
-    ("table as target", lambda chance: f'{_valid()}target = "{_table()}"\n'),
+    ("table as target", lambda chance: f'{_valid()}target = "{_TABLE}"\n'),
     ("terminal as target", _setting('target = "/dev/stdin"')),
     ("tiny pixels", _top('instrument = "generic"\nplate_scale = 1e-300')),
     ("huge pixels", _top('instrument = "generic"\nplate_scale = 1e300')),
