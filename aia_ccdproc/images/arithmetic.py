@@ -65,12 +65,12 @@ def divide(ccd: CCDData, divisor: float | u.Quantity) -> CCDData:
 
 
 def _same_precision(number: float | u.Quantity, ccd: CCDData) -> u.Quantity:
-    """Return a number of the precision of an image: float32 pixels then stay float32."""
+    """Return a number with the precision of an image, so that float32 pixels stay float32."""
     return u.Quantity(number, dtype=np.result_type(ccd.data.dtype, np.float32))
 
 
 def _completed(result: CCDData, ccd: CCDData) -> CCDData:
-    """Give the result of arithmetic what it has lost."""
+    """Add the header, the unit, the flags and the PSF that astropy's arithmetic has dropped."""
     result.header = without_statistics(current_header(ccd))
     set_unit(result.header, result.unit)
     return with_flags_and_psf(result, ccd)
@@ -93,7 +93,7 @@ def copy_image(ccd: CCDData) -> CCDData:
 
 
 def with_flags_and_psf(result: _CCD, ccd: CCDData) -> _CCD:
-    """Give a result copies of the flags and the PSF of the image that it was made from.
+    """Add copies of the flags and the PSF of an image to the result of an operation on it.
 
     CCDData's arithmetic drops them.
 
@@ -102,7 +102,7 @@ def with_flags_and_psf(result: _CCD, ccd: CCDData) -> _CCD:
     result : `~astropy.nddata.CCDData`
         Image with the same pixels as ``ccd``; changed in place.
     ccd : `~astropy.nddata.CCDData`
-        The image that it was made from.
+        The image from which the result was computed.
 
     Returns
     -------

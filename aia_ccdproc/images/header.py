@@ -104,7 +104,7 @@ def _declared_shape(header: fits.Header) -> tuple[int, int] | None:
 
 
 def current_header(ccd: CCDData) -> fits.Header:
-    """Return the header of an image with nothing in it that is not true for its pixels.
+    """Return the header of an image without cards that are wrong for its pixels.
 
     Parameters
     ----------

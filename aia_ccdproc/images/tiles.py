@@ -50,7 +50,7 @@ def check_tiles(path: Path, stream: IO[bytes], cards: list[str]) -> None:
     for offset, kind in _gzip_columns(header):
         size = 2 * np.dtype(kind).itemsize
         if offset + size > width:
-            return  # astropy finds this file damaged
+            return  # astropy will report that this file is damaged
         columns = np.frombuffer(raw, np.uint8).reshape(rows, width)[:, offset : offset + size]
         descriptors = np.ascontiguousarray(columns).view(kind)
         for length, place in descriptors[descriptors[:, 0] > MAX_UNPACKED_BYTES // MAX_GZIP_RATIO].tolist():
@@ -59,7 +59,7 @@ def check_tiles(path: Path, stream: IO[bytes], cards: list[str]) -> None:
 
 
 def _gzip_columns(header: fits.Header) -> Iterator[tuple[int, str]]:
-    """Yield position and type of the columns that describe where gzip tiles are, as pairs of length and place."""
+    """Yield position and type of the columns with the descriptors of gzip tiles: their length and their place."""
     names = ["GZIP_COMPRESSED_DATA"]
     if "GZIP" in str(header.get("ZCMPTYPE")):
         names.append("COMPRESSED_DATA")
@@ -74,17 +74,17 @@ def _gzip_columns(header: fits.Header) -> Iterator[tuple[int, str]]:
 
 
 def _check_tile(path: Path, packed: bytes) -> None:
-    left = MAX_UNPACKED_BYTES
+    remaining = MAX_UNPACKED_BYTES
     try:
-        while packed and left > 0:  # a tile may consist of several gzip members
+        while packed and remaining > 0:  # a tile may consist of several gzip members
             unpacker = zlib.decompressobj(wbits=31)
-            while packed and not unpacker.eof and left > 0:
-                left -= len(unpacker.decompress(packed, 2**20))
+            while packed and not unpacker.eof and remaining > 0:
+                remaining -= len(unpacker.decompress(packed, 2**20))
                 packed = unpacker.unconsumed_tail
             packed = unpacker.unused_data
     except zlib.error:
-        return  # astropy finds this file damaged
-    if left <= 0:
+        return  # astropy will report that this file is damaged
+    if remaining <= 0:
         raise ReadError(
             f"{path}: the size of the image is not plausible: one of its tiles would need more than "
             f"{MAX_UNPACKED_BYTES // 2**20} MiB unpacked"

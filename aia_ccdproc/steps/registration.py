@@ -264,13 +264,13 @@ def _with_observer(header: fits.Header, observer: fits.Header) -> fits.Header:
 
 
 def _with_time(header: fits.Header, time: str) -> fits.Header:
-    """Return a header with the time for which its WCS holds. The times of the exposure are kept."""
+    """Return a header with the time of its WCS. The times of the exposure are kept."""
     dated = header.copy()
     if "T_OBS" in dated:
         # sunpy reads the time of an AIA or HMI image from T_OBS, before DATE-AVG.
         dated.rename_keyword("T_OBS", EXPOSURE_TIME_KEYWORD)
     dated.remove("MJD-AVG", ignore_missing=True)
-    dated["DATE-AVG"] = (time, "Time for which the WCS holds, not the exposure's")
+    dated["DATE-AVG"] = (time, "Time of the WCS, not of the exposure")
     return dated
 
 

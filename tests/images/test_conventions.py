@@ -1,4 +1,4 @@
-"""Headers as other people's tools write them: units, numbers as text, axis types, a third axis."""
+"""Headers as other software writes them: units, numbers as text, axis types, a third axis."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def read_silently(path: Path) -> CCDData:
         ({"CUNIT2": ""}, "CUNIT2 is missing; the unit of CUNIT1, arcsec, is assumed"),
     ],
 )
-def test_an_image_without_cunit_is_in_arcsec_if_its_plate_scale_says_so(
+def test_an_image_without_cunit_is_in_arcsec_if_its_plate_scale_fits_the_instrument(
     tmp_path: Path, cards: dict, message: str
 ) -> None:
     expected = read(write_cards(tmp_path / "with.fits"))

@@ -33,8 +33,8 @@ def level1(tmp_path: Path) -> bytes:
 
 
 @pytest.fixture
-def peak_memory() -> Iterator[list[int]]:
-    """Measure how much memory Python and numpy allocate in a test; the value is there when the test asks for it."""
+def start_memory() -> Iterator[list[int]]:
+    """Trace the memory that Python and numpy allocate in a test. The list contains the bytes at its start."""
     tracemalloc.start()
     yield [tracemalloc.get_traced_memory()[0]]
     tracemalloc.stop()
@@ -71,13 +71,13 @@ def test_cards_of_a_compressed_file_are_repaired(tmp_path: Path, level1: bytes) 
 
 
 def test_what_follows_the_fits_data_in_a_gzip_file_is_not_unpacked(
-    tmp_path: Path, level1: bytes, peak_memory: list[int]
+    tmp_path: Path, level1: bytes, start_memory: list[int]
 ) -> None:
     path = tmp_path / "tail.fits.gz"
     path.write_bytes(gzip.compress(level1) + 128 * ZEROS)  # 2 GiB
     assert path.stat().st_size < 3 * 2**20
     ccd = read(path)
-    check_memory(peak_memory, 64 * 2**20)
+    check_memory(start_memory, 64 * 2**20)
     assert np.array_equal(ccd.data, read(tmp_path / "level1.fits").data)
 
 
@@ -90,37 +90,37 @@ def test_what_follows_the_fits_data_in_a_gzip_file_is_not_unpacked(
     ],
 )
 def test_a_gzip_file_of_zeros_is_refused_before_it_is_unpacked(
-    tmp_path: Path, level1: bytes, peak_memory: list[int], columns: int, rows: int, reason: str
+    tmp_path: Path, level1: bytes, start_memory: list[int], columns: int, rows: int, reason: str
 ) -> None:
     path = tmp_path / "bomb.fits.gz"
     header = with_size(level1, columns, rows)
     zeros = 128 * ZEROS if columns > 10000 else ZEROS
     path.write_bytes(gzip.compress(header[: header.index(b"END" + b" " * 77) // 2880 * 2880 + 2880]) + zeros)
-    if columns == 10000:  # the member claims less than it must, but as much as it could
+    if columns == 10000:  # long enough to contain the image, according to the limit of gzip's compression
         path.write_bytes(path.read_bytes() + bytes(300_000))
     with pytest.raises(ReadError, match=rf"bomb\.fits\.gz: .*({reason})"):
         read(path)
-    check_memory(peak_memory, 64 * 2**20 + (2**28 if columns == 10000 else 0))
+    check_memory(start_memory, 64 * 2**20 + (2**28 if columns == 10000 else 0))
 
 
 def test_a_gzip_file_that_cannot_contain_its_image_is_refused_before_it_is_unpacked(
-    tmp_path: Path, level1: bytes, peak_memory: list[int]
+    tmp_path: Path, level1: bytes, start_memory: list[int]
 ) -> None:
     path = tmp_path / "short.fits.gz"
     path.write_bytes(gzip.compress(with_size(level1, 10000, 10000)))
     with pytest.raises(ReadError, match=r"short\.fits\.gz: is damaged or truncated: it cannot contain 200\d+ bytes"):
         read(path)
-    check_memory(peak_memory, 16 * 2**20)
+    check_memory(start_memory, 16 * 2**20)
 
 
-def test_a_gzip_file_that_is_not_fits_is_not_unpacked(tmp_path: Path, peak_memory: list[int]) -> None:
+def test_a_gzip_file_that_is_not_fits_is_not_unpacked(tmp_path: Path, start_memory: list[int]) -> None:
     path = tmp_path / "zeros.fits.gz"
     path.write_bytes(256 * ZEROS)  # 4 GiB
     start = time.process_time()
     with pytest.raises(ReadError, match=r"zeros\.fits\.gz: is not a FITS file"):
         read(path)
     assert time.process_time() - start < 5
-    check_memory(peak_memory, 64 * 2**20)
+    check_memory(start_memory, 64 * 2**20)
 
 
 def test_a_zip_file_is_refused(tmp_path: Path, level1: bytes) -> None:
@@ -141,7 +141,7 @@ def test_an_endless_header_is_refused(tmp_path: Path, level1: bytes, monkeypatch
 
 @pytest.mark.parametrize("unpacked", [2**20, 2**30])
 def test_a_tile_that_needs_too_much_memory_is_refused_before_it_is_unpacked(
-    tmp_path: Path, peak_memory: list[int], unpacked: int
+    tmp_path: Path, start_memory: list[int], unpacked: int
 ) -> None:
     ccd = EXPOSURE.image(small_sun())
     path = tmp_path / "tile.fits"
@@ -163,4 +163,4 @@ def test_a_tile_that_needs_too_much_memory_is_refused_before_it_is_unpacked(
         return
     with pytest.raises(ReadError, match=r"tile\.fits: .*one of its tiles would need more than 512 MiB unpacked"):
         read(path)
-    check_memory(peak_memory, 64 * 2**20)
+    check_memory(start_memory, 64 * 2**20)

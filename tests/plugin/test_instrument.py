@@ -1,4 +1,4 @@
-"""What is known about an instrument: its binnings."""
+"""Instruments: the binning of their images."""
 
 from __future__ import annotations
 

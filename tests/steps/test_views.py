@@ -109,7 +109,7 @@ def test_registration_onto_another_view_equals_reproject_to(level1, target, meth
     np.testing.assert_allclose(ours[filled], reference[filled], atol=1e-3)
 
 
-def test_the_result_says_where_a_feature_is(level1):
+def test_the_wcs_of_the_result_gives_the_position_of_a_feature(level1):
     """For the target's WCS and for sunpy's reading of the result, also if the target is of another day."""
     target = helioprojective(level1, 30.0, **{"DATE-OBS": NEXT_DAY})
     result = register(level1, target=target)
@@ -133,7 +133,7 @@ def test_the_times_of_the_exposure_are_kept(level1):
 
 
 @pytest.mark.parametrize("rotation", ["off", "differential"])
-def test_the_sun_rotates_only_if_it_is_told_to(level1, rotation):
+def test_the_sun_rotates_only_with_differential_rotation(level1, rotation):
     target = wcs_from_header(helioprojective(level1, 0.0, **{"DATE-OBS": NEXT_DAY}))
     result = register(level1, target=target, rotation=rotation)
     if rotation == "differential":
@@ -198,7 +198,7 @@ def test_an_observer_is_found_by_its_carrington_longitude(level1):
 
 
 def test_an_image_with_only_a_carrington_longitude_is_reprojected(level1):
-    """As HMI's images are."""
+    """The headers of HMI give only a Carrington longitude."""
     there = helioprojective(level1, 25.0)
     expected = register(level1, target=there)
     result = register(level1, target=carrington_only(there))
