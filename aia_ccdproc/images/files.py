@@ -1,14 +1,17 @@
-"""Atomic file writes, removal of abandoned temporary files, and a cache of what was read from a file."""
+"""Atomic writes, bounded reads, removal of abandoned temporary files, and a cache of what was read from a file."""
 
 from __future__ import annotations
 
+import errno
 import functools
 import os
 import re
 import secrets
+import stat
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from io import BufferedReader
 from pathlib import Path
 from typing import TypeVar
 
@@ -19,13 +22,15 @@ except ImportError:  # Windows, which does not allow an open file to be removed
 else:
     _HAS_LOCKS = True
 
-__all__ = ["atomic_write", "cache_until_modified", "remove_abandoned"]
+__all__ = ["atomic_write", "cache_until_modified", "open_regular_file", "read_regular_file", "remove_abandoned"]
 
 T = TypeVar("T")
 
 _TEMPORARY = re.compile(r"\.[0-9a-f]{8}\.tmp(\.\w+)?")
 #: Age in seconds at which a temporary file counts as abandoned on file systems without locks.
 _ABANDONED_SECONDS = 86400.0
+#: Largest size of a file that is opened without another limit.
+_MAX_BYTES = 16 * 2**30
 
 
 @contextmanager
@@ -116,6 +121,74 @@ def _is_abandoned(path: Path) -> bool:
         return False
     finally:
         os.close(descriptor)
+
+
+def open_regular_file(path: Path, max_bytes: int = _MAX_BYTES) -> BufferedReader:
+    """Open a file for reading. Refuse devices, pipes and everything else that may block or never end.
+
+    Parameters
+    ----------
+    path : `~pathlib.Path`
+        The file.
+    max_bytes : int
+        Largest size that is accepted; by default 16 GiB.
+
+    Returns
+    -------
+    file object
+        The file, open for reading bytes; to be closed by the caller.
+
+    Raises
+    ------
+    OSError
+        If the file cannot be opened, is not a regular file, or is larger than ``max_bytes``. Its ``strerror`` gives the
+        reason.
+    """
+    _check_regular(path, path.stat(), max_bytes)  # before it is opened: opening a device may change its state
+    stream = open(path, "rb", opener=_open_without_waiting)  # noqa: SIM115
+    try:
+        _check_regular(path, os.fstat(stream.fileno()), max_bytes)  # it may have been replaced in the meantime
+    except OSError:
+        stream.close()
+        raise
+    return stream
+
+
+def read_regular_file(path: Path, max_bytes: int) -> bytes:
+    """Read a file as a whole, with the conditions of `open_regular_file`.
+
+    Parameters
+    ----------
+    path : `~pathlib.Path`
+        The file.
+    max_bytes : int
+        Largest size that is accepted.
+
+    Returns
+    -------
+    bytes
+        The content.
+
+    Raises
+    ------
+    OSError
+        If the file cannot be read, is not a regular file, or is larger than ``max_bytes``.
+    """
+    with open_regular_file(path, max_bytes) as stream:
+        return stream.read(os.fstat(stream.fileno()).st_size)
+
+
+def _open_without_waiting(path: str, flags: int) -> int:
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
+
+
+def _check_regular(path: Path, status: os.stat_result, max_bytes: int) -> None:
+    if stat.S_ISDIR(status.st_mode):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+    if not stat.S_ISREG(status.st_mode):
+        raise OSError(errno.EINVAL, "Not a regular file", str(path))
+    if status.st_size > max_bytes:
+        raise OSError(errno.EFBIG, f"Larger than {max_bytes / 2**20:.4g} MiB", str(path))
 
 
 def cache_until_modified(files: int) -> Callable[[Callable[[Path], T]], Callable[[Path], T]]:

@@ -14,7 +14,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
 from aia_ccdproc.errors import SettingsError, nearest_name, redact_url, suggestion
-from aia_ccdproc.images.files import cache_until_modified
+from aia_ccdproc.images.files import cache_until_modified, open_regular_file
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
@@ -200,7 +200,7 @@ def _content_digest(value: Any) -> str:
 
 @cache_until_modified(files=64)
 def _file_digest(path: Path) -> str:
-    with path.open("rb") as stream:
+    with open_regular_file(path) as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()[:16]
 
 

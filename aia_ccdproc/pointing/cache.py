@@ -2,11 +2,12 @@
 
 A file contains all records of a server that are valid in its month. It is replaced by an atomic rename: a reader sees
 either the old or the new file, and processes that fetch the same month need no lock. The metadata contain the time of
-the fetch and a digest of the rows. A file with another digest is damaged.
+the fetch and a digest of this time and of the rows. A file with another digest is damaged.
 """
 
 from __future__ import annotations
 
+import hashlib
 import warnings
 from contextlib import suppress
 from pathlib import Path
@@ -108,8 +109,8 @@ class PointingCache:
         except PointingError as error:
             _discard(path, str(error))
             return None
-        if table.table.meta.get("digest") != table.digest or "fetched" not in table.table.meta:
-            _discard(path, "its digest is not that of its rows")
+        if table.table.meta.get("digest") != _digest(table, table.table.meta.get("fetched")):
+            _discard(path, "its digest is not that of its content")
             return None
         return table
 
@@ -137,7 +138,8 @@ class PointingCache:
             if len(lost):
                 records = vstack([records, lost], metadata_conflicts="silent")
                 records.sort("T_START")
-        records.meta = {"fetched": fetched.utc.isot, "digest": PointingTable(records).digest}
+        time = fetched.utc.isot
+        records.meta = {"fetched": time, "digest": _digest(PointingTable(records), time)}
         self.folder.mkdir(parents=True, exist_ok=True)
         with atomic_write(self.path(month)) as temporary:
             ascii_tables.write(records, temporary, format="ecsv", overwrite=True)
@@ -154,6 +156,10 @@ class PointingCache:
         for path in files:
             path.unlink(missing_ok=True)
         return len(files)
+
+
+def _digest(table: PointingTable, fetched: object) -> str:
+    return hashlib.sha256(f"{fetched} {table.digest}".encode()).hexdigest()
 
 
 def _discard(path: Path, reason: str) -> None:

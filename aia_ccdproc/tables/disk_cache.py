@@ -1,7 +1,13 @@
-"""Copies of fetched tables in astropy's cache folder, which are used when the server does not answer."""
+"""Copies of fetched tables in astropy's cache folder, which are used when the server does not answer.
+
+A copy ends with a line that contains the SHA-256 of the lines before it. A copy with another digest is damaged; it is
+treated as if it did not exist.
+"""
 
 from __future__ import annotations
 
+import hashlib
+import io
 import logging
 import time as clock
 from collections.abc import Callable
@@ -13,13 +19,15 @@ from astropy.config import get_cache_dir
 from astropy.table import Table
 
 from aia_ccdproc.errors import TableError
-from aia_ccdproc.images.files import atomic_write
+from aia_ccdproc.images.files import atomic_write, read_regular_file
 from aia_ccdproc.tables.cache import LIFETIME_SECONDS
-from aia_ccdproc.tables.text import read_table_file
+from aia_ccdproc.tables.text import MAX_TABLE_BYTES, parse_table
 
 __all__ = ["cache_folder", "fetch_with_fallback"]
 
 _log = logging.getLogger("aia_ccdproc")
+#: Start of the last line of a copy; a comment in ECSV.
+_SEAL = b"# sha256: "
 _NO_COPY = "cannot keep a copy of %s from %s: %s"
 
 T = TypeVar("T")
@@ -74,7 +82,7 @@ def fetch_with_fallback(server: str, series: str, fetch: Callable[[], Table], co
     Raises
     ------
     TableError
-        If the table cannot be fetched or converted, and no copy exists.
+        If the table cannot be fetched or converted, and no undamaged copy exists.
     """
     try:
         path = cache_folder("tables", server) / f"{series}.ecsv"
@@ -83,20 +91,40 @@ def fetch_with_fallback(server: str, series: str, fetch: Callable[[], Table], co
         return convert(fetch())
     with suppress(OSError, TableError):
         if 0 <= clock.time() - path.stat().st_mtime < LIFETIME_SECONDS:
-            return convert(read_table_file(path))
+            return convert(_read_copy(path))
     try:
         table = fetch()
         converted = convert(table)
     except TableError as error:
-        with suppress(TableError):
-            copy = convert(read_table_file(path))
+        try:
+            copy = convert(_read_copy(path))
+        except FileNotFoundError:
+            pass
+        except (OSError, TableError) as damage:
+            _log.warning("the copy of an earlier answer cannot be used: %s", damage)
+        else:
             _log.warning("%s; using the copy of an earlier answer", error)
             return copy
         raise
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with atomic_write(path) as temporary:
-            table.write(temporary, format="ascii.ecsv", overwrite=True)
+        _write_copy(path, table)
     except OSError as error:
         _log.warning(_NO_COPY, series, server, error)
     return converted
+
+
+def _write_copy(path: Path, table: Table) -> None:
+    text = io.StringIO()
+    table.write(text, format="ascii.ecsv")
+    content = text.getvalue().encode()
+    with atomic_write(path) as temporary:
+        temporary.write_bytes(content + _SEAL + hashlib.sha256(content).hexdigest().encode() + b"\n")
+
+
+def _read_copy(path: Path) -> Table:
+    """Read a copy. Raise `OSError` if it cannot be read, or `TableError` if it is damaged."""
+    content, _, digest = read_regular_file(path, MAX_TABLE_BYTES).rpartition(_SEAL)
+    if digest.decode(errors="replace") != f"{hashlib.sha256(content).hexdigest()}\n":
+        raise TableError(f"{path}: is damaged: its digest is not that of its content")
+    return parse_table(content, str(path))

@@ -1,8 +1,9 @@
-"""Tables at a URL, downloaded within limits."""
+"""Tables at a URL, downloaded within limits. A copy is used only if its SHA-256 is that of the download."""
 
 from __future__ import annotations
 
 import base64
+import hashlib
 import http.client
 import ipaddress
 import logging
@@ -16,19 +17,21 @@ from urllib.parse import unquote, urlsplit, urlunsplit
 from urllib.request import HTTPRedirectHandler, Request, build_opener
 
 from aia_ccdproc.errors import TableError, redact_url
+from aia_ccdproc.images.files import atomic_write, open_regular_file, read_regular_file
+from aia_ccdproc.tables.disk_cache import cache_folder
 from aia_ccdproc.tables.network import TIMEOUT_SECONDS, RefusedAnswerError, query_with_retries
+from aia_ccdproc.tables.text import MAX_TABLE_BYTES
 
-__all__ = ["MAX_TABLE_BYTES", "download_table"]
+__all__ = ["download_table"]
 
-#: Largest size of a table that is downloaded.
-MAX_TABLE_BYTES = 256 * 2**20
 _BLOCK_BYTES = 2**20
+_DIGEST_BYTES = 64
 
 _log = logging.getLogger("aia_ccdproc")
 
 
 def download_table(url: str, timeout: float = TIMEOUT_SECONDS) -> str:
-    """Download a table from a URL, and keep it in astropy's download cache.
+    """Download a table from a URL, and keep it in astropy's download cache, and its SHA-256 in a file of our own.
 
     Parameters
     ----------
@@ -45,10 +48,10 @@ def download_table(url: str, timeout: float = TIMEOUT_SECONDS) -> str:
     Raises
     ------
     TableError
-        If the download fails, and no copy of an earlier one exists; or if the table is larger than 256 MiB, or the
-        server redirects to another scheme or to an address of this machine.
+        If the download fails, the table is larger than 256 MiB, or the server redirects to another scheme or to an
+        address of this machine, and no undamaged copy of an earlier download exists.
     """
-    from astropy.utils.data import CacheMissingWarning, download_file, import_file_to_cache, is_url_in_cache
+    from astropy.utils.data import import_file_to_cache
 
     name, plain_url = redact_url(url), _without_credentials(url)
 
@@ -56,17 +59,58 @@ def download_table(url: str, timeout: float = TIMEOUT_SECONDS) -> str:
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "download"
             _save(url, path, timeout)
-            return str(import_file_to_cache(plain_url, path, remove_original=True))
+            digest = _digest(path)
+            saved = str(import_file_to_cache(plain_url, path, remove_original=True))
+        _store_digest(plain_url, digest)
+        return saved
 
     try:
         return query_with_retries(download, name, name, timeout)
     except TableError as error:
+        copy = _earlier_copy(plain_url)
+        if copy is None:
+            raise
+        _log.warning("%s; using the copy of an earlier download", error)
+        return copy
+
+
+def _earlier_copy(url: str) -> str | None:
+    """Return the path of the copy of an earlier download; None if it does not exist or is damaged."""
+    from astropy.utils.data import CacheMissingWarning, download_file, is_url_in_cache
+
+    try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", CacheMissingWarning)  # before the first download there is no cache
-            if not is_url_in_cache(plain_url):
-                raise
-        _log.warning("%s; using the copy of an earlier download", error)
-        return str(download_file(plain_url, cache=True, show_progress=False))
+            if not is_url_in_cache(url):
+                return None
+        copy = str(download_file(url, cache=True, show_progress=False))
+        stored = read_regular_file(_digest_path(url), max_bytes=_DIGEST_BYTES).decode(errors="replace")
+        if _digest(Path(copy)) == stored:
+            return copy
+        reason = "its digest is not that of its content"
+    except (OSError, TableError) as error:
+        reason = str(error)
+    _log.warning("the copy of an earlier download of %s is damaged: %s", url, reason)
+    return None
+
+
+def _digest(path: Path) -> str:
+    with open_regular_file(path, MAX_TABLE_BYTES) as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def _digest_path(url: str) -> Path:
+    return cache_folder("downloads", urlsplit(url).netloc) / f"{hashlib.sha256(url.encode()).hexdigest()}.sha256"
+
+
+def _store_digest(url: str, digest: str) -> None:
+    try:
+        path = _digest_path(url)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with atomic_write(path) as temporary:
+            temporary.write_text(digest)
+    except (OSError, TableError) as error:
+        _log.warning("cannot keep the download of %s for later: %s", url, error)
 
 
 class _SafeRedirects(HTTPRedirectHandler):

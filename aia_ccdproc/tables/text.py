@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+import warnings
+from itertools import takewhile
 from pathlib import Path
 
 from astropy.io import ascii as ascii_tables
@@ -9,9 +12,18 @@ from astropy.table import Column, Table
 from astropy.time import Time
 
 from aia_ccdproc.errors import TableError
+from aia_ccdproc.images.files import read_regular_file
 from aia_ccdproc.images.times import ignore_erfa_warnings, parse_time
 
-__all__ = ["parse_time_column", "read_table_file"]
+__all__ = ["MAX_TABLE_BYTES", "parse_table", "parse_time_column", "read_table_file"]
+
+#: Largest size of a table that is read or downloaded.
+MAX_TABLE_BYTES = 256 * 2**20
+#: A column needs some 35 characters in the header of an ECSV file.
+_MAX_HEADER_CHARACTERS = 100_000
+_MAX_NESTING = 50
+#: YAML's lists in lists and keys of keys, written on one line.
+_NESTED_ON_ONE_LINE = re.compile(rf"(?:[-?] +){{{_MAX_NESTING}}}")
 
 
 def read_table_file(path: Path) -> Table:
@@ -31,20 +43,68 @@ def read_table_file(path: Path) -> Table:
     Raises
     ------
     TableError
-        If the file cannot be read.
+        If the file cannot be read, is not a regular file, or is larger than 256 MiB.
     """
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-        if lines and lines[0].startswith("# %ECSV"):
-            return ascii_tables.read(lines, format="ecsv")
-        lines = [line for line in lines if line.strip() and not line.lstrip().startswith("#")]
-        if not lines:
-            raise ValueError("it is empty")
-        return ascii_tables.read(lines, format="csv" if "," in lines[0] else "basic")
-    except (OSError, UnicodeDecodeError, ValueError, ascii_tables.InconsistentTableError) as error:
-        raise TableError(
-            f"{path}: cannot be read as ECSV, CSV or columns separated by blanks ({str(error).splitlines()[0]})"
-        ) from error
+        content = read_regular_file(path, MAX_TABLE_BYTES)
+    except OSError as error:
+        raise _reading_error(str(path), error.strerror or str(error)) from error
+    return parse_table(content, str(path))
+
+
+def parse_table(content: bytes, name: str) -> Table:
+    """Parse the content of a text file as a table.
+
+    Parameters
+    ----------
+    content : bytes
+        Content of a file, UTF-8, in one of the formats of `read_table_file`.
+    name : str
+        Name of the file in messages.
+
+    Returns
+    -------
+    `~astropy.table.Table`
+        The table.
+
+    Raises
+    ------
+    TableError
+        If the content is not a table.
+    """
+    try:
+        lines = content.decode("utf-8").splitlines()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # the columns that are needed are checked where they are used
+            if lines and lines[0].startswith("# %ECSV"):
+                _check_ecsv_header(lines)
+                return ascii_tables.read(lines, format="ecsv")
+            lines = [line for line in lines if line.strip() and not line.lstrip().startswith("#")]
+            if not lines:
+                raise ValueError("it is empty")
+            return ascii_tables.read(lines, format="csv" if "," in lines[0] else "basic")
+    except Exception as error:  # astropy, yaml, csv and numpy raise many types of exceptions for a damaged file
+        reason = next(iter(str(error).splitlines()), "")
+        described = reason if isinstance(error, ValueError) and reason else f"{type(error).__name__}: {reason}"
+        raise _reading_error(name, described) from error
+
+
+def _reading_error(name: str, reason: str) -> TableError:
+    return TableError(f"{name}: cannot be read as ECSV, CSV or columns separated by blanks ({reason})")
+
+
+def _check_ecsv_header(lines: list[str]) -> None:
+    """Refuse a header that the YAML parser would need seconds for, or whose nesting is deeper than Python's stack."""
+    header = "\n".join(takewhile(lambda line: line.startswith("#"), lines))
+    if len(header) > _MAX_HEADER_CHARACTERS:
+        raise ValueError(f"its header has more than {_MAX_HEADER_CHARACTERS} characters")
+    depth = 0
+    for bracket in re.findall(r"[\[\]{}]", header):
+        depth = depth + 1 if bracket in "[{" else max(depth - 1, 0)
+        if depth > _MAX_NESTING:
+            break
+    if depth > _MAX_NESTING or _NESTED_ON_ONE_LINE.search(header):
+        raise ValueError(f"its header is nested more than {_MAX_NESTING} levels deep")
 
 
 def parse_time_column(column: Column | Time) -> Time:

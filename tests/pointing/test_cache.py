@@ -19,6 +19,7 @@ from aia_ccdproc.pointing.cache import PointingCache
 from aia_ccdproc.pointing.months import Month, consecutive_months
 from aia_ccdproc.pointing.settings import PointingSettings
 from aia_ccdproc.pointing.sources import find_record, prefetch
+from aia_ccdproc.pointing.table import PointingRecord
 from aia_ccdproc.tables.cache import FetchCache
 from aia_ccdproc.tables.jsoc import server_name
 
@@ -170,7 +171,7 @@ def test_a_list_of_sources_is_asked_in_order(jsoc, pointing_path):
         find_record(PointingSettings(source="cache", server=jsoc.url), T_OBS, 94)
 
 
-@pytest.mark.parametrize("damage", ["truncated", "changed", "garbage", "empty", "no metadata"])
+@pytest.mark.parametrize("damage", ["truncated", "changed", "garbage", "empty", "no metadata", "another time"])
 def test_a_damaged_file_is_removed_and_fetched_again(jsoc, settings, cache, damage):
     true = find_record(settings, T_OBS, 94).record
     path = cache.path(Month("2020-01"))
@@ -182,6 +183,7 @@ def test_a_damaged_file_is_removed_and_fetched_again(jsoc, settings, cache, dama
             "garbage": "\0\1\2 not a table",
             "empty": "",
             "no metadata": "\n".join(line for line in text.splitlines() if "digest" not in line),
+            "another time": text.replace("fetched: '2", "fetched: '3"),
         }[damage]
     )
     FetchCache.clear_all()
@@ -204,6 +206,29 @@ def test_a_folder_in_place_of_a_cache_file_is_a_warning(jsoc, settings, cache):
     cache.path(Month("2020-01")).mkdir(parents=True)
     with pytest.warns(PointingWarning, match="is damaged"):
         assert find_record(settings, T_OBS, 94).record.x0 == 2069.808594
+
+
+@pytest.mark.parametrize("source", ["auto", "cache"])
+def test_a_pipe_in_place_of_a_cache_file_is_not_waited_for(jsoc, settings, cache, source):
+    true = find_record(settings, T_OBS, 94).record
+    path = cache.path(Month("2020-01"))
+    path.unlink()
+    os.mkfifo(path)
+    FetchCache.clear_all()
+    with pytest.warns(PointingWarning, match="Not a regular file"):
+        assert cache.load(Month("2020-01")) is None
+    assert not path.exists()
+    os.mkfifo(path)
+    with pytest.warns(PointingWarning, match="Not a regular file"):
+        found = find_or_none(settings.model_copy(update={"source": source}))
+    assert found == (true if source == "auto" else None)
+
+
+def find_or_none(settings: PointingSettings) -> PointingRecord | None:
+    try:
+        return find_record(settings, T_OBS, 94).record
+    except PointingError:
+        return None
 
 
 def test_a_cache_file_is_a_plain_ecsv_table(jsoc, settings, cache):

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 from astropy.io import fits
+from astropy.time import Time
 from scenes import EUV_CHANNELS, small_exposure, small_sun
 
 import aia_ccdproc
-from aia_ccdproc import TableError, update_pointing
+from aia_ccdproc import SettingsError, TableError, update_pointing
 from aia_ccdproc.cli.main import main
 from aia_ccdproc.pointing import sources
-from aia_ccdproc.pointing.settings import SOURCE_NAMES
+from aia_ccdproc.pointing.settings import SOURCE_NAMES, PointingSettings
+from aia_ccdproc.pointing.table import PointingTableError
 from aia_ccdproc.synthetic import builtin_pointing_path
 from aia_ccdproc.tables.cache import FetchCache
 from aia_ccdproc.tables.jsoc import connect, server_name
@@ -237,3 +240,17 @@ def test_check_finds_a_missing_file_at_once_and_run_fails(tmp_path: Path, capsys
         assert main(command) == 2
         assert "none.csv: No such file or directory" in capsys.readouterr().err.replace("\n", "")
     assert not (tmp_path / "out" / "a_lev1p5.fits").exists()
+
+
+@pytest.mark.parametrize("special", ["/dev/zero", "/dev/urandom", "/proc/self/mem", "pipe"])
+def test_a_device_or_pipe_as_the_source_is_an_error_at_once(tmp_path: Path, special: str) -> None:
+    path = tmp_path / special  # an absolute path replaces the folder
+    if special == "pipe":
+        os.mkfifo(path)
+    if not path.exists():
+        pytest.skip(f"this system has no {special}")
+    settings = PointingSettings(source=str(path))
+    with pytest.raises(PointingTableError, match=f"{path}: cannot be read as ECSV, CSV or columns"):
+        sources.find_record(settings, Time("2020-01-01T00:00:11.57"), 94)
+    with pytest.raises(SettingsError, match=f"cannot read {path}: "):
+        settings.fingerprint()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -168,6 +170,67 @@ def test_a_damaged_copy_is_fetched_again(response, cache_folder: Path):
     copy.write_text("")
     assert same(read_jsoc(response.url), CalibrationTable(response_table()))
     assert len(response.queried_datasets) == 2
+
+
+DAMAGES: dict[str, Callable[[bytes], bytes | None]] = {
+    "a changed digit": lambda content: content.replace(b"2010", b"2011", 1),
+    "without its last line": lambda content: content[: content.rindex(b"#")],
+    "without a row": lambda content: content.replace(content.splitlines(keepends=True)[-2], b""),
+    "with a row after its last line": lambda content: content + content.splitlines(keepends=True)[-2],
+    "not text": lambda content: b"\0\xff" * 1000,
+    "a pipe": lambda content: None,
+}
+
+
+def damage(path: Path, change: Callable[[bytes], bytes | None]) -> None:
+    content = path.read_bytes()
+    changed = change(content)
+    assert changed != content
+    path.unlink()
+    if changed is None:
+        os.mkfifo(path)
+    else:
+        path.write_bytes(changed)
+
+
+@pytest.mark.parametrize("change", DAMAGES.values(), ids=DAMAGES)
+def test_a_copy_that_was_changed_is_fetched_again_or_an_error(response, cache_folder: Path, change, caplog):
+    read_jsoc(response.url)
+    [copy] = cache_folder.rglob(f"{SERIES}.ecsv")
+    damage(copy, change)
+    FetchCache.clear_all()
+    assert same(read_jsoc(response.url), CalibrationTable(response_table()))
+    assert len(response.queried_datasets) == 2
+    damage(copy, change)
+    FetchCache.clear_all()
+    response.fail("status 1")
+    with pytest.raises(TableError, match="refused the query"):
+        read_jsoc(response.url)
+    assert "the copy of an earlier answer cannot be used" in caplog.text
+
+
+def test_a_copy_is_a_plain_ecsv_table(response, cache_folder: Path):
+    expected = read_jsoc(response.url)
+    [copy] = cache_folder.rglob(f"{SERIES}.ecsv")
+    assert same(CalibrationTable.read(copy), expected)
+
+
+@pytest.mark.parametrize("file", ["contents", "*.sha256"])
+@pytest.mark.parametrize("change", [DAMAGES["not text"], DAMAGES["a pipe"], lambda content: content[:-1] + b"7"])
+def test_a_download_that_was_changed_is_not_used(jsoc, cache_folder: Path, file: str, change, caplog):
+    url = jsoc.add_file("table.txt", as_ssw(response_table()).encode())
+    CalibrationTable.read(url, timeout=5)
+    [copy] = cache_folder.rglob(file)
+    damage(copy, change)
+    FetchCache.clear_all()
+    assert same(CalibrationTable.read(url, timeout=5), CalibrationTable(response_table()))
+    [copy] = cache_folder.rglob(file)
+    damage(copy, change)
+    FetchCache.clear_all()
+    jsoc.files.clear()
+    with pytest.raises(TableError, match="HTTP 404"):
+        CalibrationTable.read(url, timeout=5)
+    assert "the copy of an earlier download" in caplog.text
 
 
 def test_a_failed_query_is_repeated_only_with_a_longer_timeout(jsoc):
