@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any, Literal
 
 import numpy as np
@@ -17,6 +18,8 @@ from aia_ccdproc.steps.views import OffDisk, Rotation
 
 __all__ = ["ExposureSettings", "RegistrationSettings"]
 
+#: Settings that are not recorded if they have their defaults, by which they have no effect.
+_RECORDED_IF_CHANGED = frozenset(["off_disk", "rotation", "clip", "mask_border"])
 _MAX_FLOAT32 = float(np.finfo(np.float32).max)
 
 
@@ -108,6 +111,13 @@ class RegistrationSettings(StepSettings):
         if isinstance(value, NOT_A_PATH):
             raise ValueError(f"should be the path of a FITS image, not {value!r}")
         return value
+
+    def _recorded(self) -> Iterator[tuple[str, Any]]:
+        """Leave out what is switched off."""
+        fields = type(self).model_fields
+        for name, value in super()._recorded():
+            if name not in _RECORDED_IF_CHANGED or value != fields[name].default:
+                yield name, value
 
     def used_plugins(self, manager: PrepPluginManager) -> list[Plugin]:  # numpydoc ignore=GL08
         engines = manager.implementers("prep_resample")

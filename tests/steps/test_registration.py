@@ -10,7 +10,7 @@ import pytest
 from astropy import units as u
 from astropy.io import fits
 from astropy.nddata import CCDData, InverseVariance, StdDevUncertainty, UnknownUncertainty, VarianceUncertainty
-from astropy.wcs import WCS
+from astropy.wcs import WCS, Sip
 from scenes import (
     EUV_CHANNELS,
     FULL_SUN,
@@ -491,3 +491,69 @@ def test_a_negative_uncertainty_is_refused(kind: type) -> None:
     image.uncertainty = kind(np.full(image.shape, -1.0, np.float32))
     with pytest.raises(StateError, match="negative values"):
         register(image)
+
+
+# -- border and clipping -------------------------------------------------------------------------
+
+
+def point_sources() -> CCDData:
+    """Return a cutout with many narrow sources."""
+    positions = np.random.default_rng(1).uniform(-60, 60, (60, 2))
+    sources = tuple(Source(x, y, 500, 1.6) for x, y in positions)
+    return small_exposure(corner=(1950, 1950), shape=(180, 180), roll=0.3).image(
+        Sun(disk=50, corona=0, sources=sources)
+    )
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_masked_borders_leave_only_pixels_that_a_larger_image_has_too(method: str) -> None:
+    """At most a hundredth of the weight is outside: of some 1000 DN, less than 1 DN."""
+    larger = point_sources()
+    part = register(larger[50:130, 45:135], method=method, mask_border=True)
+    expected = register(larger, method=method, target=part)
+    kept = np.isfinite(part.data)
+    assert np.abs(part.data[kept] - expected.data[kept]).max() < 1
+    by_default = register(larger[50:130, 45:135], method=method)
+    assert kept.sum() > 0.8 * np.isfinite(by_default.data).sum()
+    np.testing.assert_array_equal(part.mask, ~kept)
+    if method not in ("nearest-neighbor", "exact"):
+        different = np.abs(by_default.data - expected.data)
+        assert different[np.isfinite(different)].max() > 2
+
+
+def test_the_border_of_an_image_with_sip_can_be_masked(small) -> None:
+    distorted = small.copy()
+    distorted.wcs = small.wcs.deepcopy()
+    distorted.wcs.wcs.ctype = ["HPLN-TAN-SIP", "HPLT-TAN-SIP"]
+    a = np.zeros((3, 3))
+    a[2, 0] = 1e-6
+    distorted.wcs.sip = Sip(a, a.T, None, None, [140.0, 120.0])
+    target = register(small).wcs
+    by_default, masked = (register(distorted, target=target, mask_border=border) for border in (False, True))
+    kept = np.isfinite(masked.data)
+    assert 0.9 < kept.sum() / np.isfinite(by_default.data).sum() < 1
+    np.testing.assert_allclose(masked.data[kept][::7], by_default.data[kept][::7], atol=0.5)
+
+
+@pytest.mark.parametrize("conserve", ["brightness", "counts"])
+def test_clip_limits_the_result_to_the_range_of_the_image(conserve: str) -> None:
+    image = point_sources()
+    image.data = np.where(image.data > 300, 3000, 0).astype(np.float32)
+    image.data[10, 10] = np.nan
+    by_default, clipped = (register(image, conserve=conserve, clip=clip) for clip in (False, True))
+    area = (0.6 / image.header["CDELT1"]) ** 2 if conserve == "counts" else 1
+    assert np.nanmin(by_default.data) < -100
+    assert np.nanmax(by_default.data) > 3100
+    np.testing.assert_allclose(clipped.data, np.clip(by_default.data, 0, 3000 * area), rtol=1e-6)
+    np.testing.assert_array_equal(clipped.mask, by_default.mask)
+    assert "clip=True" in "".join(clipped.header["HISTORY"])
+    assert "clip" not in "".join(by_default.header["HISTORY"])
+
+
+def test_history_says_that_a_method_gives_no_uncertainty(small) -> None:
+    level1 = small.copy()
+    level1.uncertainty = StdDevUncertainty(np.full(small.shape, 3, dtype=np.float32))
+    target = _target(small, CTYPE1="HPLN-CAR", CTYPE2="HPLT-CAR")
+    result = register(level1, target=target, method="exact")
+    assert result.uncertainty is None
+    assert "register: exact gives no uncertainty on this map" in list(result.header["HISTORY"])
