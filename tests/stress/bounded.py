@@ -1,8 +1,8 @@
 """Processes that run many cases of a campaign, bounded in time and memory, and the watch over what the package does.
 
 A case may end with a result or with an error of ours. A case has a problem if another exception or warning escapes, if
-something is printed, if a file outside the case's output folder (and the system's folder of temporary files) is opened for writing, if another machine is contacted, or
-if the case needs more than `MAX_SECONDS` or `MAX_BYTES`.
+something is printed, if a file is written outside the case's output folder (and the folder of temporary files, which
+must be empty afterward), if another machine is contacted, or if the case needs more than `MAX_SECONDS` or `MAX_BYTES`.
 """
 
 from __future__ import annotations
@@ -225,11 +225,12 @@ def _serve(connection: Connection, function: CaseFunction, seed: int, folder: Pa
         if text := printed.read_text(errors="replace"):
             case.add("printed", text)
             os.truncate(printed, 0)
-        if left := os.listdir(tempfile.tempdir):
+        if left := [path.name for path in Path(tempfile.tempdir).iterdir()]:
             case.add("left temporary files", left)
         if case.problems:
-            shutil.copytree(case.folder, folder.parent / f"case-{number}", dirs_exist_ok=True, symlinks=True,
-                            ignore=_special_files)
+            shutil.copytree(
+                case.folder, folder.parent / f"case-{number}", dirs_exist_ok=True, symlinks=True, ignore=_special_files
+            )
         connection.send((case.result, case.problems))
 
 

@@ -40,8 +40,14 @@ def run_case(case: Case) -> None:
             ("pointing cache", functools.partial(_pointing, server.url, "auto")),
             ("pointing cache alone", functools.partial(_pointing, server.url, "cache")),
             ("copy of a series", functools.partial(_calibration, "jsoc", server.url)),
-            ("download of a pointing table", functools.partial(_pointing, server.url, _file_url(server, "pointing.ecsv"))),
-            ("download of a calibration table", functools.partial(_calibration, _file_url(server, "table.csv"), server.url)),
+            (
+                "download of a pointing table",
+                functools.partial(_pointing, server.url, _file_url(server, "pointing.ecsv")),
+            ),
+            (
+                "download of a calibration table",
+                functools.partial(_calibration, _file_url(server, "table.csv"), server.url),
+            ),
         ]
     )
     _answer(server)
@@ -99,7 +105,10 @@ def _equal(found: Any, expected: Any) -> bool:
     if len(found) != len(expected):
         return False
     # The server gives DATE without fractions of a second, which an ECSV file keeps as text.
-    return all(np.shape(a) == np.shape(b) and np.array_equal(_plain(a), _plain(b)) for a, b in zip(found, expected, strict=True))
+    return all(
+        np.shape(a) == np.shape(b) and np.array_equal(_plain(a), _plain(b))
+        for a, b in zip(found, expected, strict=True)
+    )
 
 
 def _plain(values: Any) -> Any:
@@ -172,7 +181,14 @@ def _yaml(chance: Random, path: Path) -> str:
 
 
 def _content(chance: Random, path: Path) -> str:
-    contents = [b"", b"\0" * 10**6, chance.randbytes(10**5), b"<html>maintenance</html>", b"# %ECSV 1.0\n", b"a,b\n" + b"1,2\n" * 10**5]
+    contents = [
+        b"",
+        b"\0" * 10**6,
+        chance.randbytes(10**5),
+        b"<html>maintenance</html>",
+        b"# %ECSV 1.0\n",
+        b"a,b\n" + b"1,2\n" * 10**5,
+    ]
     content = chance.choice(contents)
     path.write_bytes(content)
     return repr(content[:20])

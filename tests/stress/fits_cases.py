@@ -50,7 +50,9 @@ def run_case(case: Case) -> None:
 
 def _run_alone(case: Case, path: Path, on_missing: str) -> None:
     method, rate = case.chance.choice(_METHODS), case.chance.random() < 0.5
-    name, compression = case.chance.choice([("a.fits", "none"), ("a.fits", "rice"), ("a.fits", "lossless"), ("a.fits.gz", "none")])
+    name, compression = case.chance.choice(
+        [("a.fits", "none"), ("a.fits", "rice"), ("a.fits", "lossless"), ("a.fits.gz", "none")]
+    )
     output = case.outputs / name
     with case.watch():
         image = read(path)
@@ -74,7 +76,9 @@ def _run_batch(case: Case, path: Path, on_missing: str) -> None:
         if good.status != "done":
             case.add("other file failed", f"{good.error} {good.reason}")
         if damaged.traceback:
-            case.add(f"escaped {damaged.error.partition(':')[0]}", f"{damaged.error} [batch] {damaged.traceback[-300:]}")
+            case.add(
+                f"escaped {damaged.error.partition(':')[0]}", f"{damaged.error} [batch] {damaged.traceback[-300:]}"
+            )
         if "MemoryError" in damaged.error:
             case.add("memory", damaged.error)
         json.loads(report.read_text(), parse_constant=_not_json)
@@ -184,9 +188,14 @@ def _real_cutouts() -> list[tuple[str, bytes]]:
         data = np.nan_to_num(image.data[row : row + _SHAPE[0], column : column + _SHAPE[1]]).astype(">i2")
         raw = max((hdu.cards for hdu in split_fits(path.read_bytes())), key=len)
         structural = ("SIMPLE", "BITPIX", "NAXIS", "NAXIS1", "NAXIS2", "EXTEND", "CRPIX1", "CRPIX2")
-        kept = [card for card in raw if not _is_structural(card) and card[:8].decode("latin-1").strip() not in structural]
+        kept = [
+            card for card in raw if not _is_structural(card) and card[:8].decode("latin-1").strip() not in structural
+        ]
         [hdu] = split_fits(_content(fits.PrimaryHDU(data).writeto))
-        hdu.cards += [card("CRPIX1", str(image.header["CRPIX1"] - column)), card("CRPIX2", str(image.header["CRPIX2"] - row))]
+        hdu.cards += [
+            card("CRPIX1", str(image.header["CRPIX1"] - column)),
+            card("CRPIX2", str(image.header["CRPIX2"] - row)),
+        ]
         hdu.cards += kept
         cutouts.append((f"real {path.name[:24]}", join_fits([hdu])))
     return cutouts

@@ -8,6 +8,22 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from random import Random
 
+from odd_values import (
+    COMPRESSED,
+    CONTROL,
+    COORDINATES,
+    CTYPES,
+    KEYWORDS,
+    NUMBERS,
+    ODD_KEYWORDS,
+    STRINGS,
+    STRUCTURAL,
+    TIMES,
+    UNITS,
+    separated,
+    words,
+)
+
 BLOCK = 2880
 _CARD = 80
 _END = b"END".ljust(_CARD)
@@ -56,49 +72,6 @@ def card(keyword: str, literal: str = "", comment: str = "") -> bytes:
     """Make a card from a literal value, valid or not. It is cut at 80 characters."""
     text = f"{keyword:<8}= {literal:>20}{' / ' if comment else ''}{comment}"
     return text.encode("latin-1", "replace").ljust(_CARD)[:_CARD]
-
-
-# -- what is put into cards --------------------------------------------------------------------------
-
-NUMBERS = """0 -0.0 1 -1 2 3 1E-5 0.5 0.6 0.600000001 1.5 90. 179.9999 180 360 1E5 1E7 2147483647 2147483648 -2147483648 -32768
-    9223372036854775808 1E30 3E38 3.5E38 -3.5E38 1E200 1E300 -1E300 1E308 1E400 -1E400 1E-300 1E-320 1D5 1d5 1.D400 1E+ +5
-    .5 5. nan NaN -nan inf -inf INF Infinity 1,5 1_0 0x10 0b1 1E5.5 --5 1.2.3 ( (1,2) (1.5,-2.5) (nan,inf) 1e5 T F TRUE
-    1234567890123456789012345678901234567890 ٣ 1E-400""".split()
-STRINGS = [
-    "''", "' '", "'x'", "'nan'", "'inf'", "'1E400'", "'171'", "'0.6'", "'0x10'", "'0.6 arcsec'", "'MISSING'", "'(MISSING)'",
-    "'unclosed", "'", "'''", "''''", "'a''b'", "'''quoted'''", "x", "unquoted words", "'x'y", "'x' y / z", "/ comment only",
-    "/", "'ends with &'", "'&'", "'" + "long" * 17 + "'", "'" + "long" * 20, "'a / b'", "'%s %(x)s {0} {x}'", "'../../x'",
-    "'/'", "'\u00e5ngstr\u00f6m'", "'\u00b0'", "'{WAVELNTH}'", "'$HOME'", "'None'", "'=1'", "= 5", "'<b>&amp;'",
-]  # fmt: skip
-CONTROL = ["\t", "\n", "\r", "\0", "\x1b", "\x07", "\x7f", "\x80", "\xa0", "\xff", "\r\n", "\x0b", "\x1c", "\x85"]
-TIMES = """2020-01-01T00:00:11.57Z 2020-01-01T00:00:60.5 2020-01-01T25:00:00 2020-02-30T00:00:00 0000-00-00T00:00:00
-    9999-12-31T23:59:59.999 10000-01-01T00:00:00 -4713-01-01T00:00:00 0001-01-01T00:00:00 2020.01.01_00:00:11_TAI
-    2020.01.01_00:00:11_UTC 2020-01-01 2020-01 2020 01/01/20 20200101T000011 2020-01-01T00:00:11+05:00 2020-001T00:00:11
-    2020-01-01T00:00:11.123456789012345678 1972-06-30T23:59:60 1858-11-17T00:00:00 2100-01-01T00:00:00 now T 1E400 58849
-    2458849.5 J2020.0 Jan-01-2020 2020-01-01_00:00:11 ٢٠٢٠-٠١-٠١T00:00:00 nan NaT""".split()
-UNITS = """deg DEG degree degrees arcsec ARCSEC arcsecond arcseconds Arcsec arcmin mas rad km m Mm s Angstrom pix pixel DN DN/s DN/S
-    dn/s ct Gauss G W/m2 1 10**3 m**1E9 m^(1/0) sqrt(m) log(DN) mag arcsec**2 km/(s.Mpc x ° \" unknown None nan""".split()
-CTYPES = """HPLN-TAN HPLT-TAN hpln-tan HPLN-SIN HPLT-SIN HPLN-ARC HPLN-CAR HPLT-CAR HPLN-AZP HPLN-SZP HPLN-ZPN HPLN-TPV HPLN-TAN-SIP
-    HPLT-TAN-SIP HPLN-XXX HPLN HPLN- HPLN---- HPLN-TAB RA---TAN DEC--TAN CRLN-CAR CRLT-CAR HGLN-CAR HGLT-CEA SOLAR-X solar_x
-    solar_y SOLARX X Y LINEAR WAVE FREQ STOKES TIME UTC CUBEFACE RA---CSC RA---HPX GLON-TAN ELON-TAN xxxx-TAN HPLN-TANx
-    HPLTTAN -TAN ----TAN COMPLEX""".split()
-STRUCTURAL = "SIMPLE XTENSION BITPIX NAXIS NAXIS1 NAXIS2 NAXIS3 PCOUNT GCOUNT GROUPS EXTEND EXTNAME BSCALE BZERO BLANK".split()
-COMPRESSED = """ZIMAGE ZBITPIX ZNAXIS ZNAXIS1 ZNAXIS2 ZTILE1 ZTILE2 ZCMPTYPE ZNAME1 ZVAL1 ZNAME2 ZVAL2 ZQUANTIZ ZDITHER0 ZBLANK
-    ZSCALE ZZERO ZSIMPLE ZEXTEND TFIELDS TFORM1 TTYPE1 TDIM1 THEAP TZERO1 TSCAL1 TNULL1""".split()
-COORDINATES = """CTYPE1 CTYPE2 CUNIT1 CUNIT2 CRPIX1 CRPIX2 CDELT1 CDELT2 CRVAL1 CRVAL2 CROTA1 CROTA2 PC1_1 PC1_2 PC2_1 PC2_2 CD1_1 CD1_2
-    CD2_1 CD2_2 LONPOLE LATPOLE PV1_0 PV1_1 PV1_2 PV2_1 PS1_0 WCSAXES WCSNAME RADESYS EQUINOX VELREF SPECSYS RESTFRQ CRDER1
-    CSYER1 CRDER2 CNAME1 COLAX1 CTYPE3 CRPIX3 CDELT3 CRVAL3 CUNIT3 PC3_3 CTYPE1A CTYPE2A CUNIT1A CRPIX1A CDELT1A PC1_1A PV1_1A
-    WCSNAMEA CROTA2A A_ORDER B_ORDER A_0_2 AP_ORDER BP_ORDER A_DMAX CPDIS1 CPDIS2 CPERR1 DP1 DQ1 CQDIS1 D2IMDIS1 D2IMARR1 TELESCOP
-    DVERR1 AXISCORR""".split()
-OBSERVATION = """T_OBS DATE-OBS DATE_OBS DATE-BEG DATE-AVG DATE-END DATE MJD-OBS MJD-AVG MJDREF MJDREFI DATEREF TIMESYS TIMEUNIT TREFPOS
-    JEPOCH TSTART XPOSURE TELAPSE OBSGEO-X OBSGEO-Y OBSGEO-Z OBSGEO-B OBSORBIT ZSOURCE SSYSOBS VELOSYS VSOURCE EXPTIME
-    WAVELNTH WAVEUNIT TELESCOP INSTRUME DETECTOR LVL_NUM QUALITY QUALLEV0 BUNIT PIXLUNIT RSUN_OBS RSUN_REF R_SUN DSUN_OBS
-    HGLN_OBS HGLT_OBS CRLN_OBS CRLT_OBS HAEX_OBS X0_MP Y0_MP IMSCL_MP INST_ROT SAT_ROT MPO_REC ACS_MODE XCEN YCEN CENTER_X
-    DATAMIN DATAMAX DATAMEAN TOTVALS MISSVALS CHECKSUM DATASUM RECIPE RECIPEID INPUTID HISTORY COMMENT INHERIT LONGSTRN CAMERA
-    FSN ORIGIN KEYWDDOC HGQUERY""".split()  # fmt: skip
-KEYWORDS = [*COORDINATES, *OBSERVATION]
-ODD_KEYWORDS = ["", "FOO", "foo", "FOO BAR", "A.B", "-", "_", "1", "FOO=", "END", "END    X", "NAXIS-1", "CONTINUE", "HIERARCH",
-                "COMMENT=", "F\tO", "F\0O", "F\xffO", "TTYPE9", "ZFOO"]  # fmt: skip
 
 
 def _literal(chance: Random, keyword: str) -> str:
@@ -163,13 +136,22 @@ def _wrong_coordinate(chance: Random, cards: Cards) -> str:
 def _wrong_structure(chance: Random, cards: Cards) -> str:
     present = [name for name in map(_name, cards) if name in COMPRESSED]
     keyword = chance.choice([*STRUCTURAL, *present])
-    literals = [*NUMBERS, "-8", "-16", "8", "16", "32", "64", "-32", "-64", "300", "30000", "100000", "'RICE_1'", "'GZIP_1'",
-                "'1PB(10)'", "'1QB'", "'PLIO_1'", "'HCOMPRESS_1'", "'BINTABLE'", "'IMAGE'", "'TABLE'", "''"]  # fmt: skip
+    literals = [
+        *NUMBERS,
+        *separated(
+            """
+        -8 | -16 | 8 | 16 | 32 | 64 | -32 | -64 | 300 | 30000 | 100000 | 'RICE_1' | 'GZIP_1' | '1PB(10)' | '1QB' |
+        'PLIO_1' | 'HCOMPRESS_1' | 'BINTABLE' | 'IMAGE' | 'TABLE' | ''
+        """
+        ),
+    ]
     return _set(chance, cards, keyword, card(keyword, chance.choice(literals)))
 
 
 def _scaled_pixels(chance: Random, cards: Cards) -> str:
-    extremes = "1E300 -1E300 1E308 1E38 3E38 -3E38 1E-300 1E-45 0 -1 nan inf 1E400 65536 2147483648 '1' 0.5 32768".split()
+    extremes = words(
+        "1E300 -1E300 1E308 1E38 3E38 -3E38 1E-300 1E-45 0 -1 nan inf 1E400 65536 2147483648 '1' 0.5 32768"
+    )
     return " ".join(
         _set(chance, cards, keyword, card(keyword, chance.choice(extremes)))
         for keyword in chance.sample(["BSCALE", "BZERO", "BLANK", "ZSCALE", "ZZERO"], chance.randint(1, 2))
@@ -202,9 +184,20 @@ def _other_order(chance: Random, cards: Cards) -> str:
 
 
 def _continue(chance: Random, cards: Cards) -> str:
-    texts = ["CONTINUE  'more'", "CONTINUE  'more&'", "CONTINUE  5", "CONTINUE", "CONTINUE  'unclosed", "CONTINUE= 'x'",
-             "CONTINUE  ''", "CONTINUE  '&'", "CONTINUE  / comment", "CONTINUE  'tab\there&'"]  # fmt: skip
-    before = [[], [card("FOO", "'x&'")], [card("FOO", "5")], [card("FOO", "'x'")], [b"HISTORY x&".ljust(_CARD)], [card("T_OBS", "'2020&'")]]
+    texts = separated(
+        """
+        CONTINUE  'more' | CONTINUE  'more&' | CONTINUE  5 | CONTINUE | CONTINUE  'unclosed | CONTINUE= 'x' |
+        CONTINUE  '' | CONTINUE  '&' | CONTINUE  / comment | CONTINUE  'tab\there&'
+        """
+    )
+    before = [
+        [],
+        [card("FOO", "'x&'")],
+        [card("FOO", "5")],
+        [card("FOO", "'x'")],
+        [b"HISTORY x&".ljust(_CARD)],
+        [card("T_OBS", "'2020&'")],
+    ]
     count = chance.choice([1, 1, 2, 3, 50])
     new = [*chance.choice(before), *(chance.choice(texts).encode("latin-1").ljust(_CARD) for _ in range(count))]
     index = chance.randint(0, len(cards))
@@ -213,8 +206,12 @@ def _continue(chance: Random, cards: Cards) -> str:
 
 
 def _hierarch(chance: Random, cards: Cards) -> str:
-    names = ["ESO A B C", "eso a b c", "FOO", "NAXIS1", "A" * 60, "ESO  TWO  BLANKS", "", "a=b", "ESO 'X'", "T_OBS", "\t", "ÅNGSTRÖM",
-             "CRPIX1", "SIMPLE", "HIERARCH X", "A.B.C"]  # fmt: skip
+    names = separated(
+        """
+        ESO A B C | eso a b c | FOO | NAXIS1 | AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA |
+        ESO  TWO  BLANKS |  | a=b | ESO 'X' | T_OBS | \t | ÅNGSTRÖM | CRPIX1 | SIMPLE | HIERARCH X | A.B.C
+        """
+    )
     values = ["5", "'text'", "'unclosed", "", "nan", "1E400", "'" + "long" * 15 + "'", "T", "'x&'", "(1, 2)"]
     separator = chance.choice([" = ", "= ", "=", " ", " =  "])
     text = f"HIERARCH {chance.choice(names)}{separator}{chance.choice(values)}"
@@ -225,7 +222,9 @@ def _hierarch(chance: Random, cards: Cards) -> str:
 
 
 def _rubbish(chance: Random, cards: Cards) -> str:
-    start = chance.choice([b"HISTORY ", b"COMMENT ", b"        ", b"", b"FOO     = ", b"FOO     = '", b"CRPIX1  = ", b"HISTORY= "])
+    start = chance.choice(
+        [b"HISTORY ", b"COMMENT ", b"        ", b"", b"FOO     = ", b"FOO     = '", b"CRPIX1  = ", b"HISTORY= "]
+    )
     raw = start + chance.randbytes(_CARD - len(start))
     if chance.random() < 0.4:
         raw = start + chance.choice(CONTROL).encode("latin-1") + b"rubbish" + chance.choice(CONTROL).encode("latin-1")
@@ -249,8 +248,16 @@ def _odd_keyword(chance: Random, cards: Cards) -> str:
 
 def _distortion(chance: Random, cards: Cards) -> str:
     order = chance.choice([0, 1, 2, 3, 9, 10, 50, 1000, -1])
-    new = [card("CTYPE1", "'HPLN-TAN-SIP'"), card("CTYPE2", "'HPLT-TAN-SIP'"), card("A_ORDER", str(order)), card("B_ORDER", str(order))]
-    new += [card(f"{chance.choice('AB')}_{chance.randint(0, 3)}_{chance.randint(0, 3)}", chance.choice(NUMBERS)) for _ in range(3)]
+    new = [
+        card("CTYPE1", "'HPLN-TAN-SIP'"),
+        card("CTYPE2", "'HPLT-TAN-SIP'"),
+        card("A_ORDER", str(order)),
+        card("B_ORDER", str(order)),
+    ]
+    new += [
+        card(f"{chance.choice('AB')}_{chance.randint(0, 3)}_{chance.randint(0, 3)}", chance.choice(NUMBERS))
+        for _ in range(3)
+    ]
     chosen = chance.sample(new, chance.randint(2, len(new)))
     return " ".join([_set(chance, cards, _name(raw), raw) for raw in chosen])
 
@@ -300,7 +307,9 @@ def mutate_bytes(chance: Random, content: bytes) -> tuple[bytes, str]:
     limit = chance.choice([len(damaged), len(damaged), min(len(damaged), 8 * BLOCK)])
     start = chance.randrange(limit)
     length = chance.choice([1, 2, 80, BLOCK, chance.randrange(1, 20_000)])
-    kind = chance.choice(["bits", "bits", "bits", "truncated", "truncated", "inserted", "removed", "overwritten", "repeated", "appended"])
+    kind = chance.choice(
+        ["bits", "bits", "bits", "truncated", "truncated", "inserted", "removed", "overwritten", "repeated", "appended"]
+    )
     if kind == "bits":
         length = chance.choice([1, 1, 4, 64])
         for _ in range(length):
@@ -314,7 +323,9 @@ def mutate_bytes(chance: Random, content: bytes) -> tuple[bytes, str]:
         del damaged[start : start + length]
     elif kind == "overwritten":
         part = damaged[start : start + length]
-        damaged[start : start + length] = chance.choice([chance.randbytes(len(part)), bytes(len(part)), b"\xff" * len(part)])
+        damaged[start : start + length] = chance.choice(
+            [chance.randbytes(len(part)), bytes(len(part)), b"\xff" * len(part)]
+        )
     elif kind == "repeated":
         damaged[start:start] = damaged[start : start + length]
     else:

@@ -30,7 +30,7 @@ def run_case(case: Case) -> None:
         path.write_bytes(_random_recipe(case.chance).encode("utf-8", "surrogatepass"))
         case.describe(repr(path.read_text(errors="replace"))[:300])
     else:
-        name, build = _HOSTILE[(case.number - RANDOM_CASES) % len(_HOSTILE)]
+        name, build = list(_HOSTILE.items())[(case.number - RANDOM_CASES) % len(_HOSTILE)]
         content = build(case.chance)
         path.write_bytes(content if isinstance(content, bytes) else content.encode())
         case.describe(f"{name}: {content[:150]!r}")
@@ -52,7 +52,9 @@ def run_case(case: Case) -> None:
             [result] = run([case.folder / _INPUT], loaded[0], case.outputs)
             case.result = f"valid, {result.status}"
             if result.traceback and "Plugin" not in result.error:
-                case.add(f"escaped {result.error.partition(':')[0]}", f"{result.error} [batch] {result.traceback[-300:]}")
+                case.add(
+                    f"escaped {result.error.partition(':')[0]}", f"{result.error} [batch] {result.traceback[-300:]}"
+                )
             if "MemoryError" in result.error:
                 case.add("memory", result.error)
     elif loaded:
@@ -73,7 +75,12 @@ def _check_problems(case: Case, error: RecipeError) -> None:
 
 
 def _needs_network(recipe: Recipe) -> bool:
-    settings = [settings for step in recipe for settings in (step.settings, *(variant.settings for variant in step.when)) if settings]
+    settings = [
+        settings
+        for step in recipe
+        for settings in (step.settings, *(variant.settings for variant in step.when))
+        if settings
+    ]
     sources = [source for value in settings for source in getattr(value, "sources", ())]
     return any(isinstance(source, str) and (source in ("auto", "jsoc") or "://" in source) for source in sources)
 
@@ -84,13 +91,15 @@ def _image(folder: Path) -> Path:
     return exposure.write_level1(exposure.image(small_sun(), noise=1), folder / _INPUT)
 
 
-def _valid() -> str:
-    return f'[[step]]\nuse = "update_pointing"\nsource = "{_TABLE}"\n[[step]]\nuse = "register"\n'
-
-
 # -- random recipes ----------------------------------------------------------------------------------
 
-_VALUES = """true | false | 0 | 1 | -1 | 2 | 5 | 0.5 | 0.6 | -0.0 | 1e-300 | 1e300 | 1e400 | nan | inf | -inf | 2147483648 |
+
+def _split(text: str) -> list[str]:
+    return text.split("|")
+
+
+_VALUES = _split(
+    """true | false | 0 | 1 | -1 | 2 | 5 | 0.5 | 0.6 | -0.0 | 1e-300 | 1e300 | 1e400 | nan | inf | -inf | 2147483648 |
     9223372036854775807 | 9223372036854775808 | 0x800100f0 | 0o17 | 0b11 | 1_000 | [] | {} | [1,2] | [[]] | [{}] |
     ["a","b"] | [1,"a"] | {a=1} | {min=1} | {max=2} | {min=3,max=2} | {not=1} | {not=[1,2]} | {reject_bits=1} |
     {reject_bits=-1} | {reject_bits=1.5} | {min=2020-01-01} | {max="2020-13-01"} | {min=nan} | {} | 2020-01-01 |
@@ -101,7 +110,8 @@ _VALUES = """true | false | 0 | 1 | -1 | 2 | 5 | 0.5 | 0.6 | -0.0 | 1e-300 | 1e3
     "generic" | "{stem}.fits" | "{stem}" | "{WAVELNTH:04d}/{stem}.fits" | "{T_OBS:%Y}/{stem}.fits.gz" |
     "{stem:>10}.fits" | "{0}.fits" | "{.fits" | "../{stem}.fits" | "/{stem}.fits" | "x.fits" | "{FOO}.fits" |
     '''a''' | \"\"\"b\"\"\" | "\\u0000" | "\\u0007" | "\\U0001F31E" | "1 DN" | "5 s" | "[0:10, 0:10]"
-    """.split("|")  # fmt: skip
+    """
+)
 _OWN = ["update_pointing", "register", "normalize_exposure"]
 _PLAUSIBLE = {
     "name": ['"{stem}.fits"', '"{WAVELNTH:04d}/{stem}_{T_OBS:%Y%m%d}.fits"', '"{stem}_{EXPTIME}.fits.gz"'],
@@ -139,7 +149,8 @@ _PLAUSIBLE = {
     "gain_corrected": ["true"],
 }
 _ODD_KEYS = ["foo", "'a.b'", '""', "a.b.c", "WAVELNTH", '"x\\ty"', "source", "when", "skip"]
-_TEXTS = ["\0", "\t", "\n", "\r", "\x07", "\x1b[31m", "\x7f", "\u2028", "\ufeff", "\ud800", "=", "[", "]", "{", "}", '"', "'", "#", ".", ",", "\\", "[[", "é", "0", "e9", "_", "-", " "]  # fmt: skip
+#: Characters that are put into recipes.
+_TEXTS = [*"\0\t\n\r\x07\x7f\u2028\ufeff\ud800=[]{}\"'#.,\\é0_- ", "\x1b[31m", "[[", "e9"]
 
 
 def _random_recipe(chance: Random) -> str:
@@ -221,109 +232,155 @@ def _damaged(chance: Random, text: str) -> str:
 
 # -- hostile recipes ---------------------------------------------------------------------------------
 
-
-def _many(chance: Random) -> int:
-    return chance.choice([60, 900, 3000, 20_000])
+Builder = Callable[[Random], str | bytes]
 
 
-def _setting(text: str) -> Callable[[Random], str]:
-    """Return a builder of a valid recipe with a line at its end, which belongs to register."""
-    return lambda chance: f"{_valid()}{text}\n"
+def _many(chance: Random, most: int = 20_000) -> int:
+    return min(most, chance.choice([60, 900, 3000, 20_000]))
 
 
-def _top(text: str) -> Callable[[Random], str]:
-    return lambda chance: f"{text}\n{_valid()}"
+def _filled(before: str, text: str, after: str, choices: tuple[object, ...]) -> Builder:
+    """Return a builder that puts one of the choices in the place of @."""
+    return lambda chance: f"{before}{text.replace('@', str(chance.choice(choices)))}\n{after}"
 
 
-def _source(text: str) -> Callable[[Random], str]:
-    return lambda chance: f'[[step]]\nuse = "update_pointing"\nsource = {text}\n'
+def _setting(text: str, *choices: object) -> Builder:
+    """Return the builder of a recipe with a line at its end, which belongs to register."""
+    return _filled(_VALID, text, "", choices or ("@",))
 
 
-_MISSING = "'missing', "
-_HOSTILE: list[tuple[str, Callable[[Random], str | bytes]]] = [
-    ("nested arrays", lambda chance: f"name = {'[' * (n := _many(chance))}{']' * n}\n{_valid()}"),
-    ("nested arrays, open", lambda chance: f"name = {'[' * _many(chance)}"),
-    ("nested tables", lambda chance: f"name = {'{a=' * (n := _many(chance))}1{'}' * n}\n{_valid()}"),
-    ("nested setting", lambda chance: f"{_valid()}fill = {'[' * (n := min(400, _many(chance)))}{']' * n}\n"),
-    ("nested condition", lambda chance: f"{_valid()}[select]\nA = {'[' * (n := min(400, _many(chance)))}{']' * n}\n"),
-    ("long integer", lambda chance: f"name = {'9' * 5000}\n{_valid()}"),
-    ("long integer setting", lambda chance: f"{_valid()}fill = {'9' * chance.choice([400, 4000, 5000, 100_000])}\n"),
-    ("long hexadecimal", lambda chance: f"hdu = 0x{'f' * chance.choice([20, 20_000])}\n{_valid()}"),
-    ("long octal", lambda chance: f"[select]\nQUALITY = {{ reject_bits = 0o{'7' * 20_000} }}\n{_valid()}"),
-    ("long binary", lambda chance: f"{_valid()}fill = 0b{'1' * 100_000}\n"),
-    ("long float", lambda chance: f"{_valid()}fill = 0.{'1' * 100_000}e-99999999\n"),
-    ("long bound", lambda chance: f"{_valid()}[select]\nEXPTIME = {{ min = 0x{'f' * 20_000} }}\n"),
-    ("long condition", lambda chance: f"{_valid()}[select]\nEXPTIME = 0x{'f' * chance.choice([300, 20_000])}\n"),
-    ("dotted key", lambda chance: f"{'.'.join('a' * _many(chance))} = 1\n{_valid()}"),
-    ("dotted table", lambda chance: f"[{'.'.join('a' * _many(chance))}]\n{_valid()}"),
-    ("dotted setting", lambda chance: f"{_valid()}{'.'.join('a' * _many(chance))} = 1\n"),
-    ("nested steps", lambda chance: "".join(f"[[{'.'.join(['step'] * i)}]]\n" for i in range(1, 100))),
-    ("many unknown keys", lambda chance: "".join(f"key{i} = 1\n" for i in range(_many(chance))) + _valid()),
-    ("many unknown settings", lambda chance: _valid() + "".join(f"key{i} = 1\n" for i in range(_many(chance)))),
-    ("many unknown steps", lambda chance: "".join(f'[[step]]\nuse = "step{i}"\n' for i in range(min(3000, _many(chance))))),
-    ("many steps", lambda chance: '[[step]]\nuse = "register"\nforce = true\n' * min(3000, _many(chance))),
-    ("many conditions", lambda chance: f"{_valid()}[select]\n" + "".join(f"K{i} = []\n" for i in range(_many(chance)))),
-    ("many values", lambda chance: f"[select]\nWAVELNTH = [{'94, ' * _many(chance)}]\n{_valid()}"),
-    ("many variants", lambda chance: _valid() + '[[step.when]]\nEXPTIME = {min=9}\nskip = true\n' * min(2000, _many(chance))),
-    ("pattern of stars", lambda chance: f"[select]\nACS_MODE = \"{'*a' * 5000}\"\n{_valid()}"),
-    ("pattern of brackets", lambda chance: f"[select]\nACS_MODE = \"{'[!-~]*' * 50}\"\n{_valid()}"),
-    ("long name", lambda chance: f"name = \"{'x' * 1_000_000}\"\n{_valid()}"),
-    ("long unknown step", lambda chance: f"[[step]]\nuse = \"{'x' * chance.choice([1000, 100_000])}\"\n"),
-    ("long unknown key", lambda chance: f"{'x' * 100_000} = 1\n{_valid()}"),
-    ("long unknown method", lambda chance: f"{_valid()}method = \"{'x' * 100_000}\"\n"),
-    ("long path", lambda chance: f"[[step]]\nuse = \"update_pointing\"\nsource = \"{'x/' * chance.choice([200, 5000])}x\"\n"),
-    ("long comment", lambda chance: f"# {'x' * 5_000_000}\n{_valid()}"),
-    ("many lines", lambda chance: "\n" * 2_000_000 + _valid()),
-    ("open string", lambda chance: _valid() + 'name = """' + "x\n" * 100_000),
-    ("not UTF-8", lambda chance: _valid().encode() + b"# \xff\xfe\n"),
-    ("UTF-16", lambda chance: _valid().encode("utf-16")),
-    ("byte order mark", lambda chance: b"\xef\xbb\xbf" + _valid().encode()),
-    ("zeros", lambda chance: bytes(1_000_000)),
-    ("random bytes", lambda chance: chance.randbytes(100_000)),
-    ("control characters", lambda chance: 'name = "a\\u001b[31mb\\u0000\\u202e"\n' + _valid() + '"k\\u001b[31m\\u0007" = 1\n'),
-    ("control characters in step", lambda chance: '[[step]]\nuse = "reg\\u001b[2Jister\\r\\n"\n'),
-    ("newlines in name", _top('name = "a\\nb\\rHISTORY"')),
-    ("name beyond ASCII", _top('name = "☉ \\U0001F31E \\u0301"')),
-    ("output outside", _top('[output]\nname = "../{stem}.fits"')),
-    ("output absolute", _top('[output]\nname = "/tmp/{stem}.fits"')),
-    ("output hidden", _top('[output]\nname = "a/../../{stem}.fits"')),
-    ("output attribute", _top('[output]\nname = "{stem.__class__}.fits"')),
-    ("output wide", _top('[output]\nname = "{WAVELNTH:0999999999d}.fits"')),
-    ("output long", lambda chance: f"[output]\nname = \"{'x' * chance.choice([250, 251, 4000])}{{stem}}.fits\"\n{_valid()}"),
-    ("output deep", lambda chance: f"[output]\nname = \"{'x/' * chance.choice([100, 1000, 3000])}{{stem}}.fits\"\n{_valid()}"),
-    ("output time", lambda chance: f"[output]\nname = \"{{T_OBS:{'%Y' * chance.choice([10, 3000])}}}{{stem}}.fits\"\n{_valid()}"),
-    ("output field", lambda chance: f"[output]\nname = \"{{{'A' * 10_000}}}.fits\"\n{_valid()}"),
-    ("endless source", _source('"/dev/zero"')),
-    ("random source", _source('"/dev/urandom"')),
-    ("pipe as source", _source('"pipe.fits"')),
-    ("folder as source", _source('"out"')),
-    ("image as source", _source(f'"{_INPUT}"')),
-    ("memory as source", _source('"/proc/self/mem"')),
-    ("sources", lambda chance: f'[[step]]\nuse = "update_pointing"\nsource = [{_MISSING * 1000}]\n'),
-    ("endless target", _setting('target = "/dev/zero"')),
-    ("pipe as target", _setting('target = "pipe.fits"')),
-    ("folder as target", _setting('target = "out"')),
-    ("table as target", lambda chance: f'{_valid()}target = "{_TABLE}"\n'),
-    ("terminal as target", _setting('target = "/dev/stdin"')),
-    ("tiny pixels", _top('instrument = "generic"\nplate_scale = 1e-300')),
-    ("huge pixels", _top('instrument = "generic"\nplate_scale = 1e300')),
-    ("other pixels", lambda chance: f'instrument = "generic"\nplate_scale = {chance.choice([0.001, 1e-6, 50, 6000])}\n{_valid()}'),
-    ("huge fill", lambda chance: f"{_valid()}fill = {chance.choice(['1e39', '3.4e38', '-inf', '1e-50'])}\n"),
-    ("huge saturation", _setting("saturation = 1e308")),
-    ("huge hdu", lambda chance: f"hdu = {chance.choice(['9223372036854775807', '99999999999999999999', '1', '-1'])}\n{_valid()}"),
-    ("hdu name", lambda chance: f"hdu = \"{chance.choice(['x' * 10_000, '☉', 'PRIMARY', '*', chr(9)])}\"\n{_valid()}"),
-    ("dates", lambda chance: f"[select]\nT_OBS = {{ min = {chance.choice(['9999-12-31T23:59:59-23:59', '0001-01-01T00:00:00+23:59', '0001-01-01', '12:00:00'])} }}\n{_valid()}"),
-    ("numpy as plugin", lambda chance: f'{_valid()}plugin = "{chance.choice(["numpy", "os", "__main__", "", ".", "aia-ccdproc"])}"\n'),
-    ("attribute as step", lambda chance: f'[[step]]\nuse = "{chance.choice(["__class__", "ccdproc.__init__", "ccdproc.", "ccdproc.os", "prep_register", "ccdproc.combine", "../x"])}"\n'),
-    ("blocks", lambda chance: f'[[step]]\nuse = "ccdproc.{chance.choice(["block_replicate", "block_average", "block_reduce"])}"\nblock_size = {chance.choice([0, -1, 1000, 10**9, 10**30])}\n'),
-    ("schemes", lambda chance: _source(f'"{chance.choice(["ftp", "file", "jar:file", "javascript", "data", "gopher"])}://host/x"')(chance)),
-    ("password in URL", lambda chance: f'[[step]]\nuse = "update_pointing"\nsource = "https://user:{chance.choice(["secret", ""])}@[::1/x"\n'),
-    ("odd URL", lambda chance: _source(f'"{chance.choice(["http://", "http://[", "http://x:99999999/", "http://x y/", "HTTP://☉/", "://", "http://127.0.0.1:1/x"])}"')(chance)),
-    ("itself twice", lambda chance: _valid() * 2),
-    ("empty", lambda chance: chance.choice(["", " ", "\n", "#"])),
-    ("carriage returns", lambda chance: _valid().replace("\n", chance.choice(["\r\n", "\r"]))),
-    ("deep inline", lambda chance: f"{_valid()}target = {{{'a.' * min(900, _many(chance))}a = 1}}\n"),
-    ("many tables", lambda chance: "".join(f"[t{i}]\n" for i in range(_many(chance))) + _valid()),
-    ("many arrays", lambda chance: f"{_valid()}target = [{'[], ' * 50_000}]\n"),
-    ("long values", lambda chance: f"{_valid()}force = \"{'x' * 1_000_000}\"\nfill = [{'1, ' * 10_000}]\n"),
-]  # fmt: skip
+def _top(text: str, *choices: object) -> Builder:
+    """Return the builder of a recipe that begins with some lines."""
+    return _filled("", text, _VALID, choices or ("@",))
+
+
+def _source(text: str, *choices: object) -> Builder:
+    """Return the builder of a recipe with a source of pointing records."""
+    return _filled('[[step]]\nuse = "update_pointing"\nsource = ', text, "", choices or ("@",))
+
+
+def _step(text: str, *choices: object) -> Builder:
+    """Return the builder of a recipe with one step."""
+    return _filled('[[step]]\nuse = "', text, "", choices or ("@",))
+
+
+def _nested(before: str, opening: str, inner: str, closing: str, after: str = "", most: int = 20_000) -> Builder:
+    """Return the builder of a recipe with something that is nested many times."""
+
+    def build(chance: Random) -> str:
+        depth = _many(chance, most)
+        return f"{before}{opening * depth}{inner}{closing * depth}\n{after}"
+
+    return build
+
+
+def _long(before: str, part: str, after: str = "", lengths: tuple[int, ...] = (60, 900, 3000, 20_000)) -> Builder:
+    """Return the builder of a recipe with something that is repeated many times."""
+    return lambda chance: f"{before}{part * chance.choice(lengths)}{after}"
+
+
+def _numbered(before: str, line: str, after: str = "", most: int = 20_000) -> Builder:
+    """Return the builder of a recipe with many lines that contain their number in the place of @."""
+    return lambda chance: before + "".join(line.replace("@", str(i)) for i in range(_many(chance, most))) + after
+
+
+def _same(content: str | bytes) -> Builder:
+    return lambda chance: content
+
+
+_VALID = f'[[step]]\nuse = "update_pointing"\nsource = "{_TABLE}"\n[[step]]\nuse = "register"\n'
+_AFTER = f"\n{_VALID}"
+_HOSTILE: dict[str, Builder] = {
+    "nested arrays": _nested("name = ", "[", "", "]", _VALID),
+    "nested arrays, open": _nested("name = ", "[", "", ""),
+    "nested tables": _nested("name = ", "{a=", "1", "}", _VALID),
+    "nested setting": _nested(f"{_VALID}fill = ", "[", "", "]", most=400),
+    "nested condition": _nested(f"{_VALID}[select]\nA = ", "[", "", "]", most=400),
+    "nested inline table": _nested(f"{_VALID}target = {{", "a.", "a = 1}", "", most=900),
+    "nested steps": lambda chance: "".join(f"[[{'.'.join(['step'] * i)}]]\n" for i in range(1, 100)),
+    "long integer": _long("name = ", "9", _AFTER, (4000, 5000)),
+    "long integer setting": _long(f"{_VALID}fill = ", "9", "\n", (400, 4000, 5000, 100_000)),
+    "long hexadecimal": _long("hdu = 0x", "f", _AFTER, (20, 20_000)),
+    "long octal": _long("[select]\nQUALITY = { reject_bits = 0o", "7", f" }}{_AFTER}"),
+    "long binary": _long(f"{_VALID}fill = 0b", "1", "\n", (100_000,)),
+    "long float": _long(f"{_VALID}fill = 0.", "1", "e-99999999\n", (100_000,)),
+    "long bound": _long(f"{_VALID}[select]\nEXPTIME = {{ min = 0x", "f", " }\n"),
+    "long condition": _long(f"{_VALID}[select]\nEXPTIME = 0x", "f", "\n", (300, 20_000)),
+    "long key": _long("a", ".a", f" = 1{_AFTER}"),
+    "long table": _long("[a", ".a", f"]{_AFTER}"),
+    "long key of a setting": _long(f"{_VALID}a", ".a", " = 1\n"),
+    "long name": _long('name = "', "x", f'"{_AFTER}', (1_000_000,)),
+    "long unknown step": _long('[[step]]\nuse = "', "x", '"\n', (1000, 100_000)),
+    "long unknown key": _long("", "x", f" = 1{_AFTER}", (1000, 100_000)),
+    "long unknown method": _long(f'{_VALID}method = "', "x", '"\n', (1000, 100_000)),
+    "long path": _long('[[step]]\nuse = "update_pointing"\nsource = "', "x/", 'x"\n', (200, 5000)),
+    "long comment": _long("# ", "x", _AFTER, (5_000_000,)),
+    "long value": _long(f'{_VALID}force = "', "x", '"\n', (1_000_000,)),
+    "long array": _long(f"{_VALID}target = [", "[], ", "]\n", (50_000,)),
+    "many unknown keys": _numbered("", "key@ = 1\n", _VALID),
+    "many unknown settings": _numbered(_VALID, "key@ = 1\n"),
+    "many unknown steps": _numbered("", '[[step]]\nuse = "step@"\n', most=3000),
+    "many steps": _numbered("", '[[step]]\nuse = "register"\nforce = true\n', most=3000),
+    "many conditions": _numbered(f"{_VALID}[select]\n", "K@ = []\n"),
+    "many variants": _numbered(_VALID, "[[step.when]]\nEXPTIME = {min=@}\nskip = true\n", most=2000),
+    "many tables": _numbered("", "[t@]\n", _VALID),
+    "many values": _long("[select]\nWAVELNTH = [", "94, ", f"]{_AFTER}"),
+    "many sources": _long('[[step]]\nuse = "update_pointing"\nsource = [', "'missing', ", "]\n"),
+    "many lines": _long("", "\n", _VALID, (2_000_000,)),
+    "pattern of stars": _long('[select]\nACS_MODE = "', "*a", f'"{_AFTER}', (5000,)),
+    "pattern of brackets": _long('[select]\nACS_MODE = "', "[!-~]*", f'"{_AFTER}', (50,)),
+    "open string": _long(f'{_VALID}name = """', "x\n", "", (100_000,)),
+    "not UTF-8": _same(f"{_VALID}# ".encode() + b"\xff\xfe\n"),
+    "UTF-16": _same(_VALID.encode("utf-16")),
+    "byte order mark": _same(b"\xef\xbb\xbf" + _VALID.encode()),
+    "zeros": _same(bytes(1_000_000)),
+    "random bytes": lambda chance: chance.randbytes(100_000),
+    "control characters": _same(f'name = "a\\u001b[31mb\\u0000\\u202e"\n{_VALID}"k\\u001b[31m\\u0007" = 1\n'),
+    "control characters in a step": _step('reg\\u001b[2Jister\\r\\n"'),
+    "newlines in the name": _top('name = "a\\nb\\rHISTORY"'),
+    "name beyond ASCII": _top('name = "☉ \\U0001F31E \\u0301"'),
+    "output outside": _top('[output]\nname = "../{stem}.fits"'),
+    "output absolute": _top('[output]\nname = "/tmp/{stem}.fits"'),
+    "output above": _top('[output]\nname = "a/../../{stem}.fits"'),
+    "output attribute": _top('[output]\nname = "{stem.__class__}.fits"'),
+    "output wide": _top('[output]\nname = "{WAVELNTH:0999999999d}.fits"'),
+    "output long": _long('[output]\nname = "', "x", f'{{stem}}.fits"{_AFTER}', (247, 248, 4000)),
+    "output deep": _long('[output]\nname = "', "x/", f'{{stem}}.fits"{_AFTER}', (100, 1000, 3000)),
+    "output time": _long('[output]\nname = "{T_OBS:', "%Y", f'}}{{stem}}.fits"{_AFTER}', (10, 3000)),
+    "output field": _long('[output]\nname = "{', "A", f'}}.fits"{_AFTER}', (8, 10_000)),
+    "endless source": _source('"@"', "/dev/zero", "/dev/urandom"),
+    "pipe as source": _source('"pipe.fits"'),
+    "folder as source": _source('"out"'),
+    "image as source": _source(f'"{_INPUT}"'),
+    "memory as source": _source('"/proc/self/mem"'),
+    "endless target": _setting('target = "@"', "/dev/zero", "/dev/urandom"),
+    "pipe as target": _setting('target = "pipe.fits"'),
+    "folder as target": _setting('target = "out"'),
+    "table as target": _setting(f'target = "{_TABLE}"'),
+    "terminal as target": _setting('target = "/dev/stdin"'),
+    "tiny pixels": _top('instrument = "generic"\nplate_scale = 1e-300'),
+    "huge pixels": _top('instrument = "generic"\nplate_scale = 1e300'),
+    "other pixels": _top('instrument = "generic"\nplate_scale = @', 0.001, 1e-6, 50, 6000),
+    "huge fill": _setting("fill = @", "1e39", "3.4e38", "-inf", "1e-50"),
+    "huge saturation": _setting("saturation = @", "1e308", "-1e308", "1e-320"),
+    "huge hdu": _top("hdu = @", 2**63 - 1, 10**20, 1, -1),
+    "hdu name": _top('hdu = "@"', "x" * 10_000, "☉", "PRIMARY", "*", "\\t"),
+    "dates": _top(
+        "[select]\nT_OBS = { min = @ }",
+        *("9999-12-31T23:59:59-23:59", "0001-01-01T00:00:00+23:59", "0001-01-01", "12:00:00"),
+    ),
+    "module as plugin": _setting('plugin = "@"', "numpy", "os", "__main__", "", ".", "aia-ccdproc"),
+    "attribute as step": _step(
+        '@"', "__class__", "ccdproc.__init__", "ccdproc.", "ccdproc.os", "prep_register", "ccdproc.combine", "../x"
+    ),
+    "blocks": _step('ccdproc.block_replicate"\nblock_size = @', 0, -1, 1000, 10**9, 10**30),
+    "larger blocks": _step('ccdproc.block_average"\nblock_size = @', 0, -1, 1000, 10**9, 10**30),
+    "schemes": _source('"@://host/x"', "ftp", "file", "jar:file", "javascript", "data", "gopher", "FILE"),
+    "password in a URL": _source('"https://user:@/x"', "secret@[::1", "secret@host", "secret@host:x"),
+    "odd URL": _source(
+        '"@"', "http://", "http://[", "http://x:99999999/", "http://x y/", "HTTP://☉/", "://", "http://127.0.0.1:1/x"
+    ),
+    "itself twice": _same(_VALID * 2),
+    "empty": lambda chance: chance.choice(["", " ", "\n", "#"]),
+    "carriage returns": lambda chance: _VALID.replace("\n", chance.choice(["\r\n", "\r"])),
+}
