@@ -6,6 +6,7 @@ registration, `~aia_ccdproc.write` and the contract of steps use it.
 
 from __future__ import annotations
 
+import math
 import re
 from typing import Literal, NamedTuple, TypeAlias
 
@@ -22,6 +23,7 @@ __all__ = [
     "GeometryKeywords",
     "geometry_change",
     "image_center_cards",
+    "stale_keywords",
     "update_geometry_keywords",
     "without_geometry_keywords",
 ]
@@ -114,7 +116,7 @@ def geometry_change(
 def update_geometry_keywords(
     header: fits.Header, wcs: WCS, shape: tuple[int, int], change: Change | None, before: Geometry | None
 ) -> None:
-    """Make the keywords that depend on the geometry of an image true after a change.
+    """Update the keywords that depend on the geometry of an image after a change.
 
     Parameters
     ----------
@@ -137,6 +139,55 @@ def update_geometry_keywords(
         else:
             header.remove(keyword, ignore_missing=True, remove_all=True)
     _compute(header, wcs, shape, change, before)
+
+
+def stale_keywords(
+    before: fits.Header, before_wcs: WCS, after: fits.Header, wcs: WCS, shape: tuple[int, int]
+) -> dict[str, str]:
+    """Find keywords whose values belong to a former geometry of an image.
+
+    Parameters
+    ----------
+    before : `~astropy.io.fits.Header`
+        Complete former header.
+    before_wcs : `~astropy.wcs.WCS`
+        Former WCS.
+    after : `~astropy.io.fits.Header`
+        Present header.
+    wcs : `~astropy.wcs.WCS`
+        Present WCS.
+    shape : tuple of int
+        Present rows and columns.
+
+    Returns
+    -------
+    dict of str to str
+        What is wrong, by keyword.
+    """
+    former, former_shape = wcs_geometry(before_wcs), (before["NAXIS2"], before["NAXIS1"])
+    change = geometry_change(former, former_shape, wcs, shape)
+    if change is None:
+        return {}
+    expected = before.copy()
+    if "RSUN_OBS" in after:
+        expected["RSUN_OBS"] = after["RSUN_OBS"]
+    update_geometry_keywords(expected, wcs, shape, change, former)
+    stale = {}
+    for keyword, group in _dependent(after):
+        value = after[keyword]
+        if keyword in expected:
+            if not _is_close(value, expected[keyword]):
+                stale[keyword] = f"is {value!r} and should be {expected[keyword]!r}"
+        elif value == before.get(keyword) and not (shape == former_shape and "pointing" in group.kept):
+            stale[keyword] = f"is still {value!r}"
+    return stale
+
+
+def _is_close(value: object, expected: object) -> bool:
+    first, second = as_number(value), as_number(expected)
+    if first is None or second is None:
+        return value == expected
+    return math.isclose(first, second, rel_tol=1e-6, abs_tol=1e-4)
 
 
 def without_geometry_keywords(header: fits.Header) -> fits.Header:

@@ -8,6 +8,7 @@ A plugin is a distribution with an entry point of the group ``aia_ccdproc``::
 The entry point is a module that implements hooks. This module, ``aia_scale.py``, adds a step::
 
     from pydantic import Field
+    from aia_ccdproc.images import multiply
     from aia_ccdproc.plugin import StepSettings, hookimpl, hookspec, step
 
     class ScaleSettings(StepSettings):
@@ -25,7 +26,7 @@ The entry point is a module that implements hooks. This module, ``aia_scale.py``
 
     @hookimpl
     def prep_scale(ccd, instrument, settings):
-        return ccd.multiply(settings.factor, handle_meta="first_found")
+        return multiply(ccd, settings.factor)
 
 A recipe runs it with ``use = "scale"`` and ``factor = 1.5``. An implementation returns a new CCDData, or None for an
 image that it does not handle. A hook that takes ``header`` instead of ``ccd`` returns a new header, and the pipeline

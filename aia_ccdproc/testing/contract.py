@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeAlias
 
 from astropy.io import fits
 from astropy.nddata import CCDData
+from astropy.wcs import WCS
 
-from aia_ccdproc.errors import PluginError, PrepError, suggestion
+from aia_ccdproc.errors import PluginError, PrepError, PrepWarning, suggestion
+from aia_ccdproc.images.arithmetic import copy_image
+from aia_ccdproc.images.geometry_keywords import image_center_cards
 from aia_ccdproc.images.header import complete_header
 from aia_ccdproc.pipeline import Pipeline
 from aia_ccdproc.plugin.loading import get_plugin_manager
@@ -46,8 +51,8 @@ def check_step(
     settings : `~aia_ccdproc.plugin.StepSettings` or dict, optional
         The step's table in a recipe; by default its defaults.
     ccd : `~astropy.nddata.CCDData`, optional
-        The image, shape ``(ny, nx)``. By default the step is run on a `level1_image` without mask and uncertainty, and
-        on one with both.
+        The image, shape ``(ny, nx)``. By default the step is run on a `level1_image` without mask, uncertainty, flags
+        and PSF, and on one with all of them.
     refuses : iterable of (callable, str)
         Images that the step must refuse: a function that changes a copy of the image or returns another one, and a
         regular expression that the message of the `~aia_ccdproc.PrepError` must match.
@@ -75,12 +80,45 @@ def check_step(
     image = level1_image(mask=True, uncertainty=True) if ccd is None else ccd
     if ccd is None:
         contract.check_run(level1_image())
-    result = contract.check_run(image)
+        result = contract.check_run(level1_image(mask=True, uncertainty=True, flags=True, psf=True))
+    else:
+        result = contract.check_run(ccd)
     if step.order.repeatable:
         contract.check_second_run(result)
     for change, message in refuses:
         contract.check_refusal(image, change, message)
     return result
+
+
+#: Keywords that depend on the geometry of an image, of every kind: a step must update or remove them.
+_GEOMETRY_CARDS = {
+    **{"CTYPE1A": "RA---TAN", "CTYPE2A": "DEC--TAN", "CUNIT1A": "deg", "CUNIT2A": "deg"},
+    **{"CRPIX1A": 148.5, "CRPIX2A": 192.25, "CRVAL1A": 281.2, "CRVAL2A": -23.1, "CDELT1A": -1.7e-4, "CDELT2A": 1.7e-4},
+    **{"CENTER_X": 149.5, "CENTER_Y": 193.25, "SOLAR_R": 1580.0, "CRDER1": 0.02, "DSTART1": 1901, "DSTART2": 1851},
+}
+
+
+def _with_geometry_keywords(image: CCDData) -> CCDData:
+    """Return a copy of an image with HISTORY and with keywords that depend on its geometry."""
+    image = copy_image(image)
+    image.header.add_history("a line from before the step")
+    cards = {**_GEOMETRY_CARDS, **image_center_cards(image.wcs, image.shape)} if isinstance(image.wcs, WCS) else {}
+    image.header.update({keyword: value for keyword, value in cards.items() if keyword not in image.header})
+    return image
+
+
+@contextmanager
+def _recorded_warnings() -> Iterator[list[str]]:
+    """Record the text of warnings of this package about flags and PSF. Other warnings are given as usual."""
+    texts: list[str] = []
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.filterwarnings("always", ".*(flags|psf)", PrepWarning)
+        yield texts
+    for warning in caught:
+        if issubclass(warning.category, PrepWarning) and re.search("flags|psf", str(warning.message)):
+            texts.append(str(warning.message))
+        else:
+            warnings.warn_explicit(warning.message, warning.category, warning.filename, warning.lineno)
 
 
 class _Contract:
@@ -96,20 +134,22 @@ class _Contract:
     def check_run(self, image: CCDData) -> CCDData:
         """Check everything that the step promises about one image, and return the result."""
         name = self._step.name
-        image = image.copy()
-        image.header.add_history("a line from before the step")
-        self._check_answer(image)
+        image = _with_geometry_keywords(image)
+        with _recorded_warnings():
+            self._check_answer(image)
         before = Snapshot.take(image)
-        result = self._pipeline(image)
+        with _recorded_warnings() as texts:
+            result = self._pipeline(image)
         changed = before.differences(image)
         require(not changed, f"{name} changes its input: {', '.join(changed)}")
         promises.check_memory(name, image, result)
-        promises.check_planes(name, image, result)
+        promises.check_planes(name, image, result, " ".join(texts))
         promises.check_header(name, image, result)
         promises.check_history(name, image, result)
         promises.check_pickling(name, result)
         promises.check_file(name, result, self._folder)
-        different = Snapshot.take(result).differences(self._pipeline(image))
+        with _recorded_warnings():
+            different = Snapshot.take(result).differences(self._pipeline(image))
         require(not different, f"{name} gives a different result when it is run again: {', '.join(different)}")
         return result
 
@@ -123,7 +163,7 @@ class _Contract:
             self._ask(header=header)
             require(header.tostring() == before, f"{self._step.name} changes the header that it is given")
             return
-        given = image.copy()
+        given = copy_image(image)
         answer = self._ask(ccd=given)
         if isinstance(answer, CCDData):  # the pipeline refuses everything else
             promises.check_memory(self._step.name, given, answer)
@@ -144,7 +184,8 @@ class _Contract:
         """Check that a repeatable step accepts its own result."""
         name = self._step.name
         try:
-            self._pipeline(result)
+            with _recorded_warnings():
+                self._pipeline(result)
         except PrepError as error:
             raise BrokenPromiseError(f"{name} is declared repeatable but refuses its own result: {error}") from error
 

@@ -27,6 +27,8 @@ def level1_image(
     noise: int | None = None,
     mask: bool = False,
     uncertainty: bool = False,
+    flags: bool = False,
+    psf: bool = False,
     **options: Any,
 ) -> CCDData:
     """Make a level-1 image of a synthetic Sun.
@@ -43,6 +45,10 @@ def level1_image(
         Mask a few pixels; one of them is NaN, another is saturated.
     uncertainty : bool
         Add the uncertainty of photon noise, a `~astropy.nddata.StdDevUncertainty`.
+    flags : bool
+        Add flags, different integers for all pixels.
+    psf : bool
+        Add a point spread function of 3 x 3 pixels.
     **options : object
         Parameters of `~aia_ccdproc.synthetic.Exposure`. By default the image is a cutout of 320 × 300 pixels about the
         center of the Sun; ``corner=(0, 0), shape=None`` makes a full frame.
@@ -70,4 +76,8 @@ def level1_image(
         image.data[rows // 4, columns // 4] = np.nan
         image.data[rows // 2, columns // 3] = 16000
         image.mask = bad
+    if flags:
+        image.flags = np.arange(image.data.size, dtype=np.int32).reshape(image.shape)
+    if psf:
+        image.psf = np.outer([1.0, 2.0, 1.0], [1.0, 2.0, 1.0]) / 16
     return image

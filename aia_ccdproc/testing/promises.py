@@ -14,6 +14,7 @@ from astropy.nddata import CCDData
 
 from aia_ccdproc.errors import PrepError
 from aia_ccdproc.images.geometry import same_geometry
+from aia_ccdproc.images.geometry_keywords import stale_keywords, without_geometry_keywords
 from aia_ccdproc.images.header import complete_header
 from aia_ccdproc.images.statistics import without_statistics
 from aia_ccdproc.images.wcs import wcs_from_header
@@ -124,7 +125,7 @@ def check_memory(name: str, given: CCDData, result: CCDData) -> None:
     given, result : `~astropy.nddata.CCDData`
         Input and result of the step.
     """
-    for part in ("data", "mask", "uncertainty"):
+    for part in ("data", "mask", "uncertainty", "psf"):  # not flags, which CCDData.copy shares
         planes = [getattr(ccd, part) for ccd in (given, result)]
         arrays = [getattr(plane, "array", plane) for plane in planes]
         shared = all(array is not None for array in arrays) and np.may_share_memory(*arrays)
@@ -135,8 +136,8 @@ def check_memory(name: str, given: CCDData, result: CCDData) -> None:
         require(not shared, f"{name}: the result shares its {part} with the input. Return a copy")
 
 
-def check_planes(name: str, given: CCDData, result: CCDData) -> None:
-    """Check pixels, mask, uncertainty and unit of the result.
+def check_planes(name: str, given: CCDData, result: CCDData, warned: str = "") -> None:
+    """Check pixels, mask, uncertainty, flags, PSF and unit of the result.
 
     Parameters
     ----------
@@ -144,6 +145,8 @@ def check_planes(name: str, given: CCDData, result: CCDData) -> None:
         Name of the step.
     given, result : `~astropy.nddata.CCDData`
         Input and result of the step.
+    warned : str
+        Text of the warnings of the step. Flags and PSF that are no longer true may be dropped with a warning.
     """
     before, after = given.data.dtype, result.data.dtype
     require(result.data.ndim == 2, f"{name}: the result has {result.data.ndim} axes; an image has 2")
@@ -158,6 +161,13 @@ def check_planes(name: str, given: CCDData, result: CCDData) -> None:
     if result.uncertainty is not None:
         shape = np.shape(result.uncertainty.array)
         require(shape == result.shape, f"{name}: the uncertainty has the shape {shape}, the image {result.shape}")
+    for part in ("flags", "psf"):
+        lost = getattr(given, part) is not None and getattr(result, part) is None and part not in warned
+        require(
+            not lost,
+            f"{name} loses the {part}. Use copy_image, multiply or with_flags_and_psf of aia_ccdproc.images; if the "
+            f"{part} of the result would be wrong, give a PrepWarning that names {part}",
+        )
     for keyword in ("BUNIT", "PIXLUNIT"):
         unit = result.header.get(keyword, str(result.unit))
         same = u.Unit(unit, parse_strict="silent") == result.unit
@@ -207,7 +217,17 @@ def check_header(name: str, given: CCDData, result: CCDData) -> None:
         raise BrokenPromiseError(f"{name}: the header of the result is not complete: {error}") from error
     same = same_geometry(rebuilt, result.wcs)
     require(same, f"{name}: the header and the WCS of the result give the pixels different positions")
-    kept = without_statistics(without_wcs(complete_header(given)))
+    before = complete_header(given)
+    kept = without_statistics(without_wcs(before))
+    if not _same_grid(given, result):
+        kept = without_geometry_keywords(kept)
+        stale = stale_keywords(before, given.wcs, header, result.wcs, result.shape)
+        require(
+            not stale,
+            f"{name} leaves keywords of the former geometry in the header: "
+            f"{', '.join(f'{keyword} {problem}' for keyword, problem in stale.items())}. Give the result its WCS, and "
+            "then the header complete_header(result)",
+        )
     lost = [keyword for keyword in dict.fromkeys(kept) if keyword not in header]
     require(not lost, f"{name} loses keywords of the header: {', '.join(lost)}")
     changed = [keyword for keyword in _EXPOSURE_KEYWORDS if header.get(keyword) != given.header.get(keyword)]

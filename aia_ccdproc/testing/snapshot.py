@@ -21,6 +21,8 @@ class Snapshot(NamedTuple):
     data: _Plane
     mask: _Plane
     uncertainty: tuple[str, _Plane]
+    flags: _Plane
+    psf: _Plane
     unit: str
     header: str
     wcs: str
@@ -44,6 +46,8 @@ class Snapshot(NamedTuple):
             _copy_plane(ccd.data),
             _copy_plane(ccd.mask),
             (type(uncertainty).__name__, None if uncertainty is None else _copy_plane(uncertainty.array)),
+            _copy_plane(ccd.flags),
+            _copy_plane(ccd.psf),
             str(ccd.unit),
             fits_header(ccd).tostring(),
             "" if ccd.wcs is None else ccd.wcs.to_header_string(relax=True),
@@ -60,7 +64,8 @@ class Snapshot(NamedTuple):
         Returns
         -------
         list of str
-            Names of parts: ``"data"``, ``"mask"``, ``"uncertainty"``, ``"unit"``, ``"header"``, ``"wcs"``.
+            Names of parts: ``"data"``, ``"mask"``, ``"uncertainty"``, ``"flags"``, ``"psf"``, ``"unit"``,
+            ``"header"``, ``"wcs"``.
         """
         other = Snapshot.take(ccd)
         return [part for part in self._fields if getattr(self, part) != getattr(other, part)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import itertools
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 
@@ -17,12 +18,14 @@ from pydantic import Field
 from aia_ccdproc import (
     Instrument,
     PluginError,
+    PrepWarning,
     StateError,
     hookimpl,
     hookspec,
     normalize_exposure,
     register,
 )
+from aia_ccdproc.images import complete_header
 from aia_ccdproc.plugin import StepSettings, step
 from aia_ccdproc.plugin.manager import PrepPluginManager
 from aia_ccdproc.plugin.plugin import Plugin
@@ -283,6 +286,41 @@ def masks_every_pixel(ccd: CCDData) -> CCDData:
     return changed(ccd, mask=np.ones(ccd.shape, dtype=bool))
 
 
+def section(ccd: CCDData) -> CCDData:
+    """Return a section that has everything but a header that is true for it."""
+    part = ccd[20:, 30:].copy()
+    part.flags = None if ccd.flags is None else ccd.flags[20:, 30:].copy()
+    part.psf = None if ccd.psf is None else ccd.psf.copy()
+    return part
+
+
+def leaves_the_center_of_the_whole_image(ccd: CCDData) -> CCDData:
+    part = section(ccd)
+    part.header["CRPIX1"], part.header["CRPIX2"] = map(float, part.wcs.wcs.crpix)
+    return part
+
+
+def leaves_the_alternate_wcs(ccd: CCDData) -> CCDData:
+    part = section(ccd)
+    part.header = complete_header(part)
+    part.header["CRPIX1A"] = ccd.header["CRPIX1A"]
+    return part
+
+
+def leaves_the_center_of_the_sun(ccd: CCDData) -> CCDData:
+    part = section(ccd)
+    part.header = complete_header(part)
+    part.header["CENTER_X"] = ccd.header["CENTER_X"]
+    return part
+
+
+def loses_the_alternate_wcs(ccd: CCDData) -> CCDData:
+    result = ccd.copy()
+    for keyword in [keyword for keyword in result.header if keyword.endswith("A") and keyword[-2:-1].isdigit()]:
+        del result.header[keyword]
+    return result
+
+
 _calls = itertools.count()
 
 
@@ -315,6 +353,12 @@ BAD_STEPS = {
     lambda ccd: changed(ccd, mask=None): "example loses the mask",
     lambda ccd: changed(ccd, uncertainty=None): "example loses the uncertainty",
     lambda ccd: changed(ccd, wcs=None): "example loses the WCS",
+    lambda ccd: changed(ccd, flags=None): "example loses the flags.*with_flags_and_psf",
+    lambda ccd: changed(ccd, psf=None): "example loses the psf.*PrepWarning that names psf",
+    leaves_the_center_of_the_whole_image: r"keywords of the former geometry in the header: .*XCEN is .* should be",
+    leaves_the_alternate_wcs: r"keywords of the former geometry in the header: CRPIX1A is .*complete_header\(result\)",
+    leaves_the_center_of_the_sun: "keywords of the former geometry in the header: CENTER_X is still 149.5",
+    loses_the_alternate_wcs: "example loses keywords of the header: CTYPE1A, CTYPE2A",
 }
 
 
@@ -325,6 +369,30 @@ def test_a_step_that_breaks_a_promise_is_caught_and_the_promise_is_named(
     add_step(bad)
     with pytest.raises(AssertionError, match=BAD_STEPS[bad]):
         check_step("example")
+
+
+def test_a_step_that_cuts_a_section_passes_with_the_complete_header(check_step, add_step) -> None:
+    def cut(ccd: CCDData) -> CCDData:
+        part = section(ccd)
+        part.header = complete_header(part)
+        return part
+
+    add_step(cut)
+    result = check_step("example")
+    assert result.shape == (280, 290)
+    assert "CENTER_X" not in result.header
+
+
+def test_a_step_that_drops_flags_and_psf_with_a_warning_passes(check_step, add_step) -> None:
+    def deconvolved(ccd: CCDData) -> CCDData:
+        if ccd.psf is not None:
+            warnings.warn("flags and psf of the image dropped: the image has another psf", PrepWarning, stacklevel=2)
+        return changed(ccd, psf=None, flags=None)
+
+    add_step(deconvolved)
+    result = check_step("example")
+    assert result.psf is None
+    assert result.flags is None
 
 
 def test_a_step_that_loses_planes_is_caught_with_an_image_that_has_them(check_step, level1, add_step) -> None:
