@@ -117,10 +117,8 @@ def test_a_path_in_a_recipe_is_relative_to_the_recipes_folder() -> None:
 
 
 def test_settings_are_described_in_one_line_without_folders() -> None:
-    assert RegistrationSettings().describe() == (
-        "method=bicubic, conserve=brightness, fill=nan, off_disk=masked, rotation=off, clip=False, mask_border=False, "
-        "force=False"
-    )
+    assert RegistrationSettings().describe() == "method=bicubic, conserve=brightness, fill=nan, force=False"
+    assert "clip=True, force=False" in RegistrationSettings(clip=True).describe()
     described = PointingSettings(source=Path("/home/me/größe.csv")).describe()
     assert described.startswith("source=gr")
     assert "/home" not in described
