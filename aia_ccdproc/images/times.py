@@ -92,10 +92,11 @@ def is_drms_time(text: str) -> bool:
 
 @contextmanager
 def ignore_erfa_warnings() -> Iterator[None]:
-    """Ignore ERFA's warnings about years whose leap seconds are not known yet.
+    """Ignore ERFA's warnings about years whose leap seconds are not known yet, and about seconds from 60 on.
 
-    A calibration or pointing table that ends before such a time raises an error of its own.
+    A calibration or pointing table that ends before such a year raises an error of its own. Second 60 of a minute
+    without a leap second is second 0 of the next minute.
     """
     with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", ".*dubious year", ErfaWarning)
+        warnings.filterwarnings("ignore", ".*(dubious year|time is after end of day)", ErfaWarning)
         yield

@@ -7,10 +7,11 @@ import warnings
 from pathlib import Path
 
 import pytest
+from astropy.table import Column
 
 from aia_ccdproc import TableError
 from aia_ccdproc.tables import text
-from aia_ccdproc.tables.text import read_table_file
+from aia_ccdproc.tables.text import parse_time_column, read_table_file
 
 HEADER = "# %ECSV 1.0\n# ---\n# datatype:\n# - {name: a, datatype: float64}\n"
 
@@ -97,3 +98,10 @@ def test_a_folder_a_missing_file_and_the_memory_of_the_process_are_not_tables(tm
     for path in (tmp_path, tmp_path / "missing", Path("/proc/self/mem")):
         with pytest.raises(TableError, match="cannot be read as"):
             read_table_file(path)
+
+
+def test_the_sixtieth_second_without_a_leap_second_is_the_next_minute_without_a_warning() -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        [time] = parse_time_column(Column(["2020-01-01T00:00:60Z"]))
+    assert time.isot == "2020-01-01T00:01:00.000"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -64,8 +65,12 @@ def test_a_file_that_is_missing_damaged_or_empty_is_an_error_that_names_it(tmp_p
     fits.PrimaryHDU().writeto(tmp_path / "empty.fits")
     whole = write_spikes(tmp_path / "whole.fits").read_bytes()
     (tmp_path / "cut.fits").write_bytes(whole[: len(whole) - 2880])
+    (tmp_path / "folder.fits").mkdir()
+    os.mkfifo(tmp_path / "pipe.fits")
     for name, message in [
         ("none", "no such spikes file"),
+        ("folder", "not a regular file"),
+        ("pipe", "not a regular file"),
         ("text", "cannot read the spikes file"),
         ("empty", "contains no image"),
         ("cut", "cannot read the spikes file"),

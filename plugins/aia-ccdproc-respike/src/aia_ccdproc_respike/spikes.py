@@ -122,6 +122,8 @@ def _read_rows(path: Path) -> tuple[np.ndarray, int | None]:
     """Return the image of a spikes file, and FSN if the file contains it."""
     if not path.exists():
         raise ReadError(f"{path}: no such spikes file")
+    if not path.is_file():
+        raise ReadError(f"{path}: not a regular file")  # a pipe, for example, might block forever
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # cards that are not valid FITS do not matter here
