@@ -289,3 +289,24 @@ def test_registration_of_real_images_leaves_no_keyword_of_the_old_pixels(real_da
     header = prep_register(image, Instrument("another instrument", 1.0, None), settings).header
     assert dependent_keywords(header) <= {"XCEN", "YCEN", "R_SUN"}
     assert not [key for key in header if re.match(r"(C(TYPE|RPIX|RVAL|DELT|UNIT)\d|PC\d_\d)A$", key)]
+
+
+# -- documentation -------------------------------------------------------------------------------------
+
+
+def test_the_documentation_has_a_row_for_every_group_and_says_what_happens_to_it() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "steps.rst").read_text(encoding="utf-8")
+    table = page.partition("   * - Keywords")[2].partition("\n\n")[0]
+    rows = [re.split(r"\n {5}- ", row) for row in table.split("\n   * - ")[1:]]
+    assert len(rows) == len(GEOMETRY_KEYWORDS)
+    for (names, _, *happens), group in zip(rows, GEOMETRY_KEYWORDS, strict=True):
+        keywords = re.findall(r"[A-Z][A-Z0-9_]+", names)
+        assert keywords
+        assert all(group.pattern.match(keyword) for keyword in keywords)
+        for word, change in zip(happens, ("section", "pointing", "resampling"), strict=True):
+            kept = "computed" if group.computed else "removed"
+            if change in group.kept:
+                kept = "kept"
+            elif group.shifted and change == "section":
+                kept = "CRPIX shifted"
+            assert word == kept
