@@ -29,6 +29,7 @@ from typing import Any, NamedTuple
 
 MAX_SECONDS = 10.0
 MAX_BYTES = 2 * 2**30
+MAX_MESSAGE_BYTES = 20_000
 _START_SECONDS = 120.0
 #: Environment in which the processes must be started: the core without plugins, and threads that reserve little memory.
 ENVIRONMENT = {"AIA_CCDPROC_PLUGINS": "", "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MALLOC_ARENA_MAX": "2"}
@@ -94,12 +95,11 @@ class Case:
                 yield
             except PrepError as error:
                 self.result = type(error).__name__
-                if any(isinstance(cause, MemoryError) for cause in _chain(error)):
-                    self.add("memory", f"{type(error).__name__} caused by MemoryError: {error}")
-                self._check_message(str(error))
+                self._check_error(error)
             except (Exception, SystemExit) as error:
                 self.result = "escaped"
                 self.add(f"escaped {type(error).__name__}", f"{str(error)[:300]} [{_place(error)}]")
+                self._check_error(error)
             finally:
                 _guard.stop()
         for warning in caught:
@@ -110,10 +110,13 @@ class Case:
         if seconds > _limit_seconds():
             self.add("slow", f"{seconds:.1f} s")
 
-    def _check_message(self, message: str) -> None:
-        if not message.strip():
+    def _check_error(self, error: BaseException) -> None:
+        message = str(error)
+        if any(isinstance(cause, MemoryError) for cause in _chain(error)):
+            self.add("memory", f"{self.result} caused by MemoryError: {message[:300]}")
+        if not message.strip() and self.result != "escaped":
             self.add("empty message", self.result)
-        if len(message.encode(errors="replace")) > 20_000:
+        if len(message.encode(errors="replace")) > MAX_MESSAGE_BYTES:
             self.add("long message", f"{self.result}: {len(message)} characters: {message[:200]}")
 
 

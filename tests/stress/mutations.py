@@ -175,7 +175,7 @@ def _missing(chance: Random, cards: Cards) -> str:
 
 
 def _other_order(chance: Random, cards: Cards) -> str:
-    first = chance.choice([0, 0, 5])
+    first = min(chance.choice([0, 0, 5]), len(cards) - 1)
     start, stop = sorted(chance.sample(range(first, len(cards) + 1), 2))
     part = cards[start:stop]
     chance.shuffle(part)

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from random import Random
 
-from bounded import Case
+from bounded import MAX_MESSAGE_BYTES, Case
 from scenes import small_exposure, small_sun
 
 from aia_ccdproc import Recipe, get_plugin_manager, load_recipe, run
@@ -65,7 +65,7 @@ def run_case(case: Case) -> None:
 
 def _check_problems(case: Case, error: RecipeError) -> None:
     text = str(error)
-    if len(text.encode(errors="replace")) > 20_000:
+    if len(text.encode(errors="replace")) > MAX_MESSAGE_BYTES:
         case.add("long message", f"{len(text)} characters, {len(error.problems)} problems: {text[:200]}")
     for problem in error.problems:
         if not problem.message.strip():
