@@ -164,6 +164,21 @@ def test_a_pipeline_without_steps_returns_a_copy(ccd: CCDData) -> None:
     assert np.array_equal(result.data, ccd.data)
 
 
+def test_a_step_that_returns_its_input_keeps_the_geometry_of_a_slice(ccd: CCDData, prep_manager) -> None:
+    class Nothing:
+        @hookimpl
+        def prep_normalize_exposure(self, ccd: CCDData) -> CCDData:
+            return ccd
+
+    manager = prep_manager()
+    manager.add(Nothing(), Plugin("nothing", "aia-nothing", "1.0"))
+    part = ccd[20:, 30:]
+    result = Pipeline([RecipeStep("normalize_exposure", ExposureSettings())], manager)(part)
+    assert result.wcs.wcs.crpix == pytest.approx(ccd.wcs.wcs.crpix - [30, 20], abs=1e-9)
+    assert result.header["CRPIX1"] == result.wcs.wcs.crpix[0]
+    assert part.header["CRPIX1"] == ccd.header["CRPIX1"]
+
+
 def test_an_unknown_step_is_refused_with_the_nearest_name() -> None:
     with pytest.raises(PluginError, match=r"unknown step 'registerr'; did you mean 'register'\?"):
         Pipeline([RecipeStep("registerr", RegistrationSettings())])

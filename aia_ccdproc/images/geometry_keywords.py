@@ -231,8 +231,8 @@ def image_center_cards(wcs: WCS, shape: tuple[int, int]) -> fits.Header:
     x, y = (float(position[axes.index(axis)]) for axis in ("HPLN", "HPLT"))
     return fits.Header(
         [
-            ("XCEN", round(((x + 180) % 360 - 180) * 3600, 9), "[arcsec] Center of the image, x"),
-            ("YCEN", round(y * 3600, 9), "[arcsec] Center of the image, y"),
+            ("XCEN", round(((x + 180) % 360 - 180) * 3600, 6), "[arcsec] Center of the image, x"),
+            ("YCEN", round(y * 3600, 6), "[arcsec] Center of the image, y"),
         ]
     )
 
