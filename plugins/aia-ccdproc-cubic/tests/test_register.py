@@ -43,6 +43,29 @@ def test_cubic_spline_gives_the_pixels_of_reprojects_bicubic(small):
 
 
 @pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("longitude", [10.0, 95.0, 180.0])
+def test_the_far_side_of_the_sun_is_not_filled(method, longitude):
+    """For an observer at another longitude, the same pixels are filled as by the methods of the core."""
+    pytest.importorskip("sunpy")
+    whole = Exposure(binning=64).image(Sun(disk=100, corona=30, sources=()))
+    target = register(whole).header.copy()
+    target["HGLN_OBS"] = longitude
+    target.remove("CRLN_OBS")
+    ours, theirs = (register(whole, target=target, method=each) for each in (method, "bicubic"))
+    np.testing.assert_array_equal(np.isfinite(ours.data), np.isfinite(theirs.data))
+    np.testing.assert_array_equal(ours.mask, theirs.mask)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_masked_borders_leave_only_pixels_that_a_larger_image_has_too(small, method):
+    part = register(small[50:150, 60:200], method=method, mask_border=True)
+    expected = register(small, method=method, target=part)
+    kept = np.isfinite(part.data)
+    assert 0.8 < kept.sum() / np.isfinite(register(small[50:150, 60:200], method=method).data).sum() < 1
+    np.testing.assert_allclose(part.data[kept], expected.data[kept], rtol=0, atol=0.5)
+
+
+@pytest.mark.parametrize("method", METHODS)
 def test_another_projection_is_resampled_as_by_reproject(small, method):
     header = register(small).header
     header["CTYPE1"], header["CTYPE2"] = "HPLN-CAR", "HPLT-CAR"
