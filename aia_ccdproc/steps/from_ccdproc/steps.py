@@ -6,7 +6,10 @@ Only the functions that have a settings model in `aia_ccdproc.steps.from_ccdproc
 from __future__ import annotations
 
 import inspect
+import logging
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.metadata import version
 from typing import Any
 
@@ -103,7 +106,8 @@ class CcdprocStep(Step):
             raise SettingsError(f"{self.name} takes a {self.settings.__name__}, not a {type(settings).__name__}")
         arguments = settings.arguments()
         try:
-            result = _call(self._function, without_psf(ccd), arguments)
+            with _as_own_warnings(self.name):
+                result = _call(self._function, without_psf(ccd), arguments)
         except (PrepError, MemoryError):
             raise
         except KeyError as error:
@@ -144,6 +148,34 @@ def _call(function: str, ccd: CCDData, arguments: dict[str, Any]) -> Any:
             "ccdproc.cosmicray_median: the image has no uncertainty. Give error_image, or run create_deviation first"
         )
     return getattr(ccdproc, function)(ccd, **arguments)
+
+
+@contextmanager
+def _as_own_warnings(step: str) -> Iterator[None]:
+    """Turn the warnings of ccdproc, and what it logs, into a `PrepWarning` each.
+
+    ccdproc logs through the root logger, which would print to stderr, and print every other logger's messages from then
+    on: `logging.warning` adds a handler to a root logger without one.
+    """
+    messages: list[str] = []
+
+    def collect(record: logging.LogRecord) -> bool:
+        messages.append(record.getMessage())
+        return False
+
+    root, handler = logging.getLogger(), logging.NullHandler()
+    root.addHandler(handler)
+    root.addFilter(collect)
+    try:
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            warnings.simplefilter("ignore", DeprecationWarning)
+            yield
+    finally:
+        root.removeFilter(collect)
+        root.removeHandler(handler)
+    for message in dict.fromkeys([*(str(warning.message) for warning in caught), *messages]):
+        warnings.warn(f"{step}: {message}", PrepWarning, stacklevel=4)
 
 
 def _lacosmic(ccd: CCDData, gain_apply: bool = True, **arguments: Any) -> Any:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import copy
 import inspect
+import logging
 import os
 import pickle
 import subprocess
 import sys
+import warnings
 from pathlib import Path
 from typing import get_args
 
@@ -25,6 +27,7 @@ from aia_ccdproc import (
     HeaderError,
     Pipeline,
     PluginError,
+    PrepWarning,
     ReadError,
     Recipe,
     RecipeError,
@@ -358,6 +361,30 @@ def test_an_error_of_ccdproc_becomes_a_prep_error_with_its_message(
     fits.writeto(folder / "holes.fits", np.where(np.eye(*SHAPE), np.nan, 1.0))
     with pytest.raises(error, match=rf"ccdproc\.{name}.*{message}"):
         prep(ccd, recipe(name, table, folder))
+
+
+def test_what_ccdproc_warns_of_or_logs_is_a_warning_of_ours(
+    ccd: CCDData, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(logging.getLogger(), "handlers", [])  # as in a script; pytest adds its own
+    message = "ccdproc.create_deviation: Negative values in array will be replaced with nan"
+    with pytest.warns(PrepWarning) as caught:
+        prep(ccd, recipe("create_deviation", NOISE))
+    assert [str(warning.message) for warning in caught] == [message]
+    assert capfd.readouterr() == ("", "")
+    assert logging.getLogger().handlers == []
+
+
+def test_a_python_warning_within_ccdproc_is_a_warning_of_ours(ccd: CCDData, monkeypatch: pytest.MonkeyPatch) -> None:
+    original = ccdproc.gain_correct
+
+    def gain_correct(*args: object, **options: object) -> CCDData:
+        warnings.warn("overflow encountered in multiply", RuntimeWarning, stacklevel=2)
+        return original(*args, **options)
+
+    monkeypatch.setattr(ccdproc, "gain_correct", gain_correct)
+    with pytest.warns(PrepWarning, match=r"^ccdproc\.gain_correct: overflow encountered in multiply$"):
+        prep(ccd, recipe("gain_correct", GAIN))
 
 
 def test_cosmicray_median_needs_an_uncertainty(ccd: CCDData) -> None:
