@@ -61,6 +61,8 @@ _UNITS = {
 #: Largest factor between the plate scale of an image and that of its instrument.
 _MAX_SCALE_RATIO = 100.0
 _MAX_INTEGER = 2**31
+#: Text that JSOC writes in place of a number.
+_NO_VALUE = ("nan", "-nan", "missing")
 
 
 def standard_ctype(value: str) -> str:
@@ -110,7 +112,8 @@ def apply_conventions(header: fits.Header) -> list[str]:
     -------
     list of str
         Keywords of WCS cards that were removed: the value has the wrong type or is not a time, or the card is one
-        that is deprecated or describes a distortion in another HDU.
+        that is deprecated or describes a distortion in another HDU. Cards with ``'nan'`` in place of a number, as JSOC
+        writes them, are removed, too, but not returned.
     """
     removed = []
     for keyword in dict.fromkeys(header.keys()):
@@ -128,10 +131,11 @@ def apply_conventions(header: fits.Header) -> list[str]:
                 header[keyword] = number
         elif not _standardize(header, keyword):
             removed.append(keyword)
+    without_value = [keyword for keyword in removed if str(header[keyword]).strip().lower() in _NO_VALUE]
     for keyword in removed:
         header.remove(keyword, ignore_missing=True, remove_all=True)
     _mark_sip(header)
-    return removed
+    return [keyword for keyword in removed if keyword not in without_value]
 
 
 def _standardize(header: fits.Header, keyword: str) -> bool:

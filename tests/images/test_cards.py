@@ -74,6 +74,7 @@ CARDS = {
     "a text as date": (b"DATEREF = 'never'", "DATEREF", "absent", "DATEREF: not a value that FITS allows, left out"),
     "a number as date": (b"DATE-AVG= 1E300", "DATE-AVG", "absent", "DATE-AVG: not a value"),
     "a text as coordinate": (b"OBSGEO-X= 'here'", "OBSGEO-X", "absent", "OBSGEO-X: not a value"),
+    "nan as text": (b"CRDER1  = 'nan'", "CRDER1", "absent", None),
     "a text in another WCS": (b"CRPIX1A = 'left'", "CRPIX1A", "absent", "CRPIX1A: not a value"),
     "a number as axis type": (b"CTYPE1A = 179.5", "CTYPE1A", "absent", "CTYPE1A: not a value"),
     "a large frame of reference": (b"VELREF  = 1E30", "VELREF", "absent", "VELREF: not a value"),
