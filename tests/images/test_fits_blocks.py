@@ -61,12 +61,12 @@ def test_compressed_files_give_the_same_image(tmp_path: Path, level1: bytes, pac
 
 def test_cards_of_a_compressed_file_are_repaired(tmp_path: Path, level1: bytes) -> None:
     path = tmp_path / "packed.fits.gz"
-    card = b"ACS_MODE= 'SCI\tNCE'".ljust(80)
+    card = b"ACS_MODE= 'SUN\tPOINT'".ljust(80)
     at = level1.index(b"ACS_MODE= ")
     path.write_bytes(gzip.compress(level1[:at] + card + level1[at + 80 :]))
     with pytest.warns(PrepWarning, match="ACS_MODE repaired"):
         ccd = read(path)
-    assert ccd.header["ACS_MODE"] == "SCI NCE"
+    assert ccd.header["ACS_MODE"] == "SUN POINT"
     assert np.array_equal(ccd.data, read(tmp_path / "level1.fits").data)
 
 
