@@ -38,6 +38,7 @@ __all__ = [
     "plate_scale",
     "position_cards",
     "roll_angle",
+    "sun_center",
     "wcs_from_header",
 ]
 
@@ -231,3 +232,24 @@ def roll_angle(wcs: WCS) -> float:
     """
     matrix = wcs.pixel_scale_matrix
     return math.degrees(math.atan2(-matrix[0, 1], matrix[1, 1]))
+
+
+def sun_center(wcs: WCS) -> np.ndarray:
+    """Compute the pixel of the center of the Sun.
+
+    Parameters
+    ----------
+    wcs : `~astropy.wcs.WCS`
+        Celestial WCS of the image.
+
+    Returns
+    -------
+    `~numpy.ndarray`
+        Column and row, counted from 1, shape ``(2,)``. It is CRPIX if CRVAL is 0. NaN if the axes are not
+        helioprojective, or the projection does not contain the center of the Sun.
+    """
+    if [str(kind)[:4] for kind in wcs.wcs.ctype] != ["HPLN", "HPLT"]:
+        return np.full(2, np.nan)
+    if not wcs.wcs.crval.any() and wcs.sip is None:
+        return np.array(wcs.wcs.crpix)
+    return np.ravel(wcs.all_world2pix([[0.0, 0.0]], 1, tolerance=1e-9))

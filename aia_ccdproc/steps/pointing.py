@@ -21,7 +21,7 @@ from aia_ccdproc.images.history import add_history, printable
 from aia_ccdproc.images.level15 import is_registered
 from aia_ccdproc.images.times import observation_time
 from aia_ccdproc.images.values import finite_number
-from aia_ccdproc.images.wcs import geometry_cards, plate_scale, wcs_from_header
+from aia_ccdproc.images.wcs import geometry_cards, plate_scale, sun_center, wcs_from_header
 from aia_ccdproc.images.wcs_cards import without_wcs
 from aia_ccdproc.plugin.hookspecs import hookimpl
 from aia_ccdproc.plugin.instrument import Instrument
@@ -232,21 +232,14 @@ def _with_record(header: fits.Header, wcs: WCS, pointing: PointingRecord) -> fit
         corrected.remove(keyword, ignore_missing=True)
     corrected.update(updates)
     if wcs.wcs.crval.any() or wcs.sip is not None:  # the Sun's center is not at CRPIX
-        missed = _sun_center(wcs) + shift - _sun_center(wcs_from_header(corrected))
+        missed = sun_center(wcs) + shift - sun_center(wcs_from_header(corrected))
+        if not np.isfinite(missed).all():
+            raise HeaderError(
+                f"the header does not give the Sun's center: the axes are {' and '.join(wcs.wcs.ctype)}, and CRVAL is "
+                f"{wcs.wcs.crval * 3600} arcsec"
+            )
         corrected["CRPIX1"] += float(missed[0])
         corrected["CRPIX2"] += float(missed[1])
     corrected["MPO_REC"] = (pointing.name, "Master pointing record")
     corrected["MPO_TBEG"] = (pointing.start, "T_START of the pointing record")
     return corrected
-
-
-def _sun_center(wcs: WCS) -> np.ndarray:
-    """Return the pixel of the Sun's center, counted from 1."""
-    if [str(kind)[:4] for kind in wcs.wcs.ctype] != ["HPLN", "HPLT"]:
-        raise HeaderError(
-            f"the axes are {' and '.join(wcs.wcs.ctype)}, not HPLN and HPLT: the header does not give the Sun's center"
-        )
-    center = np.ravel(wcs.all_world2pix([[0.0, 0.0]], 1, tolerance=1e-9))
-    if not np.isfinite(center).all():
-        raise HeaderError(f"CRVAL is {wcs.wcs.crval * 3600} arcsec: the Sun's center is outside the projection")
-    return center

@@ -25,7 +25,7 @@ from aia_ccdproc.images.history import add_history
 from aia_ccdproc.images.level15 import is_registered
 from aia_ccdproc.images.times import observation_time, parse_time
 from aia_ccdproc.images.values import finite_number
-from aia_ccdproc.images.wcs import geometry_cards, plate_scale, roll_angle, wcs_from_header
+from aia_ccdproc.images.wcs import geometry_cards, plate_scale, roll_angle, sun_center, wcs_from_header
 from aia_ccdproc.images.wcs_cards import without_wcs
 
 EXPOSURE = small_exposure(shape=(60, 80), corner=(2040, 1980), satellite_roll=0.4)
@@ -172,6 +172,21 @@ def test_level15_files_are_recognized_as_registered(real_data: Path) -> None:
 def test_no_level1_file_is_recognized_as_registered(real_data: Path) -> None:
     files = sorted((real_data / "aia_level1").glob("*.fits"))
     assert [has_level15_header(read(file).header) for file in files] == [False] * 5
+
+
+def test_the_center_of_the_sun_is_found_wherever_the_reference_point_is() -> None:
+    header = EXPOSURE.header()
+    assert sun_center(wcs_from_header(header)) == pytest.approx([header["CRPIX1"], header["CRPIX2"]], abs=0)
+    column, row = wcs_from_header(header).wcs_world2pix([[100 / 3600, -50 / 3600]], 1)[0]
+    header.update(CRPIX1=column, CRPIX2=row, CRVAL1=100.0, CRVAL2=-50.0)
+    center = sun_center(wcs_from_header(header))
+    assert center == pytest.approx([EXPOSURE.header()["CRPIX1"], EXPOSURE.header()["CRPIX2"]], abs=1e-3)
+
+
+def test_a_map_of_the_surface_has_no_center_of_the_sun() -> None:
+    cards = {"CTYPE1": "CRLN-CAR", "CTYPE2": "CRLT-CAR", "CUNIT1": "deg", "CUNIT2": "deg", "CDELT1": 0.1, "CDELT2": 0.1}
+    header = fits.Header({**cards, "CRPIX1": 1800.5, "CRPIX2": 900.5, "CRVAL1": 180.0, "CRVAL2": 0.0})
+    assert np.isnan(sun_center(wcs_from_header(header))).all()
 
 
 def official_level15_header(**cards: object) -> fits.Header:
