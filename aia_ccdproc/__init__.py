@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import importlib
 import warnings
-from importlib.metadata import version
 from typing import Any
 
 import lazy_loader
@@ -33,6 +32,8 @@ _MOVED = {
 
 def __getattr__(name: str) -> Any:
     if name == "__version__":
+        from importlib.metadata import version
+
         return version("aia-ccdproc")
     if name in _MOVED:
         from aia_ccdproc.errors import PrepDeprecationWarning

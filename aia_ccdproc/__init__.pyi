@@ -28,6 +28,8 @@ from .steps.exposure import normalize_exposure
 from .steps.pointing import update_pointing
 from .steps.registration import register
 
+__version__: str
+
 __all__ = [
     "FileResult",
     "HeaderError",
@@ -49,6 +51,7 @@ __all__ = [
     "StateError",
     "TableError",
     "WriteError",
+    "__version__",
     "get_plugin_manager",
     "hookimpl",
     "hookspec",

@@ -66,12 +66,12 @@ class Pipeline:
         """
         for step, planned in zip(self.steps, self._planned, strict=True):
             if not planned.only and not planned.when:
-                step.prefetch(headers, planned.settings)
+                step.prefetch(headers, planned.settings, planned.plugin)
                 continue
             for settings in (planned.settings, *(variant.settings for variant in planned.when)):
                 if settings is not None:
                     selected = _SelectedHeaders(headers, functools.partial(self._uses_settings, planned, settings))
-                    step.prefetch(selected, settings)
+                    step.prefetch(selected, settings, planned.plugin)
 
     def _uses_settings(self, planned: RecipeStep, settings: StepSettings, header: fits.Header) -> bool:
         """Check whether a step will use these settings for the image that has this header."""

@@ -204,6 +204,8 @@ def _count_jobs(jobs: int | None, scheduler: str | None, executor: Executor | No
     """Return the number of jobs. Raise SettingsError if the options for workers are wrong."""
     if scheduler is not None and executor is not None:
         raise SettingsError(f"scheduler = {scheduler!r} and an executor are both given. Give one of them")
+    if executor is not None and not isinstance(executor, Executor):
+        raise SettingsError(f"executor = {executor!r} is not a concurrent.futures.Executor")
     if jobs is None:
         return 1 if executor is None else available_cpus()
     if not isinstance(jobs, int) or jobs < 1:

@@ -42,7 +42,7 @@ from aia_ccdproc.plugin.manager import PrepPluginManager
 from aia_ccdproc.plugin.plugin import Plugin
 from aia_ccdproc.plugin.resampling import BAD_WEIGHT_THRESHOLD, MethodParameter, Resampled
 from aia_ccdproc.plugin.settings import RECORDED_BY_NAME, UNRECORDED, StepSettings
-from aia_ccdproc.plugin.step import step
+from aia_ccdproc.plugin.step import Step, StepOrder, StepResult, step
 
 __all__ = [
     "BAD_WEIGHT_THRESHOLD",
@@ -55,6 +55,9 @@ __all__ = [
     "RecipeFile",
     "Resampled",
     "ServerURL",
+    "Step",
+    "StepOrder",
+    "StepResult",
     "StepSettings",
     "Timeout",
     "get_plugin_manager",

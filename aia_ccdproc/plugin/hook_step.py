@@ -161,11 +161,17 @@ class HookStep(Step):
     def versions(self, settings: StepSettings, plugin: str | None = None) -> list[str]:  # numpydoc ignore=GL08
         return sorted({str(each) for each in (*self._chosen(plugin), *settings.used_plugins(self._manager))})
 
-    def prefetch(self, headers: Sequence[fits.Header], settings: StepSettings) -> None:  # numpydoc ignore=GL08
-        try:
-            getattr(self._manager.hook, _prefetch_name(self.name))(headers=headers, settings=settings)
-        except Exception as error:  # each file then fetches its data itself, or fails
-            _log.warning("cannot prefetch for %s: %s: %s", self.name, type(error).__name__, error)
+    def prefetch(
+        self, headers: Sequence[fits.Header], settings: StepSettings, plugin: str | None = None
+    ) -> None:  # numpydoc ignore=GL08
+        hook = _prefetch_name(self.name)
+        for each in self._manager.implementers(hook):
+            if plugin is not None and not each.is_called(plugin):
+                continue
+            try:
+                self._manager.call(hook, each, headers=headers, settings=settings)
+            except Exception as error:  # each file then fetches its data itself, or fails
+                _log.warning("cannot prefetch for %s with %s: %s: %s", self.name, each, type(error).__name__, error)
 
     def run(
         self, ccd: CCDData, instrument: Instrument, settings: StepSettings, plugin: str | None = None

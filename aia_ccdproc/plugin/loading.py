@@ -19,6 +19,7 @@ from aia_ccdproc.plugin.instrument import Instrument
 from aia_ccdproc.plugin.manager import CHOSEN_PLUGINS, DeclaredTwiceError, PrepPluginManager, manager_in_use
 from aia_ccdproc.plugin.plugin import CORE, BrokenPlugin, Plugin, normalize_name
 from aia_ccdproc.plugin.resampling import MethodParameter
+from aia_ccdproc.plugin.step import Step
 
 __all__ = ["ENTRY_POINTS", "get_plugin_manager", "load_chosen_plugins", "load_plugins"]
 
@@ -155,9 +156,11 @@ def _register(manager: PrepPluginManager, modules: dict[Plugin, Any]) -> None:
             manager.call("prep_addhooks", plugin, manager=manager)
     with _attributing_errors(manager):
         manager.check_pending()
+    names = {step.name for step in manager.hook_steps()}
     for plugin in modules:
         with _attributing_errors(manager, plugin):
             _check_listings(manager, plugin)
+            _check_steps(manager, plugin, names)
 
 
 @contextmanager
@@ -183,6 +186,17 @@ def _describe_unknown_hook(manager: PrepPluginManager, module: object) -> str | 
         if not caller.has_spec():
             return f"implements the unknown hook {caller.name}; {suggestion(caller.name, known)}"
     return None
+
+
+def _check_steps(manager: PrepPluginManager, plugin: Plugin, names: set[str]) -> None:
+    """Check the steps that a plugin lists, and add their names to the names that are in use."""
+    for answer in manager.call("prep_steps", plugin):
+        if not isinstance(answer, list | tuple) or not all(isinstance(each, Step) for each in answer):
+            raise PluginError(f"prep_steps returned {answer!r}, not a list of Step")
+        for step in answer:
+            if step.name in names:
+                raise PluginError(f"prep_steps returned the step {step.name}, which another plugin has")
+            names.add(step.name)
 
 
 def _check_listings(manager: PrepPluginManager, plugin: Plugin) -> None:

@@ -119,6 +119,16 @@ class PrepPluginManager(pluggy.PluginManager):
 
     # -- listing -----------------------------------------------------------------------------------
 
+    def hook_steps(self) -> list[HookStep]:
+        """List the steps that are hooks.
+
+        Returns
+        -------
+        list of `~aia_ccdproc.plugin.hook_step.HookStep`
+            In the order of declaration.
+        """
+        return list(self._hook_steps.values())
+
     def steps(self) -> dict[str, Step]:
         """List the steps that a recipe can contain.
 
@@ -128,7 +138,7 @@ class PrepPluginManager(pluggy.PluginManager):
             Steps by name in canonical order. This is the order of declaration, but every step comes before the steps
             that it must precede.
         """
-        declared: list[Step] = [*self._hook_steps.values()]
+        declared: list[Step] = [*self.hook_steps()]
         declared += [step for answer in reversed(self.hook.prep_steps()) for step in answer]
         ordered: list[Step] = []
         for step in declared:
@@ -359,7 +369,9 @@ class PrepPluginManager(pluggy.PluginManager):
                 f"unknown instrument: {keywords}; asked: {asked}{self.broken_note()}. "
                 'To process images that no plugin knows, set instrument = "generic" in the recipe'
             )
-        instrument: Instrument = answer.value
+        instrument = answer.value
+        if not isinstance(instrument, Instrument):
+            raise PluginError(f"identify of {answer.plugin} returned a {type(instrument).__name__}, not an Instrument")
         return instrument
 
     @contextmanager
@@ -409,7 +421,8 @@ class PrepPluginManager(pluggy.PluginManager):
             raise
         except Exception as error:
             raise PluginError(
-                f"{hook.removeprefix('prep_')} of {plugin} failed: {type(error).__name__}: {error} ({_location(error)})"
+                f"{hook.removeprefix('prep_')} of {plugin} failed: {type(error).__name__}: {error} "
+                f"({_location(error, self.get_plugin(plugin.key))})"
             ) from error
 
     def _answers(self, hook: str, plugin: Plugin | None) -> list[Any]:
@@ -438,13 +451,17 @@ class DeclaredTwiceError(PluginError):
     def __init__(self, hook: str, *plugins: Plugin | None) -> None:
         self.hook = hook
         names = " and by ".join(plugin.distribution if plugin else CORE for plugin in plugins)
-        super().__init__(f"{hook.removeprefix('prep_')} is declared by {names}; only one of them can be loaded")
+        step = hook.removeprefix("prep_")
+        super().__init__(f"{step} is declared by {names}; only one of them can be loaded. {CHOSEN_PLUGINS} chooses")
 
 
-def _location(error: Exception) -> str:
-    """Return the file and line at which an error was raised."""
-    frame = traceback.extract_tb(error.__traceback__)[-1]
-    return f"{os.path.basename(frame.filename)}, line {frame.lineno}"  # noqa: PTH119  # also for "<string>"
+def _location(error: Exception, implementation: object) -> str:
+    """Return the last file and line of a plugin's own package before an error was raised."""
+    package = str(getattr(implementation, "__name__", type(implementation).__module__)).partition(".")[0]
+    frames = list(traceback.walk_tb(error.__traceback__))
+    own = [pair for pair in frames if str(pair[0].f_globals.get("__name__")).partition(".")[0] == package]
+    frame, line = (own or frames)[-1]
+    return f"{os.path.basename(frame.f_code.co_filename)}, line {line}"  # noqa: PTH119  # also for "<string>"
 
 
 #: The manager that `get_plugin_manager` returns inside `PrepPluginManager.in_use`.

@@ -124,7 +124,9 @@ class Step(ABC):
             Names with versions, sorted; part of RECIPEID.
         """
 
-    def prefetch(self, headers: Sequence[fits.Header], settings: StepSettings) -> None:  # noqa: B027  # optional
+    def prefetch(  # noqa: B027  # optional
+        self, headers: Sequence[fits.Header], settings: StepSettings, plugin: str | None = None
+    ) -> None:
         """Fetch the data that the step will need for a batch of files.
 
         Called once for all files of a batch for which the step has the same settings.
@@ -135,6 +137,8 @@ class Step(ABC):
             Complete headers of the files.
         settings : `StepSettings`
             The step's settings.
+        plugin : str, optional
+            The plugin that the recipe chooses.
         """
 
     @abstractmethod

@@ -42,11 +42,13 @@ def trace_hook_calls(manager: pluggy.PluginManager) -> None:
         outcome: pluggy.Result[Any], hook: str, implementations: Sequence[pluggy.HookImpl], arguments: Mapping[str, Any]
     ) -> None:
         milliseconds = 1000 * (time.perf_counter() - starts.pop())
-        names = ", ".join(each.plugin_name for each in reversed(implementations)) or "no plugin"
+        if not implementations:
+            return
+        names = ", ".join(each.plugin_name for each in reversed(implementations))
         if outcome.exception is not None:
             answer = f"raised {type(outcome.exception).__name__}"
         else:
-            answer = "passed" if outcome.get_result() in (None, []) else "answered"
+            answer = "returned None" if outcome.get_result() in (None, []) else "answered"
         _log.info("%s: %s %s in %.1f ms", hook, names, answer, milliseconds)
 
     manager.add_hookcall_monitoring(before, after)

@@ -183,7 +183,9 @@ def _register(ccd: CCDData, header: fits.Header, instrument: Instrument, setting
     del planes  # they may be copies, as large as the result
     if answer is None:
         raise PluginError(f"no engine resamples by method {settings.method!r} onto this grid{manager.broken_note()}")
-    resampled: Resampled = answer.value
+    resampled = answer.value
+    if not isinstance(resampled, Resampled):
+        raise PluginError(f"resample of {answer.plugin} returned a {type(resampled).__name__}, not a Resampled")
     if limits is not None:
         np.clip(resampled.data, *limits, out=resampled.data)
     if counts:

@@ -114,6 +114,20 @@ BROKEN = {
         "from aia_ccdproc import hookimpl\n@hookimpl\ndef prep_resampling_methods(): return None",
         "prep_resampling_methods returned None, not a list of names",
     ),
+    "steps fail": (
+        "from aia_ccdproc import hookimpl\n@hookimpl\ndef prep_steps(): raise OSError('no license')",
+        "steps of aia-broken 1.2 failed: OSError: no license",
+    ),
+    "steps are names": (
+        "from aia_ccdproc import hookimpl\n@hookimpl\ndef prep_steps(): return ['register']",
+        r"prep_steps returned \['register'\], not a list of Step",
+    ),
+    "a step of the core": (
+        "from aia_ccdproc import hookimpl\nfrom aia_ccdproc.plugin import Step, StepOrder, StepSettings\n"
+        "class Evil(Step):\n    def versions(self, *a): return []\n    def run(self, *a): return None\n"
+        "@hookimpl\ndef prep_steps(): return [Evil('register', StepSettings, StepOrder(), '')]",
+        "prep_steps returned the step register, which another plugin has",
+    ),
     "a step without settings": (
         HALVE.replace("instrument, settings)", "instrument)"),
         "settings",

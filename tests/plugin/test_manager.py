@@ -526,3 +526,44 @@ def test_the_trace_logs_which_distribution_answered_which_hook_in_what_time(tmp_
     assert re.search(r"^prep_identify: aia-ccdproc:aia answered in \d+\.\d ms$", done.stderr, re.MULTILINE)
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert done.stderr == ""
+
+
+# -- hooks that return something else ------------------------------------------------------------
+
+
+def test_an_instrument_that_is_not_an_instrument_names_the_plugin(load, ccd: CCDData) -> None:
+    def prep_identify(header):
+        return "AIA"
+
+    with pytest.raises(PluginError, match=r"identify of first 1\.0 returned a str, not an Instrument"):
+        load(plugin(prep_identify)).identify(complete_header(ccd))
+
+
+def test_an_engine_that_returns_something_else_is_named(load, ccd: CCDData) -> None:
+    def prep_resample(data, method):
+        return 3
+
+    load(plugin(prep_resample))
+    with pytest.raises(PluginError, match=r"resample of first 1\.0 returned a int, not a Resampled"):
+        aia_ccdproc.register(ccd)
+
+
+def test_a_prefetch_that_fails_does_not_stop_the_others(load, ccd: CCDData, caplog: pytest.LogCaptureFixture) -> None:
+    seen = []
+
+    def prep_prefetch_normalize_exposure(headers):
+        seen.append(len(headers))
+
+    load(plugin(prep_prefetch_normalize_exposure), failing("prep_prefetch_normalize_exposure"))
+    Pipeline(RATE).prefetch([complete_header(ccd)])
+    assert seen == [1]
+    assert "cannot prefetch for normalize_exposure with second 1.0: PluginError" in caplog.text
+
+
+def test_the_location_of_a_failure_is_the_line_of_the_plugin(load, ccd: CCDData) -> None:
+    def prep_normalize_exposure(ccd, instrument, settings):
+        return np.linalg.inv(np.zeros((2, 2)))
+
+    load(plugin(prep_normalize_exposure))
+    with pytest.raises(PluginError, match=r"LinAlgError: Singular matrix \(test_manager\.py, line \d+\)"):
+        prep(ccd, RATE)

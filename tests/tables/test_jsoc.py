@@ -121,12 +121,11 @@ def test_ctrl_c_ends_a_query_at_once(jsoc):
         "from aia_ccdproc.__main__ import main; import sys;"
         f"sys.exit(main(['pointing', '2020-01-01', '2020-01-02', '--cache', 'fill', '--server', '{jsoc.url}']))"
     )
-    process = subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.PIPE, env=os.environ)
-    while not jsoc.queries:
-        time.sleep(0.02)
-    started = time.monotonic()
-    process.send_signal(signal.SIGINT)
-    assert process.wait(timeout=10) == 130
-    assert time.monotonic() - started < 5  # the timeout is a minute
-    assert process.stderr.read().strip() == b"interrupted"
-    process.stderr.close()
+    with subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.PIPE, env=os.environ) as process:
+        while not jsoc.queries:
+            time.sleep(0.02)
+        started = time.monotonic()
+        process.send_signal(signal.SIGINT)
+        assert process.wait(timeout=10) == 130
+        assert time.monotonic() - started < 5  # the timeout is a minute
+        assert process.stderr.read().strip() == b"interrupted"
