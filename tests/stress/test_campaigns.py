@@ -44,8 +44,7 @@ def run_campaign(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest
     def campaign(module: str, count: int) -> list[bounded.Outcome]:
         function = importlib.import_module(module).run_case
         outcomes = bounded.run_cases(function, chosen(count), SEED, tmp_path, workers=2)
-        with capsys.disabled():
-            print(f"\n{module}, seed {SEED}: {bounded.summary(outcomes)}")
+        print(f"{module}, seed {SEED}: {bounded.summary(outcomes)}")
         failed = [outcome.number for outcome in outcomes if outcome.problems]
         assert not failed, f"{len(failed)} of {len(outcomes)} cases have problems. Their files: {tmp_path}/case-*"
         return outcomes
