@@ -18,7 +18,7 @@ import numpy as np
 from astropy import log
 from astropy import units as u
 from astropy.io import fits
-from astropy.wcs import WCS, FITSFixedWarning
+from astropy.wcs import WCS, FITSFixedWarning, NoConvergence
 
 from aia_ccdproc.errors import HeaderError
 from aia_ccdproc.images.conventions import standard_ctype, standard_unit
@@ -103,6 +103,10 @@ def _standard_value(card: fits.Card) -> object:
     return as_number(card.value) if is_number else card.value
 
 
+#: Largest order of a distortion polynomial (Shupe et al. 2005).
+_MAX_SIP_ORDER = 9
+
+
 def _check_card(header: fits.Header, card: fits.Card) -> None:
     """Refuse a card that wcslib would ignore without a warning."""
     keyword = card.keyword
@@ -111,6 +115,8 @@ def _check_card(header: fits.Header, card: fits.Card) -> None:
             raise HeaderError(f"no WCS: {keyword} is {'empty' if is_empty(card.value) else repr(card.value)}")
     elif NUMERIC_CARD.match(keyword):
         finite_number(header, keyword)
+    elif keyword in ("A_ORDER", "B_ORDER") and finite_number(header, keyword) > _MAX_SIP_ORDER:
+        raise HeaderError(f"no WCS: {keyword} is {header[keyword]}; the SIP convention allows up to {_MAX_SIP_ORDER}")
     elif keyword in POSITION_KEYWORDS and not is_empty(card.value) and card.value != "":
         value = finite_number(header, keyword)
         if keyword in ("DSUN_OBS", "RSUN_REF") and value <= 0:
@@ -247,9 +253,18 @@ def sun_center(wcs: WCS) -> np.ndarray:
     `~numpy.ndarray`
         Column and row, counted from 1, shape ``(2,)``. It is CRPIX if CRVAL is 0. NaN if the axes are not
         helioprojective, or the projection does not contain the center of the Sun.
+
+    Raises
+    ------
+    HeaderError
+        If a distortion cannot be inverted.
     """
     if [str(kind)[:4] for kind in wcs.wcs.ctype] != ["HPLN", "HPLT"]:
         return np.full(2, np.nan)
     if not wcs.wcs.crval.any() and wcs.sip is None:
         return np.array(wcs.wcs.crpix)
-    return np.ravel(wcs.all_world2pix([[0.0, 0.0]], 1, tolerance=1e-9))
+    try:
+        with np.errstate(all="ignore"):  # of coefficients that make no sense
+            return np.ravel(wcs.all_world2pix([[0.0, 0.0]], 1, tolerance=1e-9))
+    except NoConvergence as error:
+        raise HeaderError("the distortion of the WCS cannot be inverted. Check its SIP coefficients") from error

@@ -331,3 +331,19 @@ def test_history_is_ascii_for_any_text(text: str) -> None:
     add_history(header, "start " + text)
     assert all(str(line).isascii() and str(line).isprintable() for line in header["HISTORY"])
     assert str(header["HISTORY"][0]).startswith("start")
+
+
+def test_a_distortion_of_too_high_an_order_is_refused_at_once() -> None:
+    header = EXPOSURE.header()
+    header["CTYPE1"], header["CTYPE2"] = "HPLN-TAN-SIP", "HPLT-TAN-SIP"
+    header["A_ORDER"], header["B_ORDER"], header["A_2_0"] = 1000, 1000, 1e-5
+    with pytest.raises(HeaderError, match="A_ORDER is 1000; the SIP convention allows up to 9"):
+        wcs_from_header(header)
+
+
+def test_a_distortion_that_cannot_be_inverted_is_an_error_of_the_header() -> None:
+    header = EXPOSURE.header()
+    header["CTYPE1"], header["CTYPE2"] = "HPLN-TAN-SIP", "HPLT-TAN-SIP"
+    header["A_ORDER"], header["B_ORDER"], header["A_2_0"], header["B_0_2"] = 2, 2, 1e300, 1e300
+    with pytest.raises(HeaderError, match="cannot be inverted"):
+        sun_center(wcs_from_header(header))
