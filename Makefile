@@ -22,9 +22,9 @@ suite: .venv/.test
 quick: lint-fast
 	$(PYTEST) $(PARALLEL) -m "not slow and not process and not stress"
 
-# Tests that repeat a failure at random moments many times.
+# Damaged inputs, and kills at random moments, many times. AIA_CCDPROC_STRESS_SEED sets the seed.
 stress: .venv/.test
-	$(PYTEST) -m stress
+	$(PYTEST) $(PARALLEL) -m stress -rP
 
 lint: lint-fast
 	$(BIN)/mypy

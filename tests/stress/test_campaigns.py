@@ -35,7 +35,7 @@ def chosen(count: int) -> list[int]:
 
 
 @pytest.fixture
-def run_campaign(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> RunCampaign:
+def run_campaign(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> RunCampaign:
     """Run the cases of a module, print how they ended, and fail if one has a problem."""
     for name, value in {**bounded.ENVIRONMENT, "XDG_CACHE_HOME": str(tmp_path / "cache")}.items():
         monkeypatch.setenv(name, value)
