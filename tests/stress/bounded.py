@@ -25,7 +25,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    from aia_ccdproc import FileResult
 
 MAX_SECONDS = 10.0
 MAX_BYTES = 2 * 2**30
@@ -109,6 +112,13 @@ class Case:
         seconds = time.monotonic() - start
         if seconds > _limit_seconds():
             self.add("slow", f"{seconds:.1f} s")
+
+    def check_result(self, result: FileResult) -> None:
+        """Record a problem if the error of a file in a batch is not one of ours."""
+        if result.traceback:
+            self.add(f"escaped {result.error.partition(':')[0]}", f"{result.error} [batch] {result.traceback[-300:]}")
+        if "MemoryError" in result.error:
+            self.add("memory", result.error)
 
     def _check_error(self, error: BaseException) -> None:
         message = str(error)

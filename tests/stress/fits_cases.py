@@ -19,7 +19,7 @@ from fixtures import REAL_DATA
 from mutations import card, damaged_fits, join_fits, split_fits
 from scenes import small_exposure, small_sun
 
-from aia_ccdproc import Pipeline, Recipe, read, run, write
+from aia_ccdproc import FileResult, Pipeline, Recipe, read, run, write
 from aia_ccdproc.images.repair import without_structure
 from aia_ccdproc.synthetic import builtin_pointing_path
 
@@ -69,22 +69,19 @@ def _run_alone(case: Case, path: Path, on_missing: str) -> None:
 def _run_batch(case: Case, path: Path, on_missing: str) -> None:
     shutil.copyfile(_good_file(path.parent.parent), case.folder / "good.fits")
     report = case.outputs / "report.json"
+    results: list[FileResult] = []
     with case.watch():
-        results = run([case.folder / "good.fits", path], _selective_recipe(on_missing), case.outputs, report=[report])
-        good, damaged = results
-        case.result = f"{damaged.status} in a batch"
-        if good.status != "done":
-            case.add("other file failed", f"{good.error} {good.reason}")
-        if damaged.traceback:
-            case.add(
-                f"escaped {damaged.error.partition(':')[0]}", f"{damaged.error} [batch] {damaged.traceback[-300:]}"
-            )
-        if "MemoryError" in damaged.error:
-            case.add("memory", damaged.error)
-        json.loads(report.read_text(), parse_constant=_not_json)
-        _check_outputs(case, {report, *(result.output for result in results if result.status == "done")})
-    if not case.result.endswith("batch"):
+        results += run([case.folder / "good.fits", path], _selective_recipe(on_missing), case.outputs, report=[report])
+    if not results:
         case.add("batch stopped", case.result)
+        return
+    good, damaged = results
+    case.result = f"{damaged.status} in a batch"
+    if good.status != "done":
+        case.add("other file failed", f"{good.error} {good.reason}")
+    case.check_result(damaged)
+    json.loads(report.read_text(), parse_constant=_not_json)
+    _check_outputs(case, {report, *(result.output for result in results if result.status == "done")})
 
 
 def _not_json(constant: str) -> Any:
@@ -140,7 +137,7 @@ def _good_file(folder: Path) -> Path:
 
 @functools.cache
 def _originals() -> list[tuple[str, bytes, bool]]:
-    """Return valid files: name, content, and whether the file is to be gzipped."""
+    """Return valid files, with the real ones where these exist: name, content, and whether the file is to be gzipped."""
     exposure = small_exposure(shape=_SHAPE, corner=(2040, 1980))
     image = exposure.image(small_sun(), noise=1)
     rice = _content(lambda path: exposure.write_level1(image, path))
@@ -189,7 +186,7 @@ def _real_cutouts() -> list[tuple[str, bytes]]:
         raw = max((hdu.cards for hdu in split_fits(path.read_bytes())), key=len)
         structural = ("SIMPLE", "BITPIX", "NAXIS", "NAXIS1", "NAXIS2", "EXTEND", "CRPIX1", "CRPIX2")
         kept = [
-            card for card in raw if not _is_structural(card) and card[:8].decode("latin-1").strip() not in structural
+            each for each in raw if not _is_structural(each) and each[:8].decode("latin-1").strip() not in structural
         ]
         [hdu] = split_fits(_content(fits.PrimaryHDU(data).writeto))
         hdu.cards += [

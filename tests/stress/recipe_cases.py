@@ -51,12 +51,7 @@ def run_case(case: Case) -> None:
         with case.watch():
             [result] = run([case.folder / _INPUT], loaded[0], case.outputs)
             case.result = f"valid, {result.status}"
-            if result.traceback and "Plugin" not in result.error:
-                case.add(
-                    f"escaped {result.error.partition(':')[0]}", f"{result.error} [batch] {result.traceback[-300:]}"
-                )
-            if "MemoryError" in result.error:
-                case.add("memory", result.error)
+            case.check_result(result)
     elif loaded:
         case.result = "valid, needs the network"
     if after := {entry.name for entry in case.folder.iterdir()} - before:
@@ -67,11 +62,10 @@ def _check_problems(case: Case, error: RecipeError) -> None:
     text = str(error)
     if len(text.encode(errors="replace")) > MAX_MESSAGE_BYTES:
         case.add("long message", f"{len(text)} characters, {len(error.problems)} problems: {text[:200]}")
-    for problem in error.problems:
-        if not problem.message.strip():
-            case.add("empty message", problem)
-        if not all(character.isprintable() or character in "\n" for character in str(problem)):
-            case.add("message with control characters", ascii(str(problem))[:200])
+    if any(not problem.message.strip() for problem in error.problems):
+        case.add("empty message", text[:200])
+    if not all(character.isprintable() or character == "\n" for character in text):
+        case.add("message with control characters", ascii(text)[:200])
 
 
 def _needs_network(recipe: Recipe) -> bool:
