@@ -137,7 +137,7 @@ def _good_file(folder: Path) -> Path:
 
 @functools.cache
 def _originals() -> list[tuple[str, bytes, bool]]:
-    """Return valid files, with the real ones where these exist: name, content, and whether the file is to be gzipped."""
+    """Return valid files, with the real ones where these exist: name, content, whether to gzip it."""
     exposure = small_exposure(shape=_SHAPE, corner=(2040, 1980))
     image = exposure.image(small_sun(), noise=1)
     rice = _content(lambda path: exposure.write_level1(image, path))
