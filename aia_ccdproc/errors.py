@@ -26,6 +26,7 @@ __all__ = [
     "TableError",
     "WriteError",
     "nearest_name",
+    "pluralize",
     "redact_url",
     "suggestion",
 ]
@@ -131,7 +132,7 @@ class RecipeError(PrepError):
 
     def __str__(self) -> str:
         count = len(self.problems)
-        lines = [f"{self.recipe}: {count} problem{'' if count == 1 else 's'}"]
+        lines = [f"{self.recipe}: {pluralize(count, 'problem')}"]
         lines += [f"  {problem}" for problem in self.problems[:_MAX_PROBLEMS_SHOWN]]
         if count > _MAX_PROBLEMS_SHOWN:
             lines.append(f"  and {count - _MAX_PROBLEMS_SHOWN} more")
@@ -193,6 +194,24 @@ def suggestion(name: str, known: Iterable[str]) -> str:
     if nearest is not None:
         return f"did you mean {nearest!r}?"
     return f"available: {', '.join(names)}" if names else "none is available"
+
+
+def pluralize(count: int, noun: str) -> str:
+    """Write a number with its noun.
+
+    Parameters
+    ----------
+    count : int
+        The number.
+    noun : str
+        The noun in the singular; its plural ends in s.
+
+    Returns
+    -------
+    str
+        ``"1 file"``, ``"2 files"``.
+    """
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
 _CREDENTIALS = re.compile(r"(\w://)[^/@\s]*@")

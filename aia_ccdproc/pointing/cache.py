@@ -89,7 +89,7 @@ class PointingCache:
         return sorted(Month(path.stem) for path in self.folder.glob("[0-9][0-9][0-9][0-9]-[0-9][0-9].ecsv"))
 
     def load(self, month: Month) -> PointingTable | None:
-        """Read the records of a month. A damaged file is removed with a warning.
+        """Read the records of a month. A file that is damaged or of version 0.1 is removed with a warning.
 
         Parameters
         ----------
@@ -99,7 +99,7 @@ class PointingCache:
         Returns
         -------
         `PointingTable` or None
-            The records, or None if the file does not exist or is damaged.
+            The records, or None if the file does not exist or was removed.
         """
         path = self.path(month)
         if not path.exists():
@@ -107,12 +107,16 @@ class PointingCache:
         try:
             table = read_pointing_table(path)
         except PointingError as error:
-            _discard(path, str(error))
+            _discard(path, f"is damaged: {error}")
             return None
-        if table.table.meta.get("digest") != _digest(table, table.table.meta.get("fetched")):
-            _discard(path, "its digest is not that of its content")
-            return None
-        return table
+        digest = table.table.meta.get("digest")
+        if digest == _digest(table, table.table.meta.get("fetched")):
+            return table
+        if digest == table.digest:
+            _discard(path, "was written by version 0.1, whose digest does not include the time of the fetch")
+        else:
+            _discard(path, "is damaged: its digest is not that of its content")
+        return None
 
     def store(self, month: Month, records: Table, fetched: Time) -> None:
         """Write the records of a month. Final records of the old file that the server no longer has are kept.
@@ -164,7 +168,7 @@ def _digest(table: PointingTable, fetched: object) -> str:
 
 def _discard(path: Path, reason: str) -> None:
     warnings.warn(
-        f"the pointing cache file {path.name} is damaged: {reason}. It is removed and will be fetched again",
+        f"the pointing cache file {path.name} {reason}. It is removed and will be fetched again",
         PointingWarning,
         stacklevel=3,
     )

@@ -11,15 +11,15 @@ from astropy.io import ascii as ascii_tables
 from astropy.table import Table, unique, vstack
 from astropy.time import Time
 
-from aia_ccdproc.errors import HeaderError, PointingError, SettingsError, WriteError
+from aia_ccdproc.errors import HeaderError, PointingError, SettingsError, WriteError, pluralize
 from aia_ccdproc.images.files import atomic_write
 from aia_ccdproc.images.times import parse_time
 from aia_ccdproc.pointing.cache import PointingCache
 from aia_ccdproc.pointing.jsoc import fetch_months, fetch_records
-from aia_ccdproc.pointing.months import Month
+from aia_ccdproc.pointing.months import Month, describe_months
 from aia_ccdproc.pointing.table import SERIES, PointingTable
 from aia_ccdproc.tables.jsoc import server_name
-from aia_ccdproc.tables.network import TIMEOUT_SECONDS
+from aia_ccdproc.tables.network import TIMEOUT_SECONDS, QueryError
 
 __all__ = ["clear_cache", "describe_cache", "fill_cache", "parse_interval", "write_table"]
 
@@ -99,7 +99,10 @@ def write_table(
     if path.exists() and not overwrite:
         raise WriteError(f"{path} already exists. Use --overwrite to replace it")
     edges = [*Time(np.arange(start.jd, end.jd, _MAX_DAYS_PER_QUERY), format="jd", scale="utc"), end]
-    parts = [fetch_records(*interval, server=server, timeout=timeout) for interval in pairwise(edges)]
+    try:
+        parts = [fetch_records(*interval, server=server, timeout=timeout) for interval in pairwise(edges)]
+    except QueryError as error:
+        raise PointingError(str(error)) from None
     parts = [part for part in parts if len(part)]
     records = unique(vstack(parts, metadata_conflicts="silent"), keys="T_START") if parts else Table()
     if len(records):
@@ -117,7 +120,7 @@ def write_table(
             ascii_tables.write(records, temporary, format="csv" if is_csv else "ecsv", overwrite=True)
     except OSError as error:
         raise WriteError(f"{path}: cannot be written ({error.strerror})") from error
-    return f"wrote {len(records)} records of {SERIES} to {path}"
+    return f"wrote {pluralize(len(records), 'record')} of {SERIES} to {path}"
 
 
 def fill_cache(start: Time, end: Time, *, server: str | None = None, timeout: float = TIMEOUT_SECONDS) -> str:
@@ -149,9 +152,11 @@ def fill_cache(start: Time, end: Time, *, server: str | None = None, timeout: fl
     cached = set(PointingCache(server_name(server)).months()) & set(months)
     if not cached:
         raise PointingError(
-            f"{server_name(server)} has no {SERIES} record from {months[0]} to {months[-1]}. Choose another interval"
+            f"{server_name(server)} has no {SERIES} record of {describe_months(months)}. Choose another interval"
         )
-    return f"the local cache contains {len(cached)} of the {len(months)} months from {months[0]} to {months[-1]}"
+    if len(months) == 1:
+        return f"the local cache contains {months[0]}"
+    return f"the local cache contains {len(cached)} of the {len(months)} months {describe_months(months)}"
 
 
 def describe_cache(server: str | None = None) -> list[str]:
@@ -171,11 +176,11 @@ def describe_cache(server: str | None = None) -> list[str]:
     for cache in _caches(server):
         tables = {month: cache.load(month) for month in cache.months()}
         month_lines = [
-            f"{month}  {len(table.table)} records, fetched {table.table.meta['fetched'][:19]}"
+            f"{month}  {pluralize(len(table.table), 'record')}, fetched {table.table.meta['fetched'][:19]}"
             for month, table in tables.items()
             if table is not None
         ]
-        lines += [f"{cache.folder}: {len(month_lines)} months", *month_lines]
+        lines += [f"{cache.folder}: {pluralize(len(month_lines), 'month')}", *month_lines]
     return lines
 
 
@@ -192,7 +197,7 @@ def clear_cache(server: str | None = None) -> list[str]:
     list of str
         For each server a line with the folder and the number of removed files.
     """
-    return [f"{cache.folder}: {cache.clear()} files removed" for cache in _caches(server)]
+    return [f"{cache.folder}: {pluralize(cache.clear(), 'file')} removed" for cache in _caches(server)]
 
 
 def _caches(server: str | None) -> list[PointingCache]:

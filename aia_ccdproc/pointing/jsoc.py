@@ -9,21 +9,21 @@ from typing import TYPE_CHECKING, TypeAlias
 from astropy.table import Table
 from astropy.time import Time, TimeDelta
 
-from aia_ccdproc.errors import PointingError, TableError
+from aia_ccdproc.errors import PointingError
 from aia_ccdproc.pointing.cache import PointingCache
-from aia_ccdproc.pointing.months import Month, consecutive_months, records_in_month
+from aia_ccdproc.pointing.months import Month, consecutive_months, describe_months, records_in_month
 from aia_ccdproc.pointing.table import SERIES, PointingTable, convert_text_columns
 from aia_ccdproc.tables.cache import FetchCache
 from aia_ccdproc.tables.jsoc import query_series, server_name
-from aia_ccdproc.tables.network import TIMEOUT_SECONDS
+from aia_ccdproc.tables.network import TIMEOUT_SECONDS, NoAnswerError, QueryError
 
 if TYPE_CHECKING:
     import drms
 
 __all__ = ["TABLE_ADVICE", "fetch_months", "fetch_records"]
 
-#: How a user gets a table without access to the server; added to errors.
-TABLE_ADVICE = "(aia-prep pointing writes one where a network is available)"
+#: What a user can do without access to the server.
+TABLE_ADVICE = "give a table (aia-prep pointing writes one where a network is available)"
 
 _CHANNELS = ("094", "131", "171", "193", "211", "304", "335", "1600", "1700", "4500")
 _KEYS = [
@@ -60,7 +60,7 @@ def fetch_records(
 
     Raises
     ------
-    PointingError
+    QueryError
         If the server does not answer within the timeout, or its answer does not consist of pointing records.
     """
     # The series is keyed by T_START: a record that is valid at the start may have begun up to _LONGEST_RECORD earlier.
@@ -68,10 +68,7 @@ def fetch_records(
     # All channels are requested, so that one answer is sufficient for every channel. A month then has 166 kB instead of
     # 27 kB. It is fetched and parsed in 53 ms instead of 39 ms (measured with a server on the same machine).
     dataset = f"{SERIES}[{_utc(start - _LONGEST_RECORD)}-{_utc(end + _LONGEST_RECORD)}]"
-    try:
-        table = query_series(dataset, _KEYS, needed=("T_START", "T_STOP"), server=server, timeout=timeout)
-    except TableError as error:
-        raise PointingError(f"{error} {TABLE_ADVICE}") from error
+    table = query_series(dataset, _KEYS, needed=("T_START", "T_STOP"), server=server, timeout=timeout)
     if "*recnum*" in table.colnames:
         table.rename_column("*recnum*", "MPO_RECNUM")
     if not len(table):
@@ -135,11 +132,17 @@ def fetch_months(
     PointingError
         If the server does not answer within the timeout, or its answer does not consist of pointing records.
     """
-    name = server_name(server)
+    months, name = list(months), server_name(server)
 
-    def fetch(keys: list[_Key]) -> Iterator[tuple[_Key, PointingTable | None]]:
+    def fetch(keys: list[_Key]) -> Iterator[tuple[_Key, PointingTable | QueryError | None]]:
         for group in consecutive_months(sorted(month for _, month in keys), _MAX_MONTHS_PER_QUERY):
-            records = fetch_records(group[0].start, group[-1].end, server=server, timeout=timeout)
+            try:
+                records = fetch_records(group[0].start, group[-1].end, server=server, timeout=timeout)
+            except NoAnswerError:
+                raise
+            except QueryError as error:  # concerns only these months
+                yield from (((name, month), error) for month in group)
+                continue
             fetched = Time.now()
             for month in group:
                 # The rows and their digest do not depend on the other months of the query.
@@ -148,7 +151,11 @@ def fetch_months(
                 if len(selected):
                     _store(PointingCache(name), month, selected, fetched)
 
-    return _fetched_months.get_all([(name, month) for month in months], fetch, server=name, timeout=timeout)
+    try:
+        return _fetched_months.get_all([(name, month) for month in months], fetch, server=name, timeout=timeout)
+    except QueryError as error:
+        what = f"the pointing records of {describe_months(months)} from {name}"
+        raise PointingError(str(error.reworded(what, TABLE_ADVICE))) from None
 
 
 def _store(cache: PointingCache, month: Month, records: Table, fetched: Time) -> None:

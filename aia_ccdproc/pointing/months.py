@@ -10,7 +10,7 @@ from astropy.time import Time
 
 from aia_ccdproc.pointing.table import SERIES, PointingTable
 
-__all__ = ["Month", "consecutive_months", "records_in_month"]
+__all__ = ["Month", "consecutive_months", "describe_months", "records_in_month"]
 
 
 class Month(str):
@@ -89,6 +89,22 @@ def consecutive_months(months: list[Month], longest: int) -> list[list[Month]]:
         else:
             groups.append([month])
     return groups
+
+
+def describe_months(months: list[Month]) -> str:
+    """Write the first and the last of some months.
+
+    Parameters
+    ----------
+    months : list of Month
+        At least one month, in any order.
+
+    Returns
+    -------
+    str
+        ``"2020-01 to 2020-03"``, or ``"2020-01"`` if it is the only one.
+    """
+    return " to ".join(dict.fromkeys((min(months), max(months))))
 
 
 def records_in_month(records: Table, month: Month) -> Table:

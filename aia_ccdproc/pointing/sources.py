@@ -40,6 +40,7 @@ from aia_ccdproc.pointing.table import (
 from aia_ccdproc.tables.cache import FetchCache
 from aia_ccdproc.tables.download import download_table
 from aia_ccdproc.tables.jsoc import server_name
+from aia_ccdproc.tables.network import QueryError
 
 __all__ = ["FoundRecord", "find_record", "prefetch"]
 
@@ -148,13 +149,13 @@ _downloaded: FetchCache[str, PointingTable] = FetchCache("downloaded pointing ta
 
 def _from_url(url: str, settings: PointingSettings, time: Time, channel: int) -> FoundRecord:
     def download() -> PointingTable:
-        try:
-            path = download_table(url, settings.timeout)
-        except TableError as error:
-            raise PointingError(f"{error} {TABLE_ADVICE}") from error
-        return PointingTable(read_pointing_table(path).table, redact_url(url))
+        return PointingTable(read_pointing_table(download_table(url, settings.timeout)).table, redact_url(url))
 
-    return _found_in(_downloaded.get(url, download, timeout=settings.timeout), time, channel)
+    try:
+        table = _downloaded.get(url, download, timeout=settings.timeout)
+    except QueryError as error:
+        raise PointingError(str(error.reworded(error.what, TABLE_ADVICE))) from None
+    return _found_in(table, time, channel)
 
 
 def _found_in(table: PointingTable, time: Time, channel: int) -> FoundRecord:

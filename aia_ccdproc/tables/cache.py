@@ -9,7 +9,7 @@ from contextlib import suppress
 from typing import Any, ClassVar, Generic, NamedTuple, TypeVar
 
 from aia_ccdproc.errors import PrepError
-from aia_ccdproc.tables.network import NoAnswerError
+from aia_ccdproc.tables.network import NoAnswerError, QueryError
 
 __all__ = ["LIFETIME_SECONDS", "CacheSnapshot", "FetchCache"]
 
@@ -26,8 +26,18 @@ class _Failure(NamedTuple):
     """A failed fetch: its error, and the timeout it was given, in seconds."""
 
     error_type: type[PrepError]
-    message: str
+    arguments: tuple[Any, ...]
     timeout: float
+
+    def repeated(self, age: float) -> PrepError:
+        """Return the error again; ``age`` is the time since the fetch in seconds."""
+        note = (
+            f" (this failed {age:.0f} s ago and is not repeated for {_RETRY_SECONDS} s, unless with a longer timeout)"
+        )
+        error = self.error_type(*self.arguments)
+        if isinstance(error, QueryError):
+            return type(error)(error.what, error.reason + note, error.advice)
+        return self.error_type(f"{error}{note}")
 
 
 class CacheSnapshot(NamedTuple):
@@ -176,7 +186,7 @@ class FetchCache(Generic[K, T]):
 
     def _remember_failure(self, failed: K | str, error: PrepError, timeout: float) -> None:
         # Not the error itself: its traceback would keep the data of all its frames in memory.
-        self._failures[failed] = (clock.monotonic(), _Failure(type(error), str(error), timeout))
+        self._failures[failed] = (clock.monotonic(), _Failure(type(error), error.args, timeout))
 
     def _recent_failure(self, failed: K | str, timeout: float) -> PrepError | None:
         """Return the error of a recent failure; None if the query can be sent."""
@@ -186,10 +196,7 @@ class FetchCache(Generic[K, T]):
         age = clock.monotonic() - time
         if age >= _RETRY_SECONDS or timeout > failure.timeout:
             return None
-        return failure.error_type(
-            f"{failure.message} (this failed {age:.0f} s ago and is not repeated for {_RETRY_SECONDS} s, "
-            "unless with a longer timeout)"
-        )
+        return failure.repeated(age)
 
     @classmethod
     def clear_all(cls) -> None:

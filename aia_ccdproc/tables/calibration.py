@@ -18,7 +18,7 @@ from aia_ccdproc.tables.cache import FetchCache
 from aia_ccdproc.tables.disk_cache import fetch_with_fallback
 from aia_ccdproc.tables.download import download_table
 from aia_ccdproc.tables.jsoc import query_series, server_name
-from aia_ccdproc.tables.network import TIMEOUT_SECONDS
+from aia_ccdproc.tables.network import TIMEOUT_SECONDS, QueryError
 from aia_ccdproc.tables.text import parse_time_column, read_table_file
 
 if TYPE_CHECKING:
@@ -103,15 +103,14 @@ class CalibrationTable:  # numpydoc ignore=PR02
             return source
         if isinstance(source, Table):
             return cls(source)
-        if source == "jsoc" and series:
-            return _from_server(series, server, timeout)
-        if isinstance(source, str) and "://" in source:
-            name = source.rpartition("/")[2]
-            return _fetched.get(
-                source, lambda: cls(read_table_file(Path(download_table(source, timeout))), name), timeout=timeout
-            )
         try:
+            if source == "jsoc" and series:
+                return _from_server(series, server, timeout)
+            if isinstance(source, str) and "://" in source:
+                return _from_url(source, timeout)
             return _from_file(Path(source))
+        except QueryError as error:
+            raise error.reworded(error.what, "give a table") from None
         except OSError as error:
             raise TableError(f"cannot open the table {source} ({error.strerror})") from None
 
@@ -233,6 +232,13 @@ _fetched: FetchCache[str, CalibrationTable] = FetchCache("calibration tables")
 @cache_until_modified(files=8)
 def _from_file(path: Path) -> CalibrationTable:
     return CalibrationTable(read_table_file(path), path.name)
+
+
+def _from_url(url: str, timeout: float) -> CalibrationTable:
+    def download() -> CalibrationTable:
+        return CalibrationTable(read_table_file(Path(download_table(url, timeout))), url.rpartition("/")[2])
+
+    return _fetched.get(url, download, timeout=timeout)
 
 
 def _from_server(series: str, server: str | drms.Client | None, timeout: float) -> CalibrationTable:

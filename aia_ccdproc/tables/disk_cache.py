@@ -103,7 +103,7 @@ def fetch_with_fallback(server: str, series: str, fetch: Callable[[], Table], co
         except (OSError, TableError) as damage:
             _log.warning("the copy of an earlier answer cannot be used: %s", damage)
         else:
-            _log.warning("%s; using the copy of an earlier answer", error)
+            _log.warning("using the copy of an earlier answer: %s", error)
             return copy
         raise
     try:
@@ -124,7 +124,9 @@ def _write_copy(path: Path, table: Table) -> None:
 
 def _read_copy(path: Path) -> Table:
     """Read a copy. Raise `OSError` if it cannot be read, or `TableError` if it is damaged."""
-    content, _, digest = read_regular_file(path, MAX_TABLE_BYTES).rpartition(_SEAL)
+    content, seal, digest = read_regular_file(path, MAX_TABLE_BYTES).rpartition(_SEAL)
+    if not seal:
+        raise TableError(f"{path}: has no digest: it was written by version 0.1, or its end is missing")
     if digest.decode(errors="replace") != f"{hashlib.sha256(content).hexdigest()}\n":
         raise TableError(f"{path}: is damaged: its digest is not that of its content")
     return parse_table(content, str(path))

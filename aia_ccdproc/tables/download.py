@@ -47,7 +47,7 @@ def download_table(url: str, timeout: float = TIMEOUT_SECONDS) -> str:
 
     Raises
     ------
-    TableError
+    QueryError
         If the download fails, the table is larger than 256 MiB, or the server redirects to another scheme or to an
         address of this machine, and no undamaged copy of an earlier download exists.
     """
@@ -70,7 +70,7 @@ def download_table(url: str, timeout: float = TIMEOUT_SECONDS) -> str:
         copy = _earlier_copy(plain_url)
         if copy is None:
             raise
-        _log.warning("%s; using the copy of an earlier download", error)
+        _log.warning("using the copy of an earlier download: %s", error)
         return copy
 
 
@@ -87,10 +87,12 @@ def _earlier_copy(url: str) -> str | None:
         stored = read_regular_file(_digest_path(url), max_bytes=_DIGEST_BYTES).decode(errors="replace")
         if _digest(Path(copy)) == stored:
             return copy
-        reason = "its digest is not that of its content"
+        reason = "it is damaged: its digest is not that of its content"
+    except FileNotFoundError:
+        reason = "it has no digest, because version 0.1 or another program downloaded it"
     except (OSError, TableError) as error:
-        reason = str(error)
-    _log.warning("the copy of an earlier download of %s is damaged: %s", url, reason)
+        reason = f"it is damaged: {error}"
+    _log.warning("the copy of an earlier download of %s cannot be used: %s", url, reason)
     return None
 
 

@@ -8,7 +8,7 @@ from urllib.parse import urljoin, urlsplit
 
 from astropy.table import Table
 
-from aia_ccdproc.tables.network import TIMEOUT_SECONDS, query_error, query_with_retries
+from aia_ccdproc.tables.network import TIMEOUT_SECONDS, QueryError, query_with_retries
 
 if TYPE_CHECKING:
     import drms
@@ -102,7 +102,7 @@ def query_series(
     ------
     NoAnswerError
         If the server does not answer within the timeout.
-    TableError
+    QueryError
         If the server refuses the query, or its answer does not consist of records with the needed columns.
     """
     what = f"{dataset} from {server_name(server)}"
@@ -117,9 +117,9 @@ def query_series(
         }
         table = Table(columns)
     except (AttributeError, TypeError, ValueError) as error:
-        raise query_error(what, f"the answer has the wrong format ({error})") from error
+        raise QueryError(what, f"the answer has the wrong format ({error})") from error
     if len(table) and not set(needed) <= set(columns):
-        raise query_error(what, f"the answer has the wrong format (its columns are {', '.join(list(columns)[:4])} ...)")
+        raise QueryError(what, f"the answer has the wrong format (its columns are {', '.join(list(columns)[:4])} ...)")
     for name in columns:
         if len(table) and all(value.startswith("Invalid KeyLink") for value in table[name]):
             table.remove_column(name)  # JSOC's value of a keyword that the series does not have

@@ -9,12 +9,12 @@ import socket
 import threading
 import time as clock
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Self, TypeVar
 from urllib.error import HTTPError, URLError
 
-from aia_ccdproc.errors import TableError
+from aia_ccdproc.errors import TableError, pluralize
 
-__all__ = ["TIMEOUT_SECONDS", "NoAnswerError", "RefusedAnswerError", "query_error", "query_with_retries"]
+__all__ = ["TIMEOUT_SECONDS", "NoAnswerError", "QueryError", "RefusedAnswerError", "query_with_retries"]
 
 #: Default time limit of a query, all attempts together, in seconds.
 TIMEOUT_SECONDS = 60.0
@@ -28,16 +28,8 @@ _log = logging.getLogger("aia_ccdproc")
 T = TypeVar("T")
 
 
-class NoAnswerError(TableError):
-    """A server did not answer within the timeout. Other queries to it would fail as well."""
-
-
-class RefusedAnswerError(Exception):
-    """An answer that is refused for safety; another attempt would not change it."""
-
-
-def query_error(what: str, reason: str, error_type: type[TableError] = TableError) -> TableError:
-    """Return the error of a failed query, with what the user can do.
+class QueryError(TableError):
+    """A server cannot be queried, or its answer cannot be used.
 
     Parameters
     ----------
@@ -45,15 +37,44 @@ def query_error(what: str, reason: str, error_type: type[TableError] = TableErro
         What was queried, and where: ``"aia.response[][!1=1!] from JSOC"``.
     reason : str
         Why the query failed.
-    error_type : type
-        Class of the error.
-
-    Returns
-    -------
-    `~aia_ccdproc.TableError`
-        The error.
+    advice : str
+        What the user can do besides trying again: ``"give a table"``.
     """
-    return error_type(f"cannot get {what}: {reason}. Try again later, or give a table")
+
+    def __init__(self, what: str, reason: str, advice: str = "") -> None:
+        super().__init__(what, reason, advice)
+        self.what, self.reason, self.advice = what, reason, advice
+
+    def __str__(self) -> str:
+        alternative = f", or {self.advice}" if self.advice else ""
+        return f"cannot get {self.what}: {self.reason}. Try again later{alternative}"
+
+    def reworded(self, what: str, advice: str) -> Self:
+        """Return the error in the words of the step that needs the data.
+
+        A query is often made for many files at once, and by functions that do not know the settings of the step.
+
+        Parameters
+        ----------
+        what : str
+            What the step cannot get, for this file: ``"the pointing records of 2020-01 from JSOC"``.
+        advice : str
+            What the user can do besides trying again: ``"give a table"``.
+
+        Returns
+        -------
+        `QueryError`
+            An error of the same class and with the same reason.
+        """
+        return type(self)(what, self.reason, advice)
+
+
+class NoAnswerError(QueryError):
+    """A server did not answer within the timeout. Other queries to it would fail as well."""
+
+
+class RefusedAnswerError(Exception):
+    """An answer that is refused for safety; another attempt would not change it."""
 
 
 def query_with_retries(query: Callable[[], T], what: str, server: str, timeout: float) -> T:
@@ -79,7 +100,7 @@ def query_with_retries(query: Callable[[], T], what: str, server: str, timeout: 
     ------
     NoAnswerError
         If no attempt succeeds within the timeout.
-    TableError
+    QueryError
         If the query fails in a way that a new attempt would not change.
     """
     start, pause, attempts = clock.monotonic(), _FIRST_PAUSE_SECONDS, 0
@@ -92,13 +113,12 @@ def query_with_retries(query: Callable[[], T], what: str, server: str, timeout: 
             if isinstance(error, HTTPError):
                 error.close()  # closes the connection
             if not _is_transient(error):
-                raise query_error(what, reason) from None
+                raise QueryError(what, reason) from None
             elapsed = clock.monotonic() - start
             remaining = (min(timeout, _NAME_LOOKUP_SECONDS) if _is_unknown_name(error) else timeout) - elapsed
             if remaining < min(_FIRST_PAUSE_SECONDS, timeout) / 4:
-                count = f"{attempts} attempt{'' if attempts == 1 else 's'}"
-                reason = f"{reason}; {count} in {elapsed:.3g} s (timeout {timeout:g} s)"
-                raise query_error(what, reason, NoAnswerError) from None
+                reason = f"{reason}; {pluralize(attempts, 'attempt')} in {elapsed:.3g} s (timeout {timeout:g} s)"
+                raise NoAnswerError(what, reason) from None
             pause = min(pause, remaining / 2)  # leaves time for a last attempt
             _log.warning("%s: %s; next attempt in %.2g s (%.0f s left)", server, reason, pause, remaining)
             clock.sleep(pause)

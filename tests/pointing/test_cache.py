@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 import time
@@ -16,6 +17,7 @@ from jsoc_server import recorded_rows, row_at
 
 from aia_ccdproc import PointingError, PointingWarning
 from aia_ccdproc.pointing.cache import PointingCache
+from aia_ccdproc.pointing.jsoc import TABLE_ADVICE
 from aia_ccdproc.pointing.months import Month, consecutive_months
 from aia_ccdproc.pointing.settings import PointingSettings
 from aia_ccdproc.pointing.sources import find_record, prefetch
@@ -140,6 +142,32 @@ def test_an_empty_cache_and_no_answer_are_an_error_within_the_timeout_and_then_a
     assert find_record(settings, T_OBS, 94).record.name.endswith("[:#34506]")  # with the longer timeout
 
 
+@pytest.mark.parametrize("mode", ["500", "status 1"])
+def test_the_error_of_a_file_names_the_month_of_the_file_and_not_those_of_its_batch(jsoc, impatient, mode):
+    jsoc.fail(mode)
+    times = [Time(f"2020-0{month}-05") for month in (1, 2, 3, 6)]
+    with pytest.raises(PointingError, match=r"cannot get the pointing records of 2020-01 to 2020-06 from 127\.0\.0\.1"):
+        prefetch(impatient, times)
+    queries = len(jsoc.queries)
+    for time_of_file in times:
+        month = Month.of(time_of_file)
+        with pytest.raises(PointingError, match=f"cannot get the pointing records of {month} from") as caught:
+            find_record(impatient, time_of_file, 94)
+        assert set(re.findall(r"20\d\d-\d\d", str(caught.value))) == {month}
+        assert str(caught.value).endswith(TABLE_ADVICE)
+    assert len(jsoc.queries) == queries
+
+
+def test_a_query_that_fails_does_not_affect_the_months_of_other_queries(jsoc, settings):
+    jsoc.rows.append(row_at(Time("2020-06-05")))
+    jsoc.fail("404", times=1)
+    with pytest.raises(PointingError, match="HTTP 404"):
+        prefetch(settings, [T_OBS, Time("2020-06-05")])
+    assert find_record(settings, Time("2020-06-05"), 94).record.name.endswith("[:#50000]")
+    with pytest.raises(PointingError, match=r"the pointing records of 2020-01 .*HTTP 404.*\(this failed"):
+        find_record(settings, T_OBS, 94)
+
+
 def test_one_query_fetches_the_records_of_a_batch(jsoc, settings, cache):
     jsoc.rows = [row_at(Time("2020-01-01") + n * 60 * HOUR, hours=60, number=n) for n in range(1, 40)]
     times = [Time("2020-01-05"), Time("2020-02-29"), Time("2020-03-31T23:59:59"), Time("2020-01-31")]
@@ -191,6 +219,17 @@ def test_a_damaged_file_is_removed_and_fetched_again(jsoc, settings, cache, dama
         assert find_record(settings, T_OBS, 94).record == true
     FetchCache.clear_all()
     assert find_record(settings, T_OBS, 94).provider == server_name(jsoc.url)
+
+
+def test_a_file_of_version_0_1_is_not_called_damaged(jsoc, settings, cache):
+    true = find_record(settings, T_OBS, 94)
+    path = cache.path(Month("2020-01"))
+    digest = ascii_tables.read(path, format="ecsv").meta["digest"]
+    path.write_text(path.read_text().replace(digest, true.digest))  # the digest of the rows alone
+    FetchCache.clear_all()
+    with pytest.warns(PointingWarning, match=r"2020-01\.ecsv was written by version 0\.1, .*fetched again") as caught:
+        assert find_record(settings, T_OBS, 94) == true
+    assert "damaged" not in str(caught[0].message)
 
 
 def test_a_final_record_is_kept_if_the_server_no_longer_has_it(jsoc, settings):

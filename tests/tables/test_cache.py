@@ -12,7 +12,7 @@ import pytest
 from aia_ccdproc import PointingError, PrepError, TableError
 from aia_ccdproc.tables import cache as cache_module
 from aia_ccdproc.tables.cache import FetchCache
-from aia_ccdproc.tables.network import NoAnswerError
+from aia_ccdproc.tables.network import NoAnswerError, QueryError
 
 
 @pytest.fixture
@@ -34,7 +34,7 @@ def get(cache: FetchCache[int, int], numbers: list[int], fetched: list[list[int]
         fetched.append(missing)
         for number in missing:
             if number == -3:
-                raise PointingError("cannot get -3") from NoAnswerError("timeout")
+                raise PointingError("cannot get -3") from NoAnswerError("-3", "timeout")
             if number == -2:
                 raise PointingError("refused")
             yield number, TableError(f"no square of {number}") if number == -1 else number**2
@@ -158,6 +158,22 @@ def test_threads_that_miss_the_same_key_fetch_it_once(squares, fetched):
     with ThreadPoolExecutor(8) as pool:
         assert list(pool.map(lambda _: get(squares, [7], fetched), range(32))) == [[49]] * 32
     assert fetched == [[7]]
+
+
+@pytest.mark.parametrize("error_type", [QueryError, NoAnswerError])
+def test_a_query_error_keeps_its_class_and_its_advice_when_it_is_repeated_and_reworded(squares, error_type):
+    def fail(missing: list[int]) -> Iterator[tuple[int, int]]:
+        raise error_type("[1-3] from a server", "it is down", "give a number")
+
+    for reason in ("it is down", r"it is down \(this failed 0 s ago .*\)"):
+        message = rf"^cannot get \[1-3\] from a server: {reason}\. Try again later, or give a number$"
+        with pytest.raises(error_type, match=message) as caught:
+            squares.get_all([2], fail, server="a server", timeout=1)
+    reworded = caught.value.reworded("2", "guess")
+    assert type(reworded) is error_type
+    assert str(reworded).startswith("cannot get 2: it is down (this failed 0 s ago")
+    assert str(reworded).endswith("). Try again later, or guess")
+    assert str(pickle.loads(pickle.dumps(reworded))) == str(reworded)
 
 
 def test_a_failure_of_a_single_key_does_not_affect_other_keys(squares):

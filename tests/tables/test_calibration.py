@@ -209,6 +209,18 @@ def test_a_copy_that_was_changed_is_fetched_again_or_an_error(response, cache_fo
     assert "the copy of an earlier answer cannot be used" in caplog.text
 
 
+def test_a_copy_of_version_0_1_is_not_called_damaged(response, cache_folder: Path, caplog):
+    read_jsoc(response.url)
+    [copy] = cache_folder.rglob(f"{SERIES}.ecsv")
+    copy.write_bytes(copy.read_bytes().partition(b"# sha256: ")[0])
+    FetchCache.clear_all()
+    response.fail("status 1")
+    with pytest.raises(TableError, match="refused the query"):
+        read_jsoc(response.url)
+    assert "has no digest: it was written by version 0.1, or its end is missing" in caplog.text
+    assert "damaged" not in caplog.text
+
+
 def test_a_copy_is_a_plain_ecsv_table(response, cache_folder: Path):
     expected = read_jsoc(response.url)
     [copy] = cache_folder.rglob(f"{SERIES}.ecsv")
@@ -231,6 +243,19 @@ def test_a_download_that_was_changed_is_not_used(jsoc, cache_folder: Path, file:
     with pytest.raises(TableError, match="HTTP 404"):
         CalibrationTable.read(url, timeout=5)
     assert "the copy of an earlier download" in caplog.text
+
+
+def test_a_download_of_version_0_1_is_not_called_damaged(jsoc, cache_folder: Path, caplog):
+    url = jsoc.add_file("table.txt", as_ssw(response_table()).encode())
+    CalibrationTable.read(url, timeout=5)
+    [digest] = cache_folder.rglob("*.sha256")
+    digest.unlink()
+    FetchCache.clear_all()
+    jsoc.files.clear()
+    with pytest.raises(TableError, match=r"HTTP 404 .*or give a table$"):
+        CalibrationTable.read(url, timeout=5)
+    assert "cannot be used: it has no digest, because version 0.1" in caplog.text
+    assert "damaged" not in caplog.text
 
 
 def test_a_failed_query_is_repeated_only_with_a_longer_timeout(jsoc):

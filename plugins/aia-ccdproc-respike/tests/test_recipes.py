@@ -15,6 +15,7 @@ from aia_ccdproc import InstrumentError, ReadError, RecipeError, StateError, Tab
 from aia_ccdproc.__main__ import main
 from aia_ccdproc.tables import FetchCache
 from aia_ccdproc_respike import fetch_spikes, respike
+from aia_ccdproc_respike.jsoc import prefetch
 from aia_ccdproc_respike.settings import SpikesSettings
 
 RECORD = "aia.lev1_euv_12s[2020-01-01T00:00:09Z][171]"
@@ -190,6 +191,7 @@ def test_a_channel_that_jsoc_refuses_does_not_affect_the_others(level1, jsoc, tm
     assert [result.status for result in results] == ["failed", "done"], [result.error for result in results]
     assert "[131] from 127.0.0.1" in results[0].error
     assert ": the server refused the query" in results[0].error
+    assert results[0].error.endswith(". Try again later, or name the spikes file in the setting spikes")
     assert len(jsoc.queried_datasets) == 2
 
 
@@ -213,8 +215,18 @@ def test_a_download_that_is_not_a_spikes_file_is_refused(image, online):
     del online.files[PATH]
     FetchCache.clear_all()
     online.answers[RECORD]["segments"][0]["values"] = ["/SUM31/elsewhere.fits"]
-    with pytest.raises(TableError, match="HTTP 404"):
+    with pytest.raises(TableError, match=r"HTTP 404 .*or name the spikes file in the setting spikes$"):
         fetch_spikes(image.header, server=online.url)
+
+
+def test_a_server_that_did_not_answer_is_an_error_of_each_exposure_of_a_batch(level1, jsoc):
+    jsoc.fail("500")
+    headers = [level1(noise=1, keywords={**KEYWORDS, "T_REC": f"2020-01-01T0{n}:00:05Z"}).header for n in range(3)]
+    with pytest.raises(TableError, match=r"the spikes of .*\[2020-01-01T00:00:05Z\]\[171\] and 2 more from 127"):
+        prefetch(headers, server=jsoc.url, timeout=0.3)
+    for n, header in enumerate(headers):
+        with pytest.raises(TableError, match=rf"the spikes of .*\[2020-01-01T0{n}:00:05Z\]\[171\] from .*HTTP 500"):
+            fetch_spikes(header, server=jsoc.url, timeout=0.3)
 
 
 def test_spikes_whose_number_is_not_that_of_the_header_are_refused(image, online):

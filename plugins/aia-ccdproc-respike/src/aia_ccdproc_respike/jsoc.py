@@ -11,18 +11,20 @@ from astropy.io import fits
 
 from aia_ccdproc import HeaderError, InstrumentError, TableError
 from aia_ccdproc.images import as_number, finite_number, parse_time
-from aia_ccdproc.tables import FetchCache, NoAnswerError, query_series, server_name
+from aia_ccdproc.tables import FetchCache, NoAnswerError, QueryError, query_series, server_name
 
 if TYPE_CHECKING:
     import drms
 
-__all__ = ["JsocExposure", "find_urls", "prefetch", "spikes_series"]
+__all__ = ["FILE_ADVICE", "JsocExposure", "find_urls", "prefetch", "spikes_series"]
 
 #: Series with a segment of spikes, by channel. That of 4500 Å is not known.
 _SERIES: dict[float, str] = {
     **dict.fromkeys((94, 131, 171, 193, 211, 304, 335), "aia.lev1_euv_12s"),
     **dict.fromkeys((1600, 1700), "aia.lev1_uv_24s"),
 }
+#: What a user can do without access to the server.
+FILE_ADVICE = "name the spikes file in the setting spikes"
 #: Largest number of exposures in one query, which must fit into a URL.
 _MAX_EXPOSURES_PER_QUERY = 64
 
@@ -135,9 +137,13 @@ def find_urls(
     TableError
         If the server does not answer.
     """
-    return _urls.get_all(
-        exposures, lambda missing: _query(missing, server, timeout), server=server_name(server), timeout=timeout
-    )
+    name = server_name(server)
+    try:
+        return _urls.get_all(exposures, lambda missing: _query(missing, server, timeout), server=name, timeout=timeout)
+    except QueryError as error:
+        others = len(exposures) - 1
+        what = f"the spikes of {exposures[0].record_name}{f' and {others} more' if others else ''} from {name}"
+        raise error.reworded(what, FILE_ADVICE) from None
 
 
 def prefetch(headers: Iterable[fits.Header], *, server: str | drms.Client | None, timeout: float) -> None:

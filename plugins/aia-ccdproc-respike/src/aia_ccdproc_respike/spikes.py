@@ -14,8 +14,8 @@ from astropy.io import fits
 
 from aia_ccdproc import HeaderError, InstrumentError, ReadError, TableError
 from aia_ccdproc.images import NamePattern, as_number, is_fits_name
-from aia_ccdproc.tables import download_table
-from aia_ccdproc_respike.jsoc import JsocExposure, find_urls, spikes_series
+from aia_ccdproc.tables import QueryError, download_table
+from aia_ccdproc_respike.jsoc import FILE_ADVICE, JsocExposure, find_urls, spikes_series
 
 if TYPE_CHECKING:
     import drms
@@ -280,5 +280,8 @@ def fetch_spikes(header: fits.Header, *, server: str | drms.Client | None = None
             f"the spikes of {exposure.record_name} are not online ({url!r}). Export them to a folder, and name the "
             "folder in the setting spikes"
         )
-    spikes = read_spikes(download_table(url, timeout))
-    return replace(spikes, name=f"{exposure.record_name}{{spikes}}", fsn=exposure.fsn)
+    try:
+        path = download_table(url, timeout)
+    except QueryError as error:
+        raise error.reworded(f"the spikes of {exposure.record_name} at {error.what}", FILE_ADVICE) from None
+    return replace(read_spikes(path), name=f"{exposure.record_name}{{spikes}}", fsn=exposure.fsn)
