@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from aia_ccdproc.errors import InstrumentError, RecipeError, RecipeProblem, suggestion
+from aia_ccdproc.images.files import read_regular_file
 from aia_ccdproc.images.history import printable
 from aia_ccdproc.plugin.instrument import Instrument
 from aia_ccdproc.plugin.loading import get_plugin_manager
@@ -19,6 +20,7 @@ from aia_ccdproc.recipe.check import check_recipe
 from aia_ccdproc.recipe.output import OutputSettings
 from aia_ccdproc.recipe.recipe_step import RecipeStep
 from aia_ccdproc.recipe.selection import Selection
+from aia_ccdproc.recipe.toml import MAX_BYTES
 
 if TYPE_CHECKING:
     from astropy.io import fits
@@ -194,7 +196,8 @@ def load_recipe(name_or_path: str | os.PathLike[str] | Recipe) -> Recipe:
     Raises
     ------
     RecipeError
-        If the recipe does not exist, cannot be read, or has problems; all of them are listed.
+        If the recipe does not exist, is not a regular file of at most 1 MiB, cannot be read, or has problems; all of
+        them are listed.
     """
     if isinstance(name_or_path, Recipe):
         return name_or_path
@@ -202,12 +205,15 @@ def load_recipe(name_or_path: str | os.PathLike[str] | Recipe) -> Recipe:
     builtin = builtin_recipes()
     if name in builtin:
         return Recipe.from_toml(builtin[name], name=name)
+    if not name:
+        raise RecipeError("recipe", [RecipeProblem("recipe", f"the name is empty; {suggestion(name, builtin)}")])
     path = Path(name)
     try:
-        text = path.read_text(encoding="utf-8")
+        text = read_regular_file(path, MAX_BYTES).decode("utf-8-sig")
     except FileNotFoundError:
         message = f"no such file or built-in recipe; {suggestion(name, builtin)}"
         raise RecipeError(name, [RecipeProblem("recipe", message)]) from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise RecipeError(name, [RecipeProblem("recipe", f"cannot be read ({error})")]) from error
+    except (OSError, ValueError) as error:  # not UTF-8, or a name that contains a null character
+        reason = getattr(error, "strerror", None) or error
+        raise RecipeError(name, [RecipeProblem("recipe", f"cannot be read ({reason})")]) from error
     return Recipe.from_toml(text, name=name, folder=path.absolute().parent)

@@ -8,10 +8,10 @@ from typing import Any
 
 from aia_ccdproc.errors import RecipeProblem
 
-__all__ = ["InvalidTomlError", "parse_toml"]
+__all__ = ["MAX_BYTES", "InvalidTomlError", "parse_toml"]
 
 #: Limits, which are far above the needs of a recipe. Beyond them, tomllib takes seconds or raises unexpected errors.
-_MAX_BYTES = 2**20
+MAX_BYTES = 2**20
 _MAX_DEPTH = 20
 _MAX_DOTS = 20
 _MAX_DIGITS = 200
@@ -67,7 +67,7 @@ def parse_toml(text: str) -> dict[str, Any]:
 
 
 def _check_limits(text: str) -> None:
-    if len(text.encode(errors="replace")) > _MAX_BYTES:
+    if len(text.encode(errors="replace")) > MAX_BYTES:
         raise InvalidTomlError(RecipeProblem("recipe", "is larger than 1 MiB; a recipe has a few kB"))
     depth = 0
     for number, line in enumerate(_blank_strings(text).splitlines(), start=1):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import pickle
 import subprocess
 import sys
@@ -301,8 +302,30 @@ def test_the_built_in_recipes_are_level_15_and_its_rate() -> None:
 def test_a_recipe_that_does_not_exist_is_refused_with_the_nearest_name(tmp_path: Path) -> None:
     with pytest.raises(RecipeError, match=r"level1\.4: 1 problem\n  recipe: no such file .*did you mean 'level1.5'"):
         load_recipe("level1.4")
-    with pytest.raises(RecipeError, match="cannot be read"):
-        load_recipe(tmp_path)
+    with pytest.raises(RecipeError, match=r"^recipe: 1 problem\n  recipe: the name is empty; available: .*level1\.5$"):
+        load_recipe("")
+
+
+def test_a_recipe_that_is_not_a_small_file_is_refused_without_reading_it(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "large").write_bytes(b"#" * (2**20 + 1))
+    reasons = {
+        tmp_path: "Is a directory",
+        tmp_path / "pipe": "Not a regular file",
+        Path("/dev/zero"): "Not a regular file",
+        tmp_path / "large": "Larger than 1 MiB",
+        tmp_path / "nul\0": "embedded null",
+    }
+    for path, reason in reasons.items():
+        with pytest.raises(RecipeError) as caught:
+            load_recipe(path)
+        [problem] = caught.value.problems
+        assert str(problem).startswith(f"recipe: cannot be read ({reason}")
+
+
+def test_a_recipe_of_a_windows_editor_is_read(tmp_path: Path) -> None:
+    (tmp_path / "r.toml").write_bytes(b'\xef\xbb\xbf[[step]]\r\nuse = "register"\r\n')
+    assert [planned.use for planned in load_recipe(tmp_path / "r.toml")] == ["register"]
 
 
 @pytest.mark.parametrize("content", [b"\xff\xfe\x00", bytes(range(256))])
