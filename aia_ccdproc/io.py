@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import os
 from contextlib import suppress
+from pathlib import Path
 
 from astropy.io import fits
 from astropy.nddata import CCDData
 
 from aia_ccdproc.errors import PrepError
-from aia_ccdproc.images import fits_file
+from aia_ccdproc.images import fits_file, fits_output
+from aia_ccdproc.images.compression import Compression
 from aia_ccdproc.images.conventions import guess_unit
-from aia_ccdproc.images.fits_output import write
 from aia_ccdproc.plugin.instrument import Instrument
 from aia_ccdproc.plugin.loading import get_plugin_manager
 
@@ -65,7 +66,10 @@ def read(
     then is near that of the instrument. Further axes of length 1 are dropped. A compressed file is unpacked only as far
     as its headers say, and up to 512 MiB.
     """
-    return fits_file.read(path, lambda header: instrument or get_plugin_manager().identify(header), hdu=hdu)
+    manager = get_plugin_manager()
+    return fits_file.read(
+        path, lambda header: instrument or manager.identify(header), hdu=hdu, engine=manager.pixel_engine()
+    )
 
 
 def read_header(path: str | os.PathLike[str], *, hdu: int | str | None = None) -> fits.Header:
@@ -92,3 +96,48 @@ def read_header(path: str | os.PathLike[str], *, hdu: int | str | None = None) -
     with suppress(PrepError):  # of an instrument that no plugin knows
         guess_unit(header, get_plugin_manager().identify(header).plate_scale)
     return header
+
+
+def write(
+    ccd: CCDData,
+    path: str | os.PathLike[str],
+    *,
+    overwrite: bool = False,
+    compression: Compression | None = "none",
+) -> Path:
+    """Write an image to a FITS file atomically.
+
+    Parameters
+    ----------
+    ccd : `~astropy.nddata.CCDData`
+        The image, shape ``(ny, nx)``; not changed.
+    path : str or path-like
+        The file to create. It is written under a temporary name in the same folder and then renamed. If the name ends
+        in ``.gz``, the file is gzipped.
+    overwrite : bool
+        Whether an existing file may be replaced.
+    compression : {"none", "rice", "lossless"} or None
+        Tile compression. ``"rice"`` is RICE_1: values are rounded to 1/16 of the noise of their row, with subtractive
+        dithering. ``"lossless"`` is GZIP_2: it keeps every bit of the float32 values, and stores the time of writing.
+        An uncompressed image is in the primary HDU, a compressed one in extension 1. None is the same as ``"none"``.
+
+    Returns
+    -------
+    `~pathlib.Path`
+        The file.
+
+    Raises
+    ------
+    WriteError
+        If the file already exists or cannot be written. No incomplete file remains.
+
+    Notes
+    -----
+    Pixels are float32. Mask and uncertainty are in the extensions MASK and UNCERT, where astropy's ``CCDData.read``
+    expects them. A mask that is True exactly where pixels are NaN is not written, because `read` restores it. sunpy
+    opens a file with such extensions by ``sunpy.map.Map(path, hdus=0)``. DATAMIN to DATAP99 are computed from the good
+    pixels. CHECKSUM and DATASUM are added.
+    """
+    return fits_output.write(
+        ccd, path, overwrite=overwrite, compression=compression, engine=get_plugin_manager().pixel_engine()
+    )

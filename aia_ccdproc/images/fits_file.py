@@ -23,6 +23,7 @@ from astropy.nddata import (
 from aia_ccdproc.errors import HeaderError, InstrumentError, PrepWarning, ReadError
 from aia_ccdproc.images.conventions import apply_conventions, guess_unit, without_flat_axes
 from aia_ccdproc.images.fits_blocks import open_repaired
+from aia_ccdproc.images.pixel_engine import NUMPY_ENGINE, PixelEngine
 from aia_ccdproc.images.repair import without_structure
 from aia_ccdproc.images.wcs import wcs_from_header
 
@@ -54,7 +55,11 @@ class InstrumentLike(Protocol):
 
 
 def read(
-    path: str | os.PathLike[str], identify: Callable[[fits.Header], InstrumentLike], *, hdu: int | str | None = None
+    path: str | os.PathLike[str],
+    identify: Callable[[fits.Header], InstrumentLike],
+    *,
+    hdu: int | str | None = None,
+    engine: PixelEngine = NUMPY_ENGINE,
 ) -> CCDData:
     """Read an image from a FITS file: plain, tile-compressed or gzipped.
 
@@ -66,6 +71,8 @@ def read(
         Function that returns the instrument. It is called with the complete header.
     hdu : int or str, optional
         Number or name of the HDU; needed only if the file contains more than one image.
+    engine : `PixelEngine`
+        Loops over the pixels.
 
     Returns
     -------

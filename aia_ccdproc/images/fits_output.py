@@ -20,6 +20,7 @@ from aia_ccdproc.images.conventions import apply_conventions, is_empty_wcs_card
 from aia_ccdproc.images.files import atomic_write
 from aia_ccdproc.images.header import current_header
 from aia_ccdproc.images.history import add_history
+from aia_ccdproc.images.pixel_engine import NUMPY_ENGINE, PixelEngine
 from aia_ccdproc.images.repair import repair_header, without_structure
 from aia_ccdproc.images.statistics import image_statistics, without_statistics
 from aia_ccdproc.images.wcs_cards import remove_superseded
@@ -36,22 +37,24 @@ def write(
     *,
     overwrite: bool = False,
     compression: Compression | None = "none",
+    engine: PixelEngine = NUMPY_ENGINE,
 ) -> Path:
     """Write an image to a FITS file atomically.
+
+    `aia_ccdproc.write` documents what is written.
 
     Parameters
     ----------
     ccd : `~astropy.nddata.CCDData`
         The image, shape ``(ny, nx)``; not changed.
     path : str or path-like
-        The file to create. It is written under a temporary name in the same folder and then renamed. If the name ends
-        in ``.gz``, the file is gzipped.
+        The file to create.
     overwrite : bool
         Whether an existing file may be replaced.
     compression : {"none", "rice", "lossless"} or None
-        Tile compression. ``"rice"`` is RICE_1: values are rounded to 1/16 of the noise of their row, with subtractive
-        dithering. ``"lossless"`` is GZIP_2: it keeps every bit of the float32 values, and stores the time of writing.
-        An uncompressed image is in the primary HDU, a compressed one in extension 1. None is the same as ``"none"``.
+        Tile compression. None is the same as ``"none"``.
+    engine : `PixelEngine`
+        Loops over the pixels.
 
     Returns
     -------
@@ -62,13 +65,6 @@ def write(
     ------
     WriteError
         If the file already exists or cannot be written. No incomplete file remains.
-
-    Notes
-    -----
-    Pixels are float32. Mask and uncertainty are in the extensions MASK and UNCERT, where astropy's ``CCDData.read``
-    expects them. A mask that is True exactly where pixels are NaN is not written, because `read` restores it. sunpy
-    opens a file with such extensions by ``sunpy.map.Map(path, hdus=0)``. DATAMIN to DATAP99 are computed from the good
-    pixels. CHECKSUM and DATASUM are added.
     """
     path, compression = Path(path), compression or "none"
     if path.exists() and not overwrite:
@@ -77,7 +73,7 @@ def write(
         known = ", ".join(map(repr, get_args(Compression)))
         raise WriteError(f"{path}: unknown compression {compression!r}; available: {known}")
     try:
-        hdus, notes = _hdus(ccd, compression)
+        hdus, notes = _hdus(ccd, compression, engine)
         # No warnings about the user's own keywords, such as the HIERARCH cards of ccdproc.
         with atomic_write(path) as temporary, warnings.catch_warnings():
             warnings.simplefilter("ignore", fits.verify.VerifyWarning)
@@ -85,7 +81,7 @@ def write(
     except (OSError, ValueError, fits.VerifyError) as error:
         raise WriteError(f"{path}: {_write_failure(path, error)}") from error
     if notes:
-        warnings.warn(f"{path}: {'; '.join(notes)}", PrepWarning, stacklevel=2)
+        warnings.warn(f"{path}: {'; '.join(notes)}", PrepWarning, stacklevel=3)
     return path
 
 
@@ -112,10 +108,10 @@ def _write_failure(path: Path, error: Exception) -> str:
     return f"cannot be written ({error})"
 
 
-def _hdus(ccd: CCDData, compression: Compression) -> tuple[fits.HDUList, list[str]]:
+def _hdus(ccd: CCDData, compression: Compression, engine: PixelEngine) -> tuple[fits.HDUList, list[str]]:
     """Make the HDUs of a file, and describe what had to be changed because FITS does not allow it."""
     data, infinite = _finite_float32(ccd.data)
-    header, notes = _output_header(ccd, data)
+    header, notes = _output_header(ccd, data, engine)
     if infinite:
         notes.append(f"{infinite} pixels are infinite or too large for float32, and are written as NaN")
     if compression == "rice":
@@ -163,13 +159,13 @@ def _compressed(array: np.ndarray, header: fits.Header, name: str | None, compre
     return fits.CompImageHDU(array, header, name=name, **options)
 
 
-def _output_header(ccd: CCDData, data: np.ndarray) -> tuple[fits.Header, list[str]]:
+def _output_header(ccd: CCDData, data: np.ndarray, engine: PixelEngine) -> tuple[fits.Header, list[str]]:
     """Make the header of the image, and describe the cards that had to be changed."""
     header = current_header(ccd)
     remove_superseded(header)
     header = without_statistics(without_structure(header))
     header["BUNIT"] = (ccd.unit.to_string(), "Unit of the pixels")
-    header.update(image_statistics(data, ccd.mask))
+    header.update(image_statistics(data, ccd.mask, engine=engine))
     header["DATE"] = (
         datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%S"),
         "[ISO] Date_time of processing; ISO 8601",

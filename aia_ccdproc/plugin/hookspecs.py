@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from astropy.io import fits
     from astropy.wcs import WCS
 
+    from aia_ccdproc.images.pixel_engine import PixelEngine
     from aia_ccdproc.plugin.instrument import Instrument
     from aia_ccdproc.plugin.resampling import MethodParameter, Resampled
     from aia_ccdproc.plugin.step import Step
@@ -160,4 +161,18 @@ def prep_resample(
     -------
     `~aia_ccdproc.plugin.Resampled` or None
         The planes on the target grid, or None if the engine does not know the method or cannot handle these WCSs.
+    """
+
+
+@hookspec(firstresult=True)
+def prep_pixel_engine() -> PixelEngine | None:
+    """Return loops over all pixels of an image that are faster than those of the core.
+
+    Called by `~aia_ccdproc.read` and `~aia_ccdproc.write`. Stops at first non-None result. The loops should be imported
+    when they are called, not when the hook is.
+
+    Returns
+    -------
+    `~aia_ccdproc.plugin.PixelEngine` or None
+        The loops, or None if they cannot be used on this computer.
     """

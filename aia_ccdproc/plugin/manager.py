@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import pluggy
 
 from aia_ccdproc.errors import InstrumentError, PluginError, PrepError, suggestion
+from aia_ccdproc.images.pixel_engine import NUMPY_ENGINE, PixelEngine
 from aia_ccdproc.plugin import hookspecs
 from aia_ccdproc.plugin.hook_step import HookStep, prefetch_hook
 from aia_ccdproc.plugin.instrument import Instrument
@@ -373,6 +374,27 @@ class PrepPluginManager(pluggy.PluginManager):
         if not isinstance(instrument, Instrument):
             raise PluginError(f"identify of {answer.plugin} returned a {type(instrument).__name__}, not an Instrument")
         return instrument
+
+    def pixel_engine(self) -> PixelEngine:
+        """Return the loops over the pixels of an image.
+
+        Returns
+        -------
+        `~aia_ccdproc.plugin.PixelEngine`
+            Those of a plugin, or those of the core.
+
+        Raises
+        ------
+        PluginError
+            If a plugin fails.
+        """
+        answer = self.ask("prep_pixel_engine")
+        if answer is None:
+            return NUMPY_ENGINE
+        if not isinstance(answer.value, PixelEngine):
+            returned = type(answer.value).__name__
+            raise PluginError(f"pixel_engine of {answer.plugin} returned a {returned}, not a PixelEngine")
+        return answer.value
 
     @contextmanager
     def in_use(self) -> Iterator[None]:

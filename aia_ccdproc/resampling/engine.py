@@ -1,4 +1,7 @@
-"""The resampling engine of the core: reproject, in blocks of output pixels on a pool of threads."""
+"""The engines of the core: numpy for loops over pixels, reproject for resampling.
+
+Images are resampled in blocks of output pixels on a pool of threads.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 from astropy.wcs import WCS
 
+from aia_ccdproc.images.pixel_engine import NUMPY_ENGINE, PixelEngine
 from aia_ccdproc.parallel import thread_count
 from aia_ccdproc.plugin.hookspecs import hookimpl
 from aia_ccdproc.plugin.resampling import INVALID, Resampled
@@ -33,6 +37,12 @@ _MARGIN_PIXELS = 16
 _OUTLINE_STEPS = 17
 #: Rows and columns of positions in the output at which the size of its pixels in the input is estimated.
 _EXTENT_STEPS = 9
+
+
+@hookimpl(trylast=True)
+def prep_pixel_engine() -> PixelEngine:
+    """Return numpy's loops."""
+    return NUMPY_ENGINE
 
 
 @hookimpl(trylast=True)

@@ -8,6 +8,7 @@ import os
 import re
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from importlib.metadata import version
 
@@ -31,6 +32,7 @@ from aia_ccdproc import (
     prep,
 )
 from aia_ccdproc.images.header import complete_header
+from aia_ccdproc.images.pixel_engine import NUMPY_ENGINE, PixelEngine
 from aia_ccdproc.plugin import hookspecs, step
 from aia_ccdproc.plugin.loading import load_plugins
 from aia_ccdproc.plugin.manager import PrepPluginManager
@@ -287,6 +289,21 @@ def instruments(load, ccd):
     return [each.name for each in load(plugin(prep_instruments)).instruments()] == ["AIA", "MINE"]
 
 
+def pixel_engine(load, ccd):
+    seen = []
+
+    def summarize(data, mask, fractions):
+        seen.append(data.shape)
+        return NUMPY_ENGINE.summarize(data, mask, fractions)
+
+    def prep_pixel_engine():
+        return PixelEngine(summarize=summarize)
+
+    with tempfile.TemporaryDirectory() as folder, load(plugin(prep_pixel_engine)).in_use():
+        aia_ccdproc.write(ccd, f"{folder}/image.fits")
+    return seen == [ccd.shape]
+
+
 EXERCISED = [
     addhooks,
     steps,
@@ -301,6 +318,7 @@ EXERCISED = [
     normalize_exposure,
     resampling_methods,
     resample,
+    pixel_engine,
 ]
 
 
@@ -567,3 +585,11 @@ def test_the_location_of_a_failure_is_the_line_of_the_plugin(load, ccd: CCDData)
     load(plugin(prep_normalize_exposure))
     with pytest.raises(PluginError, match=r"LinAlgError: Singular matrix \(test_manager\.py, line \d+\)"):
         prep(ccd, RATE)
+
+
+def test_a_pixel_engine_that_is_something_else_is_named(load) -> None:
+    def prep_pixel_engine():
+        return 3
+
+    with pytest.raises(PluginError, match=r"pixel_engine of first 1\.0 returned a int, not a PixelEngine"):
+        load(plugin(prep_pixel_engine)).pixel_engine()
