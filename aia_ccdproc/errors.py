@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import difflib
+import functools
 import re
 import warnings
-from collections.abc import Iterable
-from typing import NamedTuple
+from collections.abc import Callable, Iterable
+from typing import NamedTuple, ParamSpec, TypeVar
 
 __all__ = [
     "HeaderError",
@@ -28,8 +29,13 @@ __all__ = [
     "nearest_name",
     "pluralize",
     "redact_url",
+    "renamed_argument",
     "suggestion",
+    "warn_renamed",
 ]
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 
 class PrepError(Exception):
@@ -147,12 +153,51 @@ class RecipeError(PrepError):
         tuple of `RecipeProblem`
             `problems`.
         """
-        warnings.warn(
-            "RecipeError.faults was renamed to RecipeError.problems and will be removed in version 0.4.",
-            PrepDeprecationWarning,
-            stacklevel=2,
-        )
+        warn_renamed("RecipeError.faults", "RecipeError.problems")
         return self.problems
+
+
+def warn_renamed(old: str, new: str) -> None:
+    """Warn that the caller of the calling function uses a name of version 0.1.
+
+    Parameters
+    ----------
+    old : str
+        The old name.
+    new : str
+        What replaces it.
+    """
+    message = f"{old} was renamed to {new} and will be removed in version 0.4."
+    warnings.warn(message, PrepDeprecationWarning, stacklevel=3)
+
+
+def renamed_argument(old: str, new: str) -> Callable[[Callable[P, T]], Callable[P, T]]:
+    """Let a function accept the name that a keyword argument had in version 0.1, with a warning.
+
+    Parameters
+    ----------
+    old : str
+        The old name.
+    new : str
+        What replaces it.
+
+    Returns
+    -------
+    callable
+        A decorator.
+    """
+
+    def decorate(function: Callable[P, T]) -> Callable[P, T]:
+        @functools.wraps(function)
+        def call(*args: P.args, **kwargs: P.kwargs) -> T:
+            if old in kwargs and new not in kwargs:
+                warn_renamed(f"the argument {old} of {function.__name__}", new)
+                kwargs[new] = kwargs.pop(old)
+            return function(*args, **kwargs)
+
+        return call
+
+    return decorate
 
 
 def nearest_name(name: str, known: Iterable[str]) -> str | None:

@@ -5,28 +5,35 @@ from __future__ import annotations
 import ast
 import importlib
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
+from astropy.io import fits
 
 import aia_ccdproc
+from aia_ccdproc import Recipe
 from aia_ccdproc.errors import PrepDeprecationWarning, RecipeError, RecipeProblem
 
 ROOT = Path(__file__).parents[1]
 MOVED = aia_ccdproc._MOVED
+#: ``RecipeError.faults`` and ``Recipe.why_not``.
+RENAMED_MEMBERS = {"faults", "why_not"}
 SOURCES = sorted([*ROOT.glob("aia_ccdproc/**/*.py"), *ROOT.glob("plugins/*/src/**/*.py")])
 
 
 def deprecated_names_in(code: str) -> set[str]:
-    """Find the deprecated names that a module uses: imports, attributes of the package, and ``error.faults``."""
+    """Find the deprecated names that a module uses: imports, attributes of the package, and renamed members."""
     names = set()
     for node in ast.walk(ast.parse(code)):
         if isinstance(node, ast.ImportFrom) and node.module == "aia_ccdproc" and node.level == 0:
             names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.Attribute):
             of_the_package = isinstance(node.value, ast.Name) and node.value.id == "aia_ccdproc"
-            if of_the_package or node.attr == "faults":
+            if of_the_package or node.attr in RENAMED_MEMBERS:
                 names.add(node.attr)
-    return names & {*MOVED, "faults"}
+        elif isinstance(node, ast.Call) and ast.unparse(node.func).rpartition(".")[2] == "run":
+            names |= {"observer" for keyword in node.keywords if keyword.arg == "observer"}
+    return names & {*MOVED, *RENAMED_MEMBERS, "observer"}
 
 
 @pytest.mark.parametrize("name", MOVED)
@@ -61,12 +68,44 @@ def test_recipe_error_has_its_problems_under_the_old_name_too() -> None:
         assert error.faults == error.problems
 
 
+def test_a_recipe_describes_under_the_old_name_too_why_it_is_not_for_an_image() -> None:
+    recipe = Recipe.from_toml('[select]\nWAVELNTH = 171\n[[step]]\nuse = "register"')
+    header = fits.Header({"WAVELNTH": 94})
+    with pytest.warns(PrepDeprecationWarning, match=r"Recipe\.why_not was renamed to Recipe\.mismatch") as caught:
+        assert recipe.why_not(header) == recipe.mismatch(header) == "WAVELNTH is 94, not 171"
+    assert caught[0].filename == __file__
+    header["WAVELNTH"] = 171
+    with pytest.warns(PrepDeprecationWarning):
+        assert recipe.why_not(header) == ""
+
+
+def test_a_batch_reports_its_progress_to_an_observer_of_version_0_1(tmp_path: Path) -> None:
+    with pytest.warns(PrepDeprecationWarning, match=r"batch\.Observer was renamed to aia_ccdproc\.Progress"):
+        from aia_ccdproc.batch import Observer
+
+    class Recorder(Observer):
+        paths: ClassVar[list[Path]] = []
+
+        def finished(self, result: aia_ccdproc.FileResult) -> None:
+            self.paths.append(result.path)
+
+    path = tmp_path / "missing.fits"
+    with pytest.warns(PrepDeprecationWarning, match="the argument observer of run was renamed to progress") as caught:
+        [result] = aia_ccdproc.run(path, output_dir=tmp_path, observer=Recorder())
+    assert (result.status, Recorder.paths) == ("failed", [path])
+    assert caught[0].filename == __file__
+    with pytest.raises(TypeError, match="observer"):
+        aia_ccdproc.run(path, output_dir=tmp_path, observer=Recorder(), progress=Recorder())
+
+
 @pytest.mark.parametrize(
     ("code", "name"),
     [
         ("from aia_ccdproc import step, read", "step"),
         ("import aia_ccdproc\naia_ccdproc.step(settings=None)", "step"),
         ("print(error.faults)", "faults"),
+        ("recipe.why_not(header)", "why_not"),
+        ("aia_ccdproc.run(files, observer=mine)", "observer"),
     ],
 )
 def test_the_search_for_deprecated_names_finds_them(code: str, name: str) -> None:

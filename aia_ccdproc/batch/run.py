@@ -25,7 +25,7 @@ from aia_ccdproc.batch.inputs import Files, find_inputs
 from aia_ccdproc.batch.plan import Job, make_plan
 from aia_ccdproc.batch.signals import BatchInterrupted, stop_on_signals
 from aia_ccdproc.batch.worker import BatchOptions, Worker
-from aia_ccdproc.errors import SettingsError, WriteError
+from aia_ccdproc.errors import SettingsError, WriteError, renamed_argument
 from aia_ccdproc.images.compression import Compression
 from aia_ccdproc.images.files import remove_abandoned
 from aia_ccdproc.io import read_header
@@ -62,6 +62,7 @@ class Progress:
         """Receive the wall time of the batch, in seconds, after the last file and before reports are written."""
 
 
+@renamed_argument("observer", "progress")
 def run(
     files: Files,
     recipe: str | os.PathLike[str] | Recipe = "level1.5",

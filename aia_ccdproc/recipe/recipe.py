@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from aia_ccdproc.errors import InstrumentError, RecipeError, RecipeProblem, suggestion
+from aia_ccdproc.errors import InstrumentError, RecipeError, RecipeProblem, suggestion, warn_renamed
 from aia_ccdproc.images.files import read_regular_file
 from aia_ccdproc.images.history import printable
 from aia_ccdproc.plugin.instrument import Instrument
@@ -116,6 +116,22 @@ class Recipe:  # numpydoc ignore=PR02
         except InstrumentError as error:
             return str(error)
         return self.select.mismatch(header, instrument.name)
+
+    def why_not(self, header: fits.Header) -> str:
+        """Describe why the recipe is not for an image. This is the deprecated name of `mismatch`.
+
+        Parameters
+        ----------
+        header : `~astropy.io.fits.Header`
+            Complete header of the image.
+
+        Returns
+        -------
+        str
+            As `mismatch`, but empty if the image meets all conditions.
+        """
+        warn_renamed("Recipe.why_not", "Recipe.mismatch")
+        return self.mismatch(header) or ""
 
     @property
     def cards(self) -> dict[str, tuple[str, str]]:
