@@ -7,6 +7,9 @@ import errno
 import gzip
 import os
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from io import BufferedIOBase
 from pathlib import Path
 from typing import Any, get_args
 
@@ -18,6 +21,9 @@ from aia_ccdproc.errors import PrepWarning, WriteError
 from aia_ccdproc.images.compression import Compression
 from aia_ccdproc.images.conventions import apply_conventions, is_empty_wcs_card
 from aia_ccdproc.images.files import atomic_write
+from aia_ccdproc.images.fits_compressed import RICE_NOISE_DIVISOR, write_compressed
+from aia_ccdproc.images.fits_hdu import Plane
+from aia_ccdproc.images.fits_uncompressed import write_uncompressed
 from aia_ccdproc.images.header import current_header
 from aia_ccdproc.images.history import add_history
 from aia_ccdproc.images.pixel_engine import NUMPY_ENGINE, PixelEngine
@@ -26,9 +32,6 @@ from aia_ccdproc.images.statistics import image_statistics, without_statistics
 from aia_ccdproc.images.wcs_cards import remove_superseded
 
 __all__ = ["write"]
-
-#: RICE: floating-point values are rounded to the noise of their tile divided by this number.
-_RICE_NOISE_DIVISOR = 16
 
 
 def write(
@@ -73,11 +76,15 @@ def write(
         known = ", ".join(map(repr, get_args(Compression)))
         raise WriteError(f"{path}: unknown compression {compression!r}; available: {known}")
     try:
-        hdus, notes = _hdus(ccd, compression, engine)
+        planes, notes = _planes(ccd, compression, engine)
         # No warnings about the user's own keywords, such as the HIERARCH cards of ccdproc.
         with atomic_write(path) as temporary, warnings.catch_warnings():
             warnings.simplefilter("ignore", fits.verify.VerifyWarning)
-            _save(hdus, temporary, path.name)
+            with _open_output(temporary, path.name) as stream:
+                if compression == "none":
+                    write_uncompressed(stream, planes)
+                else:
+                    write_compressed(stream, planes, compression)
     except (OSError, ValueError, fits.VerifyError) as error:
         raise WriteError(f"{path}: {_write_failure(path, error)}") from error
     if notes:
@@ -85,14 +92,16 @@ def write(
     return path
 
 
-def _save(hdus: fits.HDUList, path: Path, name: str) -> None:
-    options: dict[str, Any] = {"checksum": True, "output_verify": "silentfix+exception"}
-    if path.suffix != ".gz":
-        hdus.writeto(path, **options)
-        return
-    # astropy would store the temporary name and the time in the gzip header.
-    with path.open("wb") as stream, gzip.GzipFile(name, "wb", fileobj=stream, mtime=0) as packed:
-        hdus.writeto(packed, **options)
+@contextmanager
+def _open_output(path: Path, name: str) -> Iterator[BufferedIOBase]:
+    """Open a file for writing; compress it if its name ends in ``.gz``."""
+    with path.open("wb") as stream:
+        if path.suffix != ".gz":
+            yield stream
+            return
+        # The gzip header would contain the temporary name and the time.
+        with gzip.GzipFile(name, "wb", fileobj=stream, mtime=0) as packed:
+            yield packed
 
 
 def _write_failure(path: Path, error: Exception) -> str:
@@ -108,31 +117,25 @@ def _write_failure(path: Path, error: Exception) -> str:
     return f"cannot be written ({error})"
 
 
-def _hdus(ccd: CCDData, compression: Compression, engine: PixelEngine) -> tuple[fits.HDUList, list[str]]:
-    """Make the HDUs of a file, and describe what had to be changed because FITS does not allow it."""
+def _planes(ccd: CCDData, compression: Compression, engine: PixelEngine) -> tuple[list[Plane], list[str]]:
+    """Make the planes of a file, and describe what had to be changed because FITS does not allow it."""
     data, infinite = _finite_float32(ccd.data)
     header, notes = _output_header(ccd, data, engine)
     if infinite:
         notes.append(f"{infinite} pixels are infinite or too large for float32, and are written as NaN")
     if compression == "rice":
-        add_history(header, f"write: RICE_1, values rounded to 1/{_RICE_NOISE_DIVISOR} of the noise of their row")
-    planes = []
+        add_history(header, f"write: RICE_1, values rounded to 1/{RICE_NOISE_DIVISOR} of the noise of their row")
+    planes = [Plane(data, header)]
     if ccd.mask is not None:
         mask = np.broadcast_to(np.asarray(ccd.mask, dtype=bool), data.shape)
         if not np.array_equal(mask, np.isnan(data)):
-            planes.append(("MASK", mask.astype(np.uint8), fits.Header()))
+            planes.append(Plane(mask.astype(np.uint8), fits.Header(), "MASK"))
     if ccd.uncertainty is not None:
         if np.shape(ccd.uncertainty.array) != data.shape:
             raise WriteError(f"the uncertainty has shape {np.shape(ccd.uncertainty.array)}, the image {data.shape}")
         kind = fits.Header({"UTYPE": type(ccd.uncertainty).__name__})
-        planes.append(("UNCERT", _finite_float32(ccd.uncertainty.array)[0], kind))
-    if compression == "none":
-        # Converted here to the byte order of FITS; astropy would do it twice, for the checksum and for the file.
-        extensions = (fits.ImageHDU(a.astype(a.dtype.newbyteorder(">")), h, name) for name, a, h in planes)
-        return fits.HDUList([fits.PrimaryHDU(data.astype(">f4"), header), *extensions]), notes
-    compressed = [_compressed(data, header, None, compression)]
-    compressed += [_compressed(array, plane_header, name, compression) for name, array, plane_header in planes]
-    return fits.HDUList([fits.PrimaryHDU(), *compressed]), notes
+        planes.append(Plane(_finite_float32(ccd.uncertainty.array)[0], kind, "UNCERT"))
+    return planes, notes
 
 
 def _finite_float32(values: Any) -> tuple[np.ndarray, int]:
@@ -142,21 +145,6 @@ def _finite_float32(values: Any) -> tuple[np.ndarray, int]:
     infinite = np.isinf(data)
     count = int(np.count_nonzero(infinite))
     return (np.where(infinite, np.float32(np.nan), data) if count else data), count
-
-
-def _compressed(array: np.ndarray, header: fits.Header, name: str | None, compression: Compression) -> Any:
-    if array.dtype.kind == "u":
-        options: dict[str, Any] = {"compression_type": "RICE_1"}  # lossless for integers
-    elif compression == "lossless":
-        options = {"compression_type": "GZIP_2", "quantize_level": 0}
-    else:
-        options = {
-            "compression_type": "RICE_1",
-            "quantize_level": _RICE_NOISE_DIVISOR,
-            "quantize_method": fits.hdu.compressed.SUBTRACTIVE_DITHER_1,
-            "dither_seed": 1,
-        }
-    return fits.CompImageHDU(array, header, name=name, **options)
 
 
 def _output_header(ccd: CCDData, data: np.ndarray, engine: PixelEngine) -> tuple[fits.Header, list[str]]:

@@ -8,7 +8,8 @@ import subprocess
 import sys
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from io import BufferedIOBase
 from pathlib import Path
 
 import numpy as np
@@ -26,6 +27,8 @@ from scenes import small_exposure, small_sun
 from scipy import stats
 
 from aia_ccdproc import PrepWarning, WriteError, read, write
+from aia_ccdproc.images import fits_output
+from aia_ccdproc.images.fits_hdu import Plane
 from aia_ccdproc.images.wcs import roll_angle, wcs_from_header
 
 EXPOSURE = small_exposure(shape=(60, 80), corner=(2040, 1980))
@@ -74,12 +77,12 @@ def test_write_replaces_a_file_only_with_overwrite(tmp_path: Path, ccd: CCDData)
     assert np.array_equal(read(path).data, ccd.data, equal_nan=True)
 
 
-def _fail(error: OSError) -> Callable[..., None]:
-    def writeto(self: fits.HDUList, name: Path, *args: object, **options: object) -> None:
-        Path(name).write_bytes(b"SIMPLE  =  half a file")
+def _fail(error: BaseException) -> Callable[..., None]:
+    def write_half(stream: BufferedIOBase, planes: Sequence[Plane]) -> None:
+        stream.write(b"SIMPLE  =  half a file")
         raise error
 
-    return writeto
+    return write_half
 
 
 @pytest.mark.parametrize("existing", [True, False], ids=["over an existing file", "new file"])
@@ -97,7 +100,7 @@ def test_write_leaves_no_incomplete_file_when_the_disk_fails(
     path = tmp_path / "a.fits"
     if existing:
         path.write_bytes(b"precious")
-    monkeypatch.setattr(fits.HDUList, "writeto", _fail(error))
+    monkeypatch.setattr(fits_output, "write_uncompressed", _fail(error))
     with pytest.raises(WriteError, match=rf"a\.fits: .*{reason}"):
         write(ccd, path, overwrite=True)
     assert [file.read_bytes() for file in tmp_path.iterdir()] == ([b"precious"] if existing else [])
@@ -106,11 +109,7 @@ def test_write_leaves_no_incomplete_file_when_the_disk_fails(
 def test_write_leaves_no_incomplete_file_when_interrupted(
     tmp_path: Path, ccd: CCDData, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def writeto(self: fits.HDUList, name: Path, *args: object, **options: object) -> None:
-        Path(name).write_bytes(b"half a file")
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(fits.HDUList, "writeto", writeto)
+    monkeypatch.setattr(fits_output, "write_uncompressed", _fail(KeyboardInterrupt()))
     with pytest.raises(KeyboardInterrupt):
         write(ccd, tmp_path / "a.fits")
     assert not list(tmp_path.iterdir())
