@@ -14,6 +14,7 @@ import aia_ccdproc
 
 ROOT = Path(__file__).parents[1]
 PLUGINS = sorted((ROOT / "plugins").glob("*/pyproject.toml"))
+DOCUMENTS = sorted((ROOT / "docs").glob("**/*.rst"))
 #: Paths of a machine, and hosts of package registries.
 FOREIGN = re.compile(
     r"(?<![\w.*\])])(/(work|tmp|root|Users|opt)/|/home/(?!me/))|(pypi|pythonhosted|npmjs|anaconda)\.(org|com)",
@@ -65,6 +66,18 @@ def test_plugin_has_the_version_of_the_core_and_needs_it(path: Path) -> None:
     requirements = [*project["dependencies"], *project["optional-dependencies"]["test"]]
     lowest = [match[1] for each in requirements if (match := re.fullmatch(r"aia-ccdproc(?:\[test\])?>=([\d.]+)", each))]
     assert [as_numbers(version) for version in lowest] == [as_numbers(CORE["version"])] * 2
+
+
+@pytest.mark.parametrize(
+    "path",
+    [path for path in [*PLUGINS, *DOCUMENTS] if '"aia-ccdproc>=' in path.read_text(encoding="utf-8")],
+    ids=lambda path: str(path.relative_to(ROOT)),
+)
+def test_a_plugin_needs_the_same_lowest_versions_as_the_core(path: Path) -> None:
+    needed = dict(re.findall(r'"([\w-]+)>=([\d.]+)"', path.read_text(encoding="utf-8")))
+    core = dict(each.split(">=") for each in CORE["dependencies"])
+    shared = needed.keys() & core.keys()
+    assert {name: needed[name] for name in shared} == {name: core[name] for name in shared}
 
 
 @pytest.mark.parametrize("path", PLUGINS, ids=lambda path: path.parent.name)
