@@ -13,8 +13,8 @@ from collections.abc import Callable, Iterator
 from typing import NamedTuple, Protocol, TypeAlias
 
 import numpy as np
+import scipy  # its subpackages are imported at their first use
 from astropy.wcs import WCS
-from scipy import ndimage
 
 __all__ = ["AreaKernel", "Kernel", "ReprojectFunction", "SplineKernel", "Tap"]
 
@@ -111,7 +111,7 @@ def _spline_table(degree: int, size: int) -> np.ndarray:
     positions = np.minimum(np.arange(size)[:, None] + phases, size - 1).ravel()
     # A spline equals its input at whole pixels, so every column of the identity matrix is a separate impulse.
     grid = np.meshgrid(positions, np.arange(size, dtype=float), indexing="ij")
-    weights = ndimage.map_coordinates(np.eye(size), grid, order=degree).reshape(size, phases.size, size)
+    weights = scipy.ndimage.map_coordinates(np.eye(size), grid, order=degree).reshape(size, phases.size, size)
     weights = np.pad(weights, [(0, 0), (0, 0), (reach - 1, reach)])
     taps = [[weights[pixel, :, pixel + tap] for pixel in range(size)] for tap in range(2 * reach)]
     return np.array(taps, dtype=np.float32).reshape(2 * reach, -1)
@@ -163,7 +163,7 @@ class AreaKernel(Kernel):
         middle = len(self.table) // 2
         column = (x * xx + y * xy) * _AREA_STEPS + middle
         row = (x * yx + y * yy) * _AREA_STEPS + middle
-        return np.asarray(ndimage.map_coordinates(self.table, [row, column], order=1))
+        return np.asarray(scipy.ndimage.map_coordinates(self.table, [row, column], order=1))
 
 
 @functools.lru_cache(maxsize=32)
@@ -193,4 +193,4 @@ def _area_table(reproject: ReprojectFunction, width: int, matrix: tuple[float, .
     # middle.
     measured = table.reshape(size * _MEASURED_STEPS, -1)[: 1 - _MEASURED_STEPS, : 1 - _MEASURED_STEPS]
     fine_size = (len(measured) - 1) * (_AREA_STEPS // _MEASURED_STEPS) + 1
-    return np.asarray(ndimage.zoom(measured, fine_size / len(measured), order=3), dtype=np.float32)
+    return np.asarray(scipy.ndimage.zoom(measured, fine_size / len(measured), order=3), dtype=np.float32)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
-from scipy import ndimage
+import scipy  # its subpackages are imported at their first use
 
 from aia_ccdproc.plugin.resampling import BAD_WEIGHT_THRESHOLD, INVALID, MASKED
 from aia_ccdproc.resampling.kernels import Kernel
@@ -96,7 +96,7 @@ class KernelFootprint:
         padded = self._padded(plane)
         result = np.zeros(self.first.size, dtype=np.uint8)
         size = 2 * self.kernel.reach
-        nearby = ndimage.maximum_filter(padded.reshape(-1, self.width), size, origin=-(size // 2))
+        nearby = scipy.ndimage.maximum_filter(padded.reshape(-1, self.width), size, origin=-(size // 2))
         for chunk in self._chunks(np.flatnonzero(nearby.ravel().take(self.first))):
             bad, invalid = np.zeros((2, chunk.size), dtype=np.float32)
             for weight, value in self._weighted(padded, chunk):

@@ -6,10 +6,9 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
+import scipy  # its subpackages are imported at their first use
 from astropy.nddata import CCDData, VarianceUncertainty
 from astropy.wcs import WCS, Sip
-from scipy import ndimage
-from scipy.spatial import cKDTree
 
 from aia_ccdproc.errors import HeaderError, StateError
 from aia_ccdproc.plugin.resampling import INVALID, MASKED
@@ -157,11 +156,11 @@ def _variance(ccd: CCDData) -> np.ndarray:
 def _nearest_good_pixels(bad: np.ndarray) -> tuple[np.ndarray, ...]:
     """Return rows and columns of the good pixels that are nearest to the bad ones."""
     if np.count_nonzero(bad) > bad.size * _LOCAL_SEARCH_FRACTION:
-        everywhere = ndimage.distance_transform_edt(bad, return_distances=False, return_indices=True)
+        everywhere = scipy.ndimage.distance_transform_edt(bad, return_distances=False, return_indices=True)
         return tuple(each[bad] for each in everywhere)
     # The nearest good pixel has a bad neighbor: all pixels that are nearer are bad.
-    candidates = np.argwhere(ndimage.binary_dilation(bad, np.ones((3, 3))) & ~bad)
-    return tuple(candidates[cKDTree(candidates).query(np.argwhere(bad))[1]].T)
+    candidates = np.argwhere(scipy.ndimage.binary_dilation(bad, np.ones((3, 3))) & ~bad)
+    return tuple(candidates[scipy.spatial.cKDTree(candidates).query(np.argwhere(bad))[1]].T)
 
 
 def cache_sized_strips(*planes: np.ndarray) -> Iterator[tuple[np.ndarray, ...]]:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
+import scipy  # its subpackages are imported at their first use
 from astropy.wcs import WCS
 from astropy.wcs.utils import pixel_to_pixel
-from scipy import ndimage
 
 from aia_ccdproc.errors import HeaderError
 from aia_ccdproc.steps.views import (
@@ -190,7 +190,7 @@ def pixel_area_ratio(source: WCS, target: WCS, shape: tuple[int, int]) -> float 
     if not np.isfinite(coarse).all():  # the limb is between the positions; nothing is visible beyond it
         return _area_ratio(source, target, *np.indices(shape, dtype=float))
     steps = np.meshgrid(*(np.linspace(0, n - 1, m) for n, m in zip(coarse.shape, shape, strict=True)), indexing="ij")
-    return np.asarray(ndimage.map_coordinates(coarse, steps, order=1))
+    return np.asarray(scipy.ndimage.map_coordinates(coarse, steps, order=1))
 
 
 def _area_ratio(source: WCS, target: WCS, y: np.ndarray, x: np.ndarray) -> np.ndarray:
