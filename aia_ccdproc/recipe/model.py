@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
-import math
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, PlainValidator, ValidationInfo, field_validator
+from pydantic import (
+    Field,
+    PlainValidator,
+    ValidationError,
+    ValidationInfo,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
+    field_validator,
+)
 from pydantic_core import ErrorDetails
 
 from aia_ccdproc.errors import suggestion
@@ -18,6 +25,18 @@ from aia_ccdproc.recipe.selection import Selection
 from aia_ccdproc.recipe.step_table import SelectionField, read_step
 
 __all__ = ["RecipeModel"]
+
+
+def _should_be(expected: str, advice: str = "") -> WrapValidator:
+    """Describe an invalid value in one message; pydantic has one for each type that the value could have."""
+
+    def check(value: Any, validate: ValidatorFunctionWrapHandler) -> Any:
+        try:
+            return validate(value)
+        except ValidationError:
+            raise ValueError(f"should be {expected}, not {value!r}{advice}") from None
+
+    return WrapValidator(check)
 
 
 def _read_output(table: Any, info: ValidationInfo) -> OutputSettings:
@@ -37,18 +56,27 @@ class RecipeModel(StepSettings):
         default=None, description="Name of the recipe (keyword RECIPE); by default the name of the file."
     )
     description: str = Field(default="", description="What the recipe is for.")
-    instrument: Literal["generic"] | None = Field(
+    instrument: Annotated[
+        Literal["generic"] | None,
+        _should_be(
+            f'"{GENERIC}"',
+            "; other instruments are identified by their headers, and selected by instrument in [select]",
+        ),
+    ] = Field(
         default=None,
         description="generic: the images are from an instrument that no plugin knows; by default the header of each "
         "image identifies its instrument.",
     )
-    plate_scale: float | None = Field(
+    plate_scale: Annotated[
+        Annotated[float, Field(gt=0, allow_inf_nan=False)] | None, _should_be("a positive number of arcsec")
+    ] = Field(
         default=None,
-        gt=0,
-        allow_inf_nan=False,
         description="With instrument = generic: plate scale, in arcsec, of pixels that become pixels of 0.6 arcsec.",
     )
-    hdu: Annotated[int, Field(ge=0)] | Annotated[str, Field(min_length=1)] | None = Field(
+    hdu: Annotated[
+        Annotated[int, Field(ge=0)] | Annotated[str, Field(min_length=1)] | None,
+        _should_be("the number or the name of an HDU"),
+    ] = Field(
         default=None,
         description="Number or name of the HDU that contains the image; needed if a file contains more than one image.",
     )
@@ -61,32 +89,6 @@ class RecipeModel(StepSettings):
     step: list[Annotated[RecipeStep, PlainValidator(read_step)]] = Field(
         default=[], validate_default=True, description="The steps, in the order in which they are run."
     )
-
-    @field_validator("instrument", mode="before")
-    @classmethod
-    def _check_instrument(cls, value: Any) -> Any:
-        if value not in (None, GENERIC):
-            raise ValueError(
-                f'should be "{GENERIC}", not {value!r}; other instruments are identified by their headers, and '
-                "selected by instrument in [select]"
-            )
-        return value
-
-    @field_validator("plate_scale", mode="before")
-    @classmethod
-    def _check_plate_scale(cls, value: Any) -> Any:
-        is_number = isinstance(value, int | float) and not isinstance(value, bool)
-        if not is_number or not 0 < value < math.inf:
-            raise ValueError(f"should be a positive number of arcsec, not {value!r}")
-        return value
-
-    @field_validator("hdu", mode="before")
-    @classmethod
-    def _check_hdu(cls, value: Any) -> Any:
-        is_number = isinstance(value, int) and not isinstance(value, bool) and value >= 0
-        if not is_number and not (isinstance(value, str) and value):
-            raise ValueError(f"should be the number or the name of an HDU, not {value!r}")
-        return value
 
     @field_validator("step", mode="before")
     @classmethod
