@@ -6,17 +6,18 @@ import glob
 import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import NamedTuple, TypeAlias
-
-from ccdproc import ImageFileCollection
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from aia_ccdproc.errors import ReadError
 from aia_ccdproc.images.names import is_fits_name
 
+if TYPE_CHECKING:
+    from ccdproc import ImageFileCollection
+
 __all__ = ["Files", "Input", "find_inputs"]
 
 #: A file, a folder, a pattern, or several of these; or a collection of ccdproc.
-Files: TypeAlias = str | os.PathLike[str] | Iterable[str | os.PathLike[str]] | ImageFileCollection
+Files: TypeAlias = "str | os.PathLike[str] | Iterable[str | os.PathLike[str]] | ImageFileCollection"
 
 
 class Input(NamedTuple):
@@ -46,7 +47,7 @@ def find_inputs(files: Files) -> list[Input]:
     ReadError
         If a name is empty, a folder contains no FITS files or cannot be read, or a pattern matches none.
     """
-    if isinstance(files, ImageFileCollection):
+    if hasattr(files, "files_filtered"):  # a collection; ccdproc takes 0.3 s to import
         files = list(files.files_filtered(include_path=True))
     if isinstance(files, str | os.PathLike):
         files = [files]

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from importlib.metadata import version
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
-import ccdproc
 from astropy.nddata import CCDData
 
 from aia_ccdproc.images.history import add_step_history
 from aia_ccdproc.plugin.settings import StepSettings
 
+if TYPE_CHECKING:
+    import ccdproc
+
 __all__ = ["AddKeyword", "record"]
 
 #: Type of ccdproc's argument ``add_keyword``.
-AddKeyword: TypeAlias = bool | str | ccdproc.Keyword | Mapping[str, object] | None
+AddKeyword: TypeAlias = "bool | str | ccdproc.Keyword | Mapping[str, object] | None"
 
 
 def record(result: CCDData, step: str, settings: StepSettings, add_keyword: AddKeyword) -> None:
@@ -35,6 +37,10 @@ def record(result: CCDData, step: str, settings: StepSettings, add_keyword: AddK
     add_keyword : bool, str, `~ccdproc.Keyword`, dict or None
         The user's value: True for the HISTORY line, False or None for nothing, or other cards.
     """
+    if not add_keyword:
+        return
+    import ccdproc  # takes 0.3 s, which a pipeline need not wait for
+
     if add_keyword is True:
         if ccdproc.conf.auto_logging:
             add_step_history(result.header, step, f"aia-ccdproc {version('aia-ccdproc')}", settings)
@@ -42,5 +48,5 @@ def record(result: CCDData, step: str, settings: StepSettings, add_keyword: AddK
         result.header[add_keyword] = None
     elif isinstance(add_keyword, ccdproc.Keyword):
         result.header[add_keyword.name] = add_keyword.value
-    elif add_keyword:
+    else:
         result.header.update(add_keyword)
