@@ -27,6 +27,7 @@ __all__ = [
     "escape_text",
     "show_error",
     "show_notes",
+    "show_output_error",
 ]
 
 #: Exit codes.
@@ -63,6 +64,12 @@ def show_error(error: PrepError, *, verbose: bool = False) -> None:
         err.print("".join(traceback.format_exception(error.__cause__)), markup=False, end="")
 
 
+def show_output_error(error: OSError) -> None:
+    """Print that standard output cannot be written, because its disk is full for example."""
+    with suppress(OSError):  # standard error may be on the same disk
+        print(f"cannot write the output ({error.strerror})", file=sys.stderr)
+
+
 @contextmanager
 def show_notes() -> Iterator[None]:
     """Print the package's log records and warnings when they occur, retries of a request to JSOC for example."""
@@ -96,4 +103,5 @@ class _NoteHandler(logging.Handler):
 def _print_note(text: str) -> None:
     from rich.markup import escape
 
-    console(stderr=True).print(f"[yellow]note[/]    {escape(text)}")
+    with suppress(OSError):  # a full disk must not end a batch
+        console(stderr=True).print(f"[yellow]note[/]    {escape(text)}")

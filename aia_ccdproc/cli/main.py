@@ -13,7 +13,18 @@ from typing import Annotated
 
 import typer
 
-from aia_ccdproc.cli.console import DONE, INTERRUPTED, TERMINATED, WRONG_USAGE, console, show_error, show_notes
+from aia_ccdproc.cli.console import (
+    DONE,
+    INTERRUPTED,
+    SOME_FAILED,
+    TERMINATED,
+    WRONG_USAGE,
+    console,
+    discard_stdout,
+    show_error,
+    show_notes,
+    show_output_error,
+)
 from aia_ccdproc.cli.listing import plugins, steps
 from aia_ccdproc.cli.pointing import pointing
 from aia_ccdproc.cli.run import run
@@ -42,14 +53,25 @@ def main(arguments: list[str] | None = None) -> int:
     Returns
     -------
     int
-        0: all files done. 1: some files failed. 2: wrong usage or recipe. 130: interrupted by Ctrl-C.
-        143: terminated by SIGTERM.
+        0: all files done. 1: some files failed, or the output cannot be written. 2: wrong usage or recipe.
+        130: interrupted by Ctrl-C. 143: terminated by SIGTERM.
     """
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # a file name that cannot be encoded must not end a batch
     with show_notes():
-        return _run(arguments)
+        try:
+            code = _run(arguments)
+            if sys.stdout is not None:  # it is closed: ">&-"
+                sys.stdout.flush()
+        except OSError as error:
+            if error.filename is not None:  # not standard output
+                raise
+            discard_stdout()
+            if not isinstance(error, BrokenPipeError):
+                show_output_error(error)
+            return SOME_FAILED
+    return code
 
 
 def _run(arguments: list[str] | None) -> int:

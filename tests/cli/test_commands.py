@@ -214,6 +214,32 @@ def test_a_batch_continues_when_its_messages_cannot_be_written(
 
 
 @pytest.mark.process
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="/dev/full does not exist")
+@pytest.mark.parametrize(
+    "arguments", ["init", "schema", "steps", "plugins --json", "check level1.5", "--version", "run --help"]
+)
+def test_a_full_disk_is_one_line_and_a_closed_pipe_is_silent(arguments: str) -> None:
+    # The pause makes sure that the pipe is closed before the first line is written.
+    command = f"{sys.executable} -m aia_ccdproc {arguments}"
+    outcomes = {
+        "> /dev/full": "cannot write the output (No space left on device)\n",
+        "| true; exit ${PIPESTATUS[0]}": "",
+    }
+    for where, error in outcomes.items():
+        shell = ["bash", "-c", f"(sleep 0.2; exec {command}) {where}"]
+        done = subprocess.run(shell, capture_output=True, text=True, check=False)
+        assert (done.returncode, done.stderr) == (1, error)
+
+
+@pytest.mark.process
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="/dev/full does not exist")
+def test_errors_on_a_full_disk_end_the_command_without_output() -> None:
+    for arguments in ("check no-such-recipe", "init --wrong"):
+        command = f"{sys.executable} -m aia_ccdproc {arguments} > /dev/full 2> /dev/full"
+        assert subprocess.run(["bash", "-c", command], check=False).returncode in (1, 2)
+
+
+@pytest.mark.process
 def test_control_and_unencodable_characters_of_file_names_are_escaped(
     tmp_path: Path, level1: Path, recipe: Path
 ) -> None:
