@@ -32,7 +32,8 @@ def steps(as_json: AsJson = False) -> None:
     manager = get_plugin_manager()
     listed = [_describe_step(step) for step in manager.steps().values()]
     if as_json:
-        print(json.dumps({"steps": listed, "resampling_methods": _describe_methods(manager)}, indent=2))
+        methods = {"resampling_methods": _describe_methods(manager), "engines": _describe_engines(manager)}
+        print(json.dumps({"steps": listed, **methods}, indent=2))
         return
     out = console()
     for step in listed:
@@ -41,6 +42,11 @@ def steps(as_json: AsJson = False) -> None:
         for name, setting in step["settings"].items():
             value = "required" if setting["required"] else f"= {json.dumps(setting['default'])}"
             out.print(f"    [cyan]{name}[/] {escape(value)}  {escape(setting['description'])}")
+    out.print(
+        "[bold]methods of register[/]  [dim]and the plugins that provide them, in the order in which they are asked[/]"
+    )
+    for method, engines in _describe_engines(manager).items():
+        out.print(f"    [cyan]{escape(method)}[/]  {escape(', '.join(engines))}")
 
 
 def _describe_step(step: Step) -> dict[str, Any]:
@@ -66,6 +72,11 @@ def _describe_methods(manager: PrepPluginManager, plugin: Plugin | None = None) 
     """Return the methods of ``register``, each with its parameter; None for a method without one."""
     methods = manager.resampling_methods(plugin)
     return {name: asdict(parameter) if parameter else None for name, parameter in methods.items()}
+
+
+def _describe_engines(manager: PrepPluginManager) -> dict[str, list[str]]:
+    """Return the plugins that provide each method of ``register``, in the order in which they are asked."""
+    return {method: [str(each) for each in manager.engines(method)] for method in manager.resampling_methods()}
 
 
 def _to_json(default: Any) -> Any:

@@ -15,7 +15,7 @@ from aia_ccdproc.errors import InstrumentError, PluginError, StateError
 from aia_ccdproc.images.header import complete_header, with_header
 from aia_ccdproc.plugin.hookspecs import hookspec
 from aia_ccdproc.plugin.settings import StepSettings
-from aia_ccdproc.plugin.step import Step, StepOrder, StepResult, declaration
+from aia_ccdproc.plugin.step import Step, StepDeclaration, StepResult, declaration
 
 if TYPE_CHECKING:
     from aia_ccdproc.plugin.instrument import Instrument
@@ -37,23 +37,22 @@ class HookStep(Step):
     ----------
     manager : `~aia_ccdproc.plugin.manager.PrepPluginManager`
         The manager that calls the hook.
-    name, settings, order, summary : object
-        As in `~aia_ccdproc.plugin.step.Step`.
+    name : str
+        Name of the step.
+    declared : `~aia_ccdproc.plugin.step.StepDeclaration`
+        Its settings, its place in the order of steps, and the hook of its engines.
+    summary : str
+        What the step does, in one line.
     takes : str
         ``"header"`` or ``"image"``.
     """
 
     def __init__(
-        self,
-        manager: PrepPluginManager,
-        name: str,
-        settings: type[StepSettings],
-        order: StepOrder,
-        summary: str,
-        takes: str,
+        self, manager: PrepPluginManager, name: str, declared: StepDeclaration, summary: str, takes: str
     ) -> None:
-        super().__init__(name, settings, order, summary)
+        super().__init__(name, declared.settings, declared.order, summary)
         self._manager = manager
+        self._engine_hook = declared.engines
         self._takes = takes
 
     @classmethod
@@ -83,10 +82,11 @@ class HookStep(Step):
         declared = declaration(function)
         assert declared is not None
         parameters = set(inspect.signature(function).parameters) - {"self"}
-        if parameters not in ({"header", "instrument", "settings"}, {"ccd", "instrument", "settings"}):
+        common = {"instrument", "settings", "plugin"} if declared.engines else {"instrument", "settings"}
+        if parameters not in ({"header", *common}, {"ccd", *common}):
             raise PluginError(
                 f"{hook} cannot be a step: it takes {', '.join(sorted(parameters)) or 'nothing'}. "
-                "A step takes header or ccd, instrument and settings"
+                "A step takes header or ccd, instrument and settings; with engines also plugin"
             )
         options = manager.parse_hookspec_opts(module_or_class, hook)
         if not hook.startswith(_PREFIX) or not options or not options["firstresult"]:
@@ -95,7 +95,7 @@ class HookStep(Step):
             raise PluginError(f"{hook} cannot be a step: settings={declared.settings!r} is not a StepSettings")
         summary = (inspect.getdoc(function) or "").partition("\n")[0]
         takes = "header" if "header" in parameters else "image"
-        return cls(manager, hook.removeprefix(_PREFIX), declared.settings, declared.order, summary, takes)
+        return cls(manager, hook.removeprefix(_PREFIX), declared, summary, takes)
 
     @property
     def hook(self) -> str:
@@ -120,7 +120,7 @@ class HookStep(Step):
         for broken in self._manager.broken:
             if broken.declared_twice == self.hook:
                 raise PluginError(broken.reason)
-        if plugin is not None:
+        if plugin is not None and not self._is_engine(plugin):
             self._chosen(plugin)
             return
         for one, other in itertools.combinations(self._manager.competitors(self.hook), 2):
@@ -149,7 +149,7 @@ class HookStep(Step):
 
     def _chosen(self, plugin: str | None) -> list[Plugin]:
         """Return the plugins whose implementations will be called, in this order."""
-        if plugin is None:
+        if plugin is None or self._is_engine(plugin):
             return self.implementers
         found = self._manager.find(plugin)
         chosen = [each for each in self.implementers if each in found]
@@ -158,8 +158,16 @@ class HookStep(Step):
             raise PluginError(f"plugin {plugin!r} does not implement {self.name}; plugins that do: {known}")
         return chosen
 
+    def _is_engine(self, plugin: str) -> bool:
+        """Check whether a plugin is an engine of the step but does not implement the step itself."""
+        found = self._manager.find(plugin)
+        if self._engine_hook is None or any(each in found for each in self.implementers):
+            return False
+        return any(each in found for each in self._manager.implementers(self._engine_hook))
+
     def versions(self, settings: StepSettings, plugin: str | None = None) -> list[str]:  # numpydoc ignore=GL08
-        return sorted({str(each) for each in (*self._chosen(plugin), *settings.used_plugins(self._manager))})
+        involved = (*self._chosen(plugin), *settings.used_plugins(self._manager, plugin))
+        return sorted({str(each) for each in involved})
 
     def prefetch(
         self, headers: Sequence[fits.Header], settings: StepSettings, plugin: str | None = None
@@ -180,7 +188,9 @@ class HookStep(Step):
             raise StateError(
                 f"cannot run {self.name} on an image of {instrument.name}: {instrument.refused_steps[self.name]}"
             )
-        given = {"header": complete_header(ccd)} if self._takes == "header" else {"ccd": ccd}
+        given: dict[str, Any] = {"header": complete_header(ccd)} if self._takes == "header" else {"ccd": ccd}
+        if self._engine_hook is not None:
+            given["plugin"] = plugin
         chosen = self._chosen(plugin)
         answer = self._manager.ask(self.hook, chosen, **given, instrument=instrument, settings=settings)
         if answer is None:

@@ -111,7 +111,8 @@ def prep_instruments() -> list[Instrument]:
 def prep_resampling_methods() -> list[str] | dict[str, MethodParameter | None]:
     """Return the methods that this plugin's `prep_resample` knows.
 
-    Called when a recipe is checked and by ``aia-prep steps``. All answers are joined.
+    Called when a recipe is checked and by ``aia-prep steps``. All answers are joined. `prep_resample` is only called
+    for methods that are listed. A method of the core may be one of them.
 
     Returns
     -------

@@ -225,6 +225,21 @@ class PrepPluginManager(pluggy.PluginManager):
             methods |= answer if isinstance(answer, dict) else dict.fromkeys(answer)
         return methods
 
+    def engines(self, method: str) -> list[Plugin]:
+        """List the plugins that resample by a method.
+
+        Parameters
+        ----------
+        method : str
+            Value of the setting ``method`` of ``register``.
+
+        Returns
+        -------
+        list of `Plugin`
+            In the order in which they are asked.
+        """
+        return [each for each in self.implementers("prep_resample") if method in self.resampling_methods(each)]
+
     def broken_note(self) -> str:
         """Return a note about the plugins that cannot be used, to append to an error that they may have caused.
 
@@ -287,28 +302,65 @@ class PrepPluginManager(pluggy.PluginManager):
             raise PluginError(answer.value if answer else unknown)
         steps[name].check(plugin)
 
-    def check_method(self, method: str) -> None:
+    def check_method(self, method: str, plugin: str | None = None) -> None:
         """Check that it is clear which engine will resample by a method.
 
         Parameters
         ----------
         method : str
             Value of the setting ``method`` of ``register``.
+        plugin : str, optional
+            The plugin that the recipe chooses.
 
         Raises
         ------
         PluginError
-            If the method is unknown, or two plugins besides the core provide it.
+            As by `choose_engines`.
+        """
+        self.choose_engines(method, plugin)
+
+    def choose_engines(self, method: str, plugin: str | None = None) -> list[Plugin]:
+        """Choose the engines that will be asked to resample by a method.
+
+        Parameters
+        ----------
+        method : str
+            Value of the setting ``method`` of ``register``.
+        plugin : str, optional
+            The plugin that the recipe chooses.
+
+        Returns
+        -------
+        list of `Plugin`
+            All engines that provide the method, in the order in which they are asked. If the chosen plugin is one of
+            them, only this one.
+
+        Raises
+        ------
+        PluginError
+            If the method is unknown, if two plugins besides the core provide it, or if the chosen plugin neither
+            provides the method nor runs ``register``.
         """
         known = self.resampling_methods()
         if method not in known:
             raise PluginError(f"unknown method {method!r}; {suggestion(method, known)}{self.broken_note()}")
-        engines = [each for each in self.competitors("prep_resample") if method in self.resampling_methods(each)]
-        if len({plugin.distribution for plugin in engines}) > 1:
+        engines = self.engines(method)
+        if plugin is not None:
+            found = self.find(plugin)
+            distributions = {each.distribution for each in found}
+            chosen = [each for each in engines if each.distribution in distributions]
+            if chosen:
+                return chosen
+            if not any(each in found for each in self.implementers("prep_register")):
+                others = ", ".join(each.distribution for each in engines)
+                raise PluginError(f"plugin {plugin!r} does not provide method {method!r}; plugins that do: {others}")
+        competitors = [each for each in self.competitors("prep_resample") if each in engines]
+        if len({each.distribution for each in competitors}) > 1:
             raise PluginError(
-                f"method {method!r} is provided by {' and by '.join(map(str, engines))}. "
-                f"Load only one of them: {CHOSEN_PLUGINS} chooses"
+                f"method {method!r} is provided by {' and by '.join(map(str, competitors))}; "
+                f'choose one: plugin = "{competitors[0].distribution}"'
             )
+        return engines
 
     # -- calls -------------------------------------------------------------------------------------
 
@@ -411,7 +463,7 @@ class PrepPluginManager(pluggy.PluginManager):
         finally:
             manager_in_use.reset(token)
 
-    def call(self, hook: str, plugin: Plugin, **arguments: Any) -> Any:
+    def call(self, hook: str, plugin: Plugin, /, **arguments: Any) -> Any:
         """Call one plugin's implementation of a hook, with the wrappers of all plugins around it.
 
         Parameters

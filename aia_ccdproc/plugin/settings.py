@@ -160,13 +160,15 @@ class StepSettings(BaseModel):
             for name, value in self._recorded()
         )
 
-    def used_plugins(self, manager: PrepPluginManager) -> list[Plugin]:
+    def used_plugins(self, manager: PrepPluginManager, plugin: str | None = None) -> list[Plugin]:
         """Return the plugins that these settings involve besides those that implement the step.
 
         Parameters
         ----------
         manager : `~aia_ccdproc.plugin.manager.PrepPluginManager`
             The plugin manager.
+        plugin : str, optional
+            The plugin that the recipe chooses.
 
         Returns
         -------

@@ -39,6 +39,8 @@ class StepDeclaration(NamedTuple):
 
     settings: type[StepSettings]
     order: StepOrder
+    engines: str | None = None
+    """The hook of the engines that the step calls."""
 
 
 class StepResult(NamedTuple):
@@ -176,6 +178,7 @@ def step(
     before: Sequence[str] = (),
     after: Sequence[str] = (),
     repeatable: bool = False,
+    engines: str | None = None,
 ) -> Callable[[F], F]:
     """Declare the hook specification ``prep_<name>`` as the step ``<name>``.
 
@@ -193,6 +196,9 @@ def step(
         Steps that this step must follow, if they are in the recipe.
     repeatable : bool
         Whether a recipe may contain the step twice.
+    engines : str, optional
+        Name of a hook that the step calls to do a part of its work. The key ``plugin`` of a recipe can then also choose
+        one of the plugins that implement this hook, and the hook of the step takes ``plugin`` as well.
 
     Returns
     -------
@@ -202,7 +208,7 @@ def step(
     order = StepOrder(tuple(before), tuple(after), repeatable)
 
     def declare(function: F) -> F:
-        setattr(function, _DECLARATION, StepDeclaration(settings, order))
+        setattr(function, _DECLARATION, StepDeclaration(settings, order, engines))
         return function
 
     return declare

@@ -52,7 +52,7 @@ def check_recipe(
     steps = _find_steps(content.get("step"), manager)
     problems = ProblemList(text, {index: step.name for index, step in enumerate(steps) if step is not None})
     model = None
-    context = RecipeContext(manager=manager, folder=None if folder is None else Path(folder))
+    context = RecipeContext(manager=manager, folder=None if folder is None else Path(folder), plugin=None)
     try:
         model = RecipeModel.model_validate(content, context=context)
     except ValidationError as error:

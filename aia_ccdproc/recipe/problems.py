@@ -34,6 +34,8 @@ class RecipeContext(TypedDict):
     """The plugin manager, which knows the steps and the instruments."""
     folder: Path | None
     """Folder that relative paths start from; None leaves them as they are."""
+    plugin: str | None
+    """In a step's table: the plugin that it chooses."""
 
 
 def described(message: str) -> PydanticCustomError:

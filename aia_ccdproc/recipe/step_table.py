@@ -74,8 +74,8 @@ class StepTable(StepSettings):
     use: str = Field(description="Name of the step; aia-prep steps lists the steps.")
     plugin: str | None = Field(
         default=None,
-        description="Distribution or entry point that runs the step; needed if two plugins run it for the same "
-        "instrument.",
+        description="Distribution or entry point that runs the step, or for register the engine that resamples; needed "
+        "if two plugins do so for the same instrument or method.",
     )
     only: SelectionField = Field(
         default=Selection(), description="Images that the step is run on, by their header keywords; by default all."
@@ -156,6 +156,7 @@ def _find_step(use: object, plugin: object, problems: TableProblems) -> Step | N
     if isinstance(plugin, str | None):
         try:
             manager.check_step(use, plugin)
+            problems.context = {**problems.context, "plugin": plugin}
         except PluginError as error:
             problems.add(("use" if step is None or plugin is None else "plugin",), str(error))
     return step

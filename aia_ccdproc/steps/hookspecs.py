@@ -41,9 +41,11 @@ def prep_update_pointing(header: fits.Header, instrument: Instrument, settings: 
     """
 
 
-@step(settings=RegistrationSettings, after=["update_pointing"])
+@step(settings=RegistrationSettings, after=["update_pointing"], engines="prep_resample")
 @hookspec(firstresult=True)
-def prep_register(ccd: CCDData, instrument: Instrument, settings: RegistrationSettings) -> CCDData | None:
+def prep_register(
+    ccd: CCDData, instrument: Instrument, settings: RegistrationSettings, plugin: str | None
+) -> CCDData | None:
     """Remove the roll, set the plate scale to 0.6 arcsec, and move the Sun to the center.
 
     An image hook. Stops at first non-None result.
@@ -56,6 +58,8 @@ def prep_register(ccd: CCDData, instrument: Instrument, settings: RegistrationSe
         The instrument of the image.
     settings : `~aia_ccdproc.steps.settings.RegistrationSettings`
         The step's table in the recipe.
+    plugin : str or None
+        The plugin that the recipe chooses: to run the step, or as the engine that resamples.
 
     Returns
     -------

@@ -57,6 +57,7 @@ def register(
     clip: bool = False,
     mask_border: bool = False,
     force: bool = False,
+    plugin: str | None = None,
     add_keyword: AddKeyword = True,
 ) -> CCDData:
     """Register an image onto the level-1.5 grid: north up, 0.6 arcsec per pixel, Sun at the center.
@@ -94,6 +95,9 @@ def register(
         Otherwise the image is mirrored there.
     force : bool
         Register an image that is already at level 1.5.
+    plugin : str, optional
+        Distribution that resamples, if several provide the method: ``"aia-ccdproc"`` for reproject. By default, that of
+        a plugin is used before the core's.
     add_keyword : bool, str, `~ccdproc.Keyword` or dict, optional
         As in ccdproc: what to record in the header of the result. By default a HISTORY line with the settings; False or
         None for nothing.
@@ -119,7 +123,7 @@ def register(
     InstrumentError
         If no plugin knows the instrument.
     PluginError
-        If no engine provides the method.
+        If no engine provides the method, or the chosen plugin does not.
     SettingsError
         If a setting has an invalid value.
 
@@ -143,25 +147,27 @@ def register(
         force=force,
     )
     header = complete_header(ccd)
-    result = _register(ccd, header, get_plugin_manager().identify(header), settings)
+    result = _register(ccd, header, get_plugin_manager().identify(header), settings, plugin)
     record(result, "register", settings, add_keyword)
     return result
 
 
 @hookimpl(trylast=True)
-def prep_register(ccd: CCDData, instrument: Instrument, settings: RegistrationSettings) -> CCDData:
+def prep_register(ccd: CCDData, instrument: Instrument, settings: RegistrationSettings, plugin: str | None) -> CCDData:
     """Register an image of any instrument."""
-    return _register(ccd, complete_header(ccd), instrument, settings)
+    return _register(ccd, complete_header(ccd), instrument, settings, plugin)
 
 
-def _register(ccd: CCDData, header: fits.Header, instrument: Instrument, settings: RegistrationSettings) -> CCDData:
+def _register(
+    ccd: CCDData, header: fits.Header, instrument: Instrument, settings: RegistrationSettings, plugin: str | None
+) -> CCDData:
     wcs = image_wcs(ccd, header)
     if not settings.force and is_registered(header, wcs):
         raise StateError("the image is already at level 1.5. Set force = True to register it again")
     grid = _grid(ccd, wcs, instrument, settings)
     manager = get_plugin_manager()
     known = manager.resampling_methods()
-    manager.check_method(settings.method)
+    engines = manager.choose_engines(settings.method, plugin)
     parameter = resolve_parameter(settings.method, settings.parameter, known)
     planes = image_planes(ccd, settings.saturation)
     limits = (planes.data.min(), planes.data.max()) if settings.clip else None
@@ -171,6 +177,7 @@ def _register(ccd: CCDData, header: fits.Header, instrument: Instrument, setting
     with sunpy_assumptions(input_wcs, settings.off_disk, settings.rotation):
         answer = manager.ask(
             "prep_resample",
+            engines,
             **planes._asdict(),
             input_wcs=input_wcs,
             output_wcs=output_wcs,
@@ -182,7 +189,10 @@ def _register(ccd: CCDData, header: fits.Header, instrument: Instrument, setting
         ratio = pixel_area_ratio(input_wcs, output_wcs, grid.shape) if counts else 1.0
     del planes  # they may be copies, as large as the result
     if answer is None:
-        raise PluginError(f"no engine resamples by method {settings.method!r} onto this grid{manager.broken_note()}")
+        asked = ", ".join(dict.fromkeys(map(str, engines)))
+        raise PluginError(
+            f"no engine resamples by method {settings.method!r} onto this grid; asked: {asked}{manager.broken_note()}"
+        )
     resampled = answer.value
     if not isinstance(resampled, Resampled):
         raise PluginError(f"resample of {answer.plugin} returned a {type(resampled).__name__}, not a Resampled")

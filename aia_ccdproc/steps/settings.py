@@ -92,7 +92,7 @@ class RegistrationSettings(StepSettings):
         manager: PrepPluginManager | None = (info.context or {}).get("manager")
         if manager is not None:
             try:
-                manager.check_method(value)
+                manager.check_method(value, (info.context or {}).get("plugin"))
             except PluginError as error:
                 raise ValueError(str(error)) from None
         return value
@@ -119,9 +119,10 @@ class RegistrationSettings(StepSettings):
             if name not in _RECORDED_IF_CHANGED or value != fields[name].default:
                 yield name, value
 
-    def used_plugins(self, manager: PrepPluginManager) -> list[Plugin]:  # numpydoc ignore=GL08
-        engines = manager.implementers("prep_resample")
-        return [engine for engine in engines if self.method in manager.resampling_methods(engine)]
+    def used_plugins(
+        self, manager: PrepPluginManager, plugin: str | None = None
+    ) -> list[Plugin]:  # numpydoc ignore=GL08
+        return manager.choose_engines(self.method, plugin)
 
 
 class ExposureSettings(StepSettings):

@@ -66,6 +66,13 @@ def plugin(function: Callable, **options: object) -> object:
     return type("Small", (), {function.__name__: staticmethod(hookimpl(**options)(function))})()
 
 
+def engine(function: Callable, method: str = "bicubic") -> object:
+    """Make a plugin of a function that resamples by a method."""
+    made = plugin(function)
+    made.prep_resampling_methods = hookimpl(lambda: [method])
+    return made
+
+
 @pytest.fixture
 def load() -> Iterator[Callable[..., PrepPluginManager]]:
     """Add plugins to the manager for the length of a test."""
@@ -133,7 +140,7 @@ def resample(load, ccd):
     def prep_resample(data, output_shape, method):
         return Resampled(np.full(output_shape, 7, np.float32), None, np.zeros(output_shape, np.uint8))
 
-    load(plugin(prep_resample))
+    load(engine(prep_resample))
     return (prep(ccd, Recipe.from_toml('[[step]]\nuse = "register"')).data == 7).all()
 
 
@@ -190,14 +197,106 @@ def test_a_parameter_out_of_its_range_is_a_problem_of_the_recipe(load, ccd: CCDD
 
 def test_a_method_that_two_plugins_provide_is_an_error_that_names_both(load, ccd: CCDData) -> None:
     load(Leveled(), Leveled(), distributions=("leveled", "rival"))
-    message = (
-        r"method 'level' is provided by leveled 1\.0 and by rival 1\.0\. Load only one of them: AIA_CCDPROC_PLUGINS"
-    )
+    message = r"method 'level' is provided by leveled 1\.0 and by rival 1\.0; choose one: plugin = \"leveled\""
     with pytest.raises(aia_ccdproc.PluginError, match=message):
         aia_ccdproc.register(ccd, method="level")
     with pytest.raises(RecipeError, match=message):
         Recipe.from_toml(STEP.format("level"))
     assert aia_ccdproc.register(ccd).header["LVL_NUM"] == 1.5
+
+
+# -- engines of a method of the core ---------------------------------------------------------------
+
+CHOSEN = '[[step]]\nuse = "register"\nmethod = "{}"\nplugin = "{}"\n'
+
+
+def constant(level: float, method: str = "bicubic") -> object:
+    """Make an engine whose pixels all have one value, so that a test can see which engine resampled."""
+
+    def prep_resample(output_shape):
+        return Resampled(np.full(output_shape, level, np.float32), None, np.zeros(output_shape, np.uint8))
+
+    return engine(prep_resample, method)
+
+
+def test_an_engine_serves_a_method_of_the_core_and_history_names_it_with_its_version(load, ccd: CCDData) -> None:
+    load(constant(7))
+    image = aia_ccdproc.register(ccd)
+    assert (image.data == 7).all()
+    assert "register: resampled by first 1.0" in image.header["HISTORY"]
+
+
+@pytest.mark.parametrize("name", ["aia-ccdproc", "registration"])
+def test_with_the_core_chosen_reproject_resamples_in_a_recipe_and_in_python(load, ccd: CCDData, name: str) -> None:
+    expected = aia_ccdproc.register(ccd).data
+    load(constant(7))
+    for image in (
+        prep(ccd, Recipe.from_toml(CHOSEN.format("bicubic", name))),
+        aia_ccdproc.register(ccd, plugin=name),
+    ):
+        np.testing.assert_array_equal(image.data, expected)
+        assert "resampled by" not in str(image.header["HISTORY"])
+
+
+def test_an_engine_can_be_chosen_of_two_and_without_a_choice_both_are_named(load, ccd: CCDData) -> None:
+    load(constant(7), constant(8))
+    message = r"method 'bicubic' is provided by first 1\.0 and by second 1\.0; choose one: plugin = \"first\""
+    with pytest.raises(PluginError, match=message):
+        aia_ccdproc.register(ccd)
+    with pytest.raises(RecipeError, match=message):
+        Recipe.from_toml(STEP.format("bicubic"))
+    for name, level in {"first": 7, "second": 8}.items():
+        assert (prep(ccd, Recipe.from_toml(CHOSEN.format("bicubic", name))).data == level).all()
+        assert (aia_ccdproc.register(ccd, plugin=name).data == level).all()
+
+
+def test_an_engine_that_does_not_provide_the_method_cannot_be_chosen(load, ccd: CCDData) -> None:
+    load(constant(7))
+    message = "plugin 'first' does not provide method 'exact'; plugins that do: aia-ccdproc"
+    with pytest.raises(PluginError, match=message):
+        aia_ccdproc.register(ccd, method="exact", plugin="first")
+    with pytest.raises(RecipeError, match=message):
+        Recipe.from_toml(CHOSEN.format("exact", "first"))
+    with pytest.raises(RecipeError, match=r"line 4.*plugin 'nobody' is not installed") as caught:
+        Recipe.from_toml(CHOSEN.format("exact", "nobody"))
+    assert len(caught.value.problems) == 1
+
+
+def test_the_core_runs_the_step_with_the_method_of_a_plugin(load, ccd: CCDData) -> None:
+    """``plugin = "aia-ccdproc"`` then chooses the step alone."""
+    load(constant(7, "sevens"))
+    assert (prep(ccd, Recipe.from_toml(CHOSEN.format("sevens", "aia-ccdproc"))).data == 7).all()
+
+
+def test_an_engine_is_not_asked_for_a_method_that_it_does_not_list(load, ccd: CCDData) -> None:
+    expected = aia_ccdproc.register(ccd, method="bilinear").data
+    load(constant(7))
+    np.testing.assert_array_equal(aia_ccdproc.register(ccd, method="bilinear").data, expected)
+
+
+def test_a_chosen_engine_that_refuses_the_map_is_an_error_that_names_it(load, ccd: CCDData) -> None:
+    def prep_resample(method):
+        return None
+
+    load(engine(prep_resample))
+    assert np.isfinite(aia_ccdproc.register(ccd).data).any()  # by the core
+    with pytest.raises(PluginError, match=r"no engine resamples by method 'bicubic' onto this grid; asked: first 1\.0"):
+        aia_ccdproc.register(ccd, plugin="first")
+
+
+def test_the_digest_of_a_recipe_depends_on_the_engine_that_may_resample_and_on_its_version(load) -> None:
+    def digests() -> dict[str, str]:
+        recipes = {"any": STEP.format("bicubic"), "core": CHOSEN.format("bicubic", "aia-ccdproc")}
+        recipes["other"] = STEP.format("exact")
+        return {name: Recipe.from_toml(text).digest for name, text in recipes.items()}
+
+    without = digests()
+    manager = load(constant(7))
+    served = digests()
+    assert served["any"] != without["any"]
+    assert (served["core"], served["other"]) == (without["core"], without["other"])
+    manager.plugins["first:it"] = Plugin("it", "first", "1.1")
+    assert digests()["any"] not in (served["any"], without["any"])
 
 
 def test_an_unknown_method_with_a_parameter_is_one_problem(load) -> None:
@@ -365,6 +464,7 @@ def test_a_function_has_the_keywords_and_defaults_of_its_settings(name: str) -> 
     assert next(iter(parameters)) == "ccd"
     parameters.pop("ccd")
     assert parameters.pop("add_keyword").default is True
+    parameters.pop("plugin", None)  # in a recipe a key of every step
     assert all(parameter.kind is parameter.KEYWORD_ONLY for parameter in parameters.values())
     of_model = {key: field.default for key, field in MODELS[name].model_fields.items()}
     assert repr({key: parameter.default for key, parameter in parameters.items()}) == repr(of_model)
@@ -499,7 +599,10 @@ def test_a_failure_inside_a_plugin_names_the_step_the_distribution_and_the_line(
 
 
 def test_a_failure_inside_an_engine_names_the_engine(load, ccd: CCDData) -> None:
-    load(failing("prep_resample"))
+    def prep_resample(data, method):
+        return 1 / 0
+
+    load(engine(prep_resample))
     with pytest.raises(PluginError, match=r"^resample of first 1\.0 failed: ZeroDivisionError"):
         aia_ccdproc.register(ccd)
 
@@ -561,7 +664,7 @@ def test_an_engine_that_returns_something_else_is_named(load, ccd: CCDData) -> N
     def prep_resample(data, method):
         return 3
 
-    load(plugin(prep_resample))
+    load(engine(prep_resample))
     with pytest.raises(PluginError, match=r"resample of first 1\.0 returned a int, not a Resampled"):
         aia_ccdproc.register(ccd)
 
