@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from string import Template
 
+from aia_ccdproc.errors import pluralize
 from aia_ccdproc.report.data import STATUSES, median_seconds, status_totals, utc_text
 from aia_ccdproc.report.results import BatchInfo, FileResult, format_rate
 from aia_ccdproc.report.thumbnail import read_caption
@@ -63,7 +64,7 @@ def render_page(info: BatchInfo, results: Sequence[FileResult]) -> str:
         filters="".join(
             _filter_button_html(name, totals[key]) for name, key in [("all", "files"), *((s, s) for s in STATUSES)]
         ),
-        count=_count_files(totals["files"]),
+        count=pluralize(totals["files"], "file"),
         rows="\n".join(_row_html(index, result, parts, longest) for index, result in enumerate(results)),
     )
 
@@ -79,18 +80,15 @@ def _csp_hash(text: str) -> str:
 
 def _outcome(info: BatchInfo, totals: Mapping[str, int]) -> str:
     files, failed = totals["files"], totals["failed"]
-    outcome = f"{failed} of {_count_files(files)} failed" if failed else f"{_count_files(files)}, none failed"
+    count = pluralize(files, "file")
+    outcome = f"{failed} of {count} failed" if failed else f"{count}, none failed"
     return f"interrupted, {outcome}" if info.interrupted else outcome
 
 
 def _workers(info: BatchInfo) -> str:
     if info.scheduler:
         return f"workers of {info.scheduler}"
-    return "1 worker" if info.jobs == 1 else f"{info.jobs} workers"
-
-
-def _count_files(count: int) -> str:
-    return "1 file" if count == 1 else f"{count} files"
+    return pluralize(info.jobs, "worker")
 
 
 def _figures_html(info: BatchInfo, totals: Mapping[str, int], medians: Mapping[str, float]) -> str:

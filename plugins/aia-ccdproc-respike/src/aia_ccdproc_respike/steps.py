@@ -90,8 +90,8 @@ def respike(
     found = _get_spikes(header, spikes, server, timeout, has_spikes=known != 0)
     if known is not None and known != len(found):
         raise StateError(
-            f"{found.name} contains {len(found)} spikes, but NSPIKES of the image is {known:g}: they are those of "
-            "another exposure. Give the spikes of this exposure"
+            f"{found.name} contains {len(found)} spike{'' if len(found) == 1 else 's'}, but NSPIKES of the image is "
+            f"{known:g}: they are those of another exposure. Give the spikes of this exposure"
         )
     where, inside = found.inside(corner, ccd.shape)
     if inside.replaced is not None:
