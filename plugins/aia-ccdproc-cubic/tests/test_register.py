@@ -18,7 +18,7 @@ from aia_ccdproc import Recipe, RecipeError, SettingsError, register
 from aia_ccdproc.__main__ import main
 from aia_ccdproc.synthetic import Exposure, Source, Sun
 from aia_ccdproc_cubic import prep_resample
-from aia_ccdproc_cubic.loops import cached_njit
+from aia_ccdproc_cubic.compiling import cached_njit
 
 METHODS = ["cubic-convolution", "cubic-spline"]
 

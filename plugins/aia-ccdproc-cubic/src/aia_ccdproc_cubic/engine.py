@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
-import pickle
 import warnings
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -14,8 +12,9 @@ from astropy.wcs import WCS
 from astropy.wcs.utils import pixel_to_pixel
 
 from aia_ccdproc.plugin import BAD_WEIGHT_THRESHOLD, Resampled, thread_count
+from aia_ccdproc_cubic.compiling import call_compiled
 from aia_ccdproc_cubic.kernels import InterpolationKernel
-from aia_ccdproc_cubic.loops import TILE_SIZE, compute_spline_coefficients, disable_disk_cache, resample_block
+from aia_ccdproc_cubic.loops import TILE_SIZE, compute_spline_coefficients, resample_block
 
 __all__ = ["resample"]
 
@@ -75,18 +74,9 @@ def resample(
         warnings.filterwarnings("ignore", "'WCS.all_world2pix' failed to converge")
         first = next(corners, None)
         if first is not None:
-            _call_compiled(task.resample_block, first)
+            call_compiled(task.resample_block, first)
         list(pool.map(task.resample_block, corners))
     return task.resampled
-
-
-def _call_compiled(function: Callable[[tuple[int, int]], None], corner: tuple[int, int]) -> None:
-    """Call a function that compiles the loops, and again without the cache on disk if the cache cannot be used."""
-    try:
-        function(corner)
-    except (OSError, EOFError, pickle.UnpicklingError):  # the cache is truncated, or the disk is full
-        disable_disk_cache()
-        function(corner)
 
 
 class _Resampling:

@@ -14,14 +14,12 @@ All loops are in one file, because numba reuses a cached function as long as the
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
-
 import numpy as np
-from numba import njit, uintp
-from numba.core.caching import NullCache
+from numba import uintp
 
-__all__ = ["TILE_SIZE", "compute_spline_coefficients", "disable_disk_cache", "resample_block"]
+from aia_ccdproc_cubic.compiling import cached_njit
+
+__all__ = ["TILE_SIZE", "compute_spline_coefficients", "resample_block"]
 
 # Tuples that several loops take:
 #
@@ -46,33 +44,6 @@ _CACHE_LINE = 16
 #: Shortest part of a run for which a vector loop is faster.
 _MIN_VECTOR_LENGTH = 8
 _ONE, _TWO, _THREE, _STRIDE = uintp(1), uintp(2), uintp(3), uintp(64)
-
-
-def cached_njit(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Compile a function at its first call, and cache the result on disk if a folder is writable.
-
-    Parameters
-    ----------
-    function : callable
-        The function.
-
-    Returns
-    -------
-    callable
-        The function as numba's ``njit`` returns it.
-    """
-    options = {"nogil": True, "error_model": "numpy", "fastmath": {"contract"}}
-    try:
-        return njit(cache=True, **options)(function)
-    except RuntimeError:  # neither the folder of the package nor the user's cache folder is writable
-        return njit(**options)(function)
-
-
-def disable_disk_cache() -> None:
-    """Stop using the cache on disk: from now on functions are compiled in memory."""
-    for function in globals().values():
-        if hasattr(function, "_cache"):
-            function._cache = NullCache()
 
 
 # -- positions -----------------------------------------------------------------------------------
