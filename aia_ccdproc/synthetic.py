@@ -19,6 +19,7 @@ from aia_ccdproc.images.files import atomic_write
 from aia_ccdproc.images.level15 import LEVEL15_SHAPE
 from aia_ccdproc.images.times import parse_time
 from aia_ccdproc.images.wcs import wcs_from_header
+from aia_ccdproc.images.wcs_cards import RSUN_METERS
 from aia_ccdproc.pointing.table import PointingRecord, read_pointing_table
 
 __all__ = ["BUILTIN_POINTING", "RSUN_OBS", "Exposure", "Source", "Sun", "builtin_pointing_path"]
@@ -26,10 +27,10 @@ __all__ = ["BUILTIN_POINTING", "RSUN_OBS", "Exposure", "Source", "Sun", "builtin
 #: File with record #34506 of aia.master_pointing3h: the pointing of the seven EUV channels on 2020-01-01, 0 to 3 h UTC.
 BUILTIN_POINTING = "pointing_34506.ecsv"
 
-#: Distance of SDO from the Sun on 2020-01-01, and radius of the Sun in AIA headers; both in m.
-_DSUN_OBS, _RSUN_REF = 147090492361.0, 696000000.0
+#: Distance of SDO from the Sun on 2020-01-01, m.
+_DSUN_OBS = 147090492361.0
 #: Apparent radius of the Sun in all exposures, arcsec.
-RSUN_OBS = math.degrees(math.asin(_RSUN_REF / _DSUN_OBS)) * 3600
+RSUN_OBS = math.degrees(math.asin(RSUN_METERS / _DSUN_OBS)) * 3600
 
 #: Camera of each channel, as the number in INSTRUME (Lemen et al. 2012).
 _CAMERAS = {131: 1, 335: 1, 193: 2, 211: 2, 171: 3, 1600: 3, 1700: 3, 4500: 3, 94: 4, 304: 4}
@@ -195,7 +196,7 @@ class Exposure:  # numpydoc ignore=PR02
         header["X0_MP"], header["Y0_MP"], header["IMSCL_MP"] = x0, y0, record.image_scale
         header["INST_ROT"], header["SAT_ROT"] = record.instrument_roll, self.satellite_roll
         header["MPO_REC"], header["ACS_MODE"] = "sdo.master_pointing[:#1050]", "SCIENCE"
-        header["RSUN_OBS"], header["RSUN_REF"], header["DSUN_OBS"] = RSUN_OBS, _RSUN_REF, _DSUN_OBS
+        header["RSUN_OBS"], header["RSUN_REF"], header["DSUN_OBS"] = RSUN_OBS, RSUN_METERS, _DSUN_OBS
         header["R_SUN"] = RSUN_OBS / scale
         header["HGLN_OBS"], header["HGLT_OBS"] = 0.0, -2.98
         header["CRLN_OBS"], header["CRLT_OBS"] = 70.36, -2.98

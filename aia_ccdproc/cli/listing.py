@@ -113,6 +113,8 @@ def plugins(as_json: AsJson = False) -> None:
         out.print(f"[bold]{escape(distribution)}[/]")
         for kind in ("steps", "instruments", "resampling_methods"):
             names = [name for row in rows for name in row[kind]]
+            if kind == "steps":  # of several entry points
+                names = [step for step in manager.steps() if step in names]
             if names:
                 out.print(f"    [cyan]{kind.replace('_', ' ')}[/] {escape(', '.join(names))}")
         for row in rows:

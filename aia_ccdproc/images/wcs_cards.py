@@ -9,6 +9,7 @@ from astropy.io import fits
 __all__ = [
     "NUMERIC_CARD",
     "POSITION_KEYWORDS",
+    "RSUN_METERS",
     "is_geometry_card",
     "is_wcs_card",
     "observer_cards",
@@ -26,6 +27,8 @@ NUMERIC_CARD = re.compile(r"(CRPIX\d|CRVAL\d|CDELT\d|CROTA\d|PC\d_\d|CD\d_\d|LON
 #: Position of the observer, and the radius of the Sun. sunpy and astropy make them part of the WCS.
 POSITION_KEYWORDS = frozenset(["DSUN_OBS", "RSUN_REF", "HGLN_OBS", "HGLT_OBS", "CRLN_OBS", "CRLT_OBS"])
 _OBSERVER_KEYWORDS = POSITION_KEYWORDS | {"DATE-OBS", "DATE-AVG"}
+#: Radius of the Sun in AIA headers, the value of RSUN_REF.
+RSUN_METERS = 696000000.0
 
 
 def is_geometry_card(keyword: str) -> bool:

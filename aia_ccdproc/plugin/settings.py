@@ -112,6 +112,22 @@ class StepSettings(BaseModel):
         return f"{message}; did you mean {nearest!r}?" if nearest else message
 
     @classmethod
+    def choices(cls, manager: PrepPluginManager) -> dict[str, list[str]]:
+        """List the values of settings whose values depend on the installed plugins, for the JSON schema.
+
+        Parameters
+        ----------
+        manager : `~aia_ccdproc.plugin.manager.PrepPluginManager`
+            The plugin manager.
+
+        Returns
+        -------
+        dict of str to list of str
+            By the name of the setting; for ``register`` all resampling methods.
+        """
+        return {}
+
+    @classmethod
     def document(cls) -> dict[str, SettingInfo]:
         """List the settings with their defaults and descriptions.
 

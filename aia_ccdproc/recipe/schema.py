@@ -45,6 +45,8 @@ def recipe_schema(manager: PrepPluginManager) -> dict[str, Any]:
     names = []
     for step in manager.steps().values():
         settings = _schema_of(step.settings, prefix=f"step-{step.name}.")
+        for setting, choices in step.settings.choices(manager).items():
+            settings["properties"][setting]["enum"] = choices
         definitions |= settings.pop("$defs", {})
         definitions[f"step-{step.name}"] = _step_table(step, settings, common)
         names.append(f"step-{step.name}")

@@ -22,7 +22,7 @@ from aia_ccdproc.images.statistics import without_statistics
 from aia_ccdproc.images.times import EXPOSURE_TIME_KEYWORD
 from aia_ccdproc.images.values import as_number, finite_number
 from aia_ccdproc.images.wcs import geometry_cards, wcs_from_header
-from aia_ccdproc.images.wcs_cards import without_wcs
+from aia_ccdproc.images.wcs_cards import RSUN_METERS, without_wcs
 from aia_ccdproc.plugin.hookspecs import hookimpl
 from aia_ccdproc.plugin.instrument import Instrument
 from aia_ccdproc.plugin.loading import get_plugin_manager
@@ -39,8 +39,6 @@ __all__ = ["register"]
 
 #: Cards with the position or velocity of the observer, in every frame that sunpy reads.
 _OBSERVER_CARD = re.compile(r"(HAE|GAE|HEE|HEQ|HCIEC_|GCIEC_)[XYZ](_OBS)?$|OBS_V[RWN]$|(HG|CR)L[NT]_OBS$|CAR_ROT$")
-#: Radius of the Sun in AIA headers.
-_RSUN_METERS = 696000000.0
 
 
 def register(
@@ -270,7 +268,7 @@ def _with_observer(header: fits.Header, observer: fits.Header) -> fits.Header:
     moved = fits.Header([card for card in header.cards if not _OBSERVER_CARD.match(card.keyword)], copy=True)
     moved.update(observer)
     if "RSUN_OBS" in moved and "DSUN_OBS" in observer:
-        radius = finite_number(moved, "RSUN_REF") if "RSUN_REF" in moved else _RSUN_METERS
+        radius = finite_number(moved, "RSUN_REF") if "RSUN_REF" in moved else RSUN_METERS
         moved["RSUN_OBS"] = math.degrees(math.asin(radius / finite_number(observer, "DSUN_OBS"))) * 3600
     return moved
 

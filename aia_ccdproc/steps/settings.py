@@ -112,6 +112,10 @@ class RegistrationSettings(StepSettings):
             raise ValueError(f"should be the path of a FITS image, not {value!r}")
         return value
 
+    @classmethod
+    def choices(cls, manager: PrepPluginManager) -> dict[str, list[str]]:  # numpydoc ignore=GL08
+        return {"method": list(manager.resampling_methods())}
+
     def _recorded(self) -> Iterator[tuple[str, Any]]:
         """Leave out what is switched off."""
         fields = type(self).model_fields

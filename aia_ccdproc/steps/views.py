@@ -19,6 +19,7 @@ from astropy.wcs import WCS
 
 from aia_ccdproc.errors import HeaderError
 from aia_ccdproc.images.times import parse_time
+from aia_ccdproc.images.wcs_cards import RSUN_METERS
 
 __all__ = [
     "SOLAR_AXES",
@@ -48,8 +49,6 @@ _SAME_VIEW_ARCSEC = 0.001
 #: Two times are the same if they differ by less than this. The Earth's motion around the Sun then moves a feature at
 #: disk center by 0.012 arcsec.
 _SAME_TIME_SECONDS = 60.0
-#: Nominal radius of the Sun (IAU 2015 resolution B3).
-_NOMINAL_RSUN_METERS = 6.957e8
 #: sunpy keeps its assumptions in global variables.
 _SUNPY_LOCK = threading.RLock()
 
@@ -162,7 +161,7 @@ def same_observer(source: WCS, target: WCS) -> bool:
     (distance, latitude), (distance2, latitude2) = (
         (wcs.wcs.aux.dsun_obs, wcs.wcs.aux.hglt_obs) for wcs in (source, target)
     )
-    radius = _NOMINAL_RSUN_METERS / distance * math.degrees(1) * 3600
+    radius = RSUN_METERS / distance * math.degrees(1) * 3600
     east_west = (longitudes[1] - longitudes[0] + 180) % 360 - 180
     angle = math.radians(math.hypot(east_west * math.cos(math.radians(latitude)), latitude2 - latitude))
     return bool(radius * max(angle, abs(distance2 / distance - 1)) < _SAME_VIEW_ARCSEC)

@@ -57,6 +57,18 @@ def test_the_template_is_valid(schema: dict[str, Any]) -> None:
     assert errors(schema, recipe_template(get_plugin_manager())) == []
 
 
+@pytest.mark.parametrize("plugins", [[], ["aia-ccdproc-cubic"]])
+def test_editors_complete_the_methods_of_the_installed_engines(prep_manager: Any, plugins: list[str]) -> None:
+    if plugins and not any(importlib.metadata.distributions(name=plugins[0])):
+        pytest.skip(f"{plugins[0]} is not installed")
+    manager = prep_manager(*plugins)
+    register = recipe_schema(manager)["$defs"]["step-register"]["properties"]
+    assert register["method"]["enum"] == list(manager.resampling_methods())
+    assert {"bicubic", "adaptive-hann"} < set(register["method"]["enum"])
+    assert ("cubic-spline" in register["method"]["enum"]) == bool(plugins)
+    assert register["method"]["default"] in register["method"]["enum"]
+
+
 def test_recipes_of_the_documentation_are_valid(prep_manager: Any) -> None:
     plugins = [page.parent.name for page in PAGES if page.parent.parent.name == "plugins"]
     manager = prep_manager(*(name for name in plugins if any(importlib.metadata.distributions(name=name))))
@@ -115,6 +127,7 @@ def test_valid_recipes_are_accepted(schema: dict[str, Any], toml: str) -> None:
         'instrument = "generic"\nplate_scale = 0\n' + REGISTER,
         "select = 3\n" + REGISTER,
         REGISTER + "[select]\nwavelnth = 94\n",
+        REGISTER + 'method = "bicubik"\n',
         REGISTER + "[select]\nWAVELNTH = []\n",
         REGISTER + "[select]\nWAVELNTH = {}\n",
         REGISTER + "[select]\nWAVELNTH = { mni = 3 }\n",
