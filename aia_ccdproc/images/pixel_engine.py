@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TypeAlias
 
 import numpy as np
 
-from aia_ccdproc.images.pixel_summary import PixelSummary, summarize
+from aia_ccdproc.images import pixel_counts
+from aia_ccdproc.images.pixel_counts import CoarseCounts, FineCounts
 
 __all__ = ["NUMPY_ENGINE", "PixelEngine"]
-
-#: Function that computes the statistics of the pixels: of an image, a mask or None, and the fractions of the quantiles.
-Summarize: TypeAlias = Callable[[np.ndarray, np.ndarray | None, Sequence[float]], PixelSummary]
 
 
 @dataclass(frozen=True)
@@ -21,14 +18,22 @@ class PixelEngine:
     """The loops over all pixels of an image.
 
     A plugin returns one from `~aia_ccdproc.plugin.hookspecs.prep_pixel_engine`. The fields that it does not set are
-    those of the core. Results must not depend on the engine, nor on the number of threads.
+    those of the core. Results must not depend on the engine, nor on the number of threads; sums may differ by the
+    rounding of float64.
     """
 
-    summarize: Summarize = summarize
-    """Compute a `PixelSummary` of an image, ``summarize(data, mask, fractions)``.
+    count_coarsely: Callable[[np.ndarray, np.ndarray | None], CoarseCounts] = pixel_counts.count_coarsely
+    """Count pixels by the upper half of their bits, and add them up: ``count_coarsely(values, mask)``.
 
-    ``data`` is float32, C-contiguous, in native byte order. Pixels that are not finite, or for which ``mask`` is True,
-    are ignored. ``fractions`` are those of the quantiles, from 0 to 1.
+    ``values`` are float32 in native byte order, C-contiguous, shape ``(n,)``. ``mask`` is bool, same shape, True for
+    pixels to ignore; or None.
+    """
+    count_finely: Callable[[np.ndarray, np.ndarray | None, np.ndarray, float], FineCounts] = pixel_counts.count_finely
+    """Count the pixels of some bins by the lower half of their bits, and add up the moments of all pixels:
+    ``count_finely(values, mask, slots, center)``.
+
+    ``slots`` is int16, shape ``(65536,)``: for each upper half of the bits the slot in which its pixels are counted, or
+    -1. The slots are numbered from 0 without gaps. Deviations are those from ``center``.
     """
 
 

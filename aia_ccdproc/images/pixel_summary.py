@@ -1,25 +1,35 @@
-"""Order statistics and moments of the pixels of an image, with numpy."""
+"""Order statistics and moments of the pixels of an image."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from aia_ccdproc.images.pixel_counts import HALF_VALUES
+from aia_ccdproc.images.pixel_engine import PixelEngine
+
 __all__ = ["PixelSummary", "summarize"]
 
-#: Number of pixels processed at a time; several arrays of this size fit into the cache of a core.
-_CHUNK_PIXELS = 32768
+_SIGN = HALF_VALUES // 2
+#: Upper half of the bits of infinity. Those of the values that are not finite are equal or larger, apart from the sign.
+_INFINITY = 0x7F80
+#: Upper halves of the bits of finite values, in the order of values.
+_ORDER = np.concatenate([np.arange(_SIGN + _INFINITY - 1, _SIGN - 1, -1), np.arange(_INFINITY)])
 
 
 @dataclass(frozen=True)
 class PixelSummary:
-    """Statistics of the good pixels of an image. Without a good pixel, all but ``count`` keep their defaults."""
+    """Statistics of the good pixels of an image. Without a good pixel, they have their default values."""
 
-    count: int
-    """Number of good pixels."""
+    not_finite: int
+    """Number of pixels that are infinite or NaN, masked pixels included."""
+    infinite: int
+    """Number of pixels that are infinite, masked pixels included."""
+    count: int = 0
+    """Number of good pixels: finite and not masked."""
     minimum: float = math.nan
     """Smallest value."""
     maximum: float = math.nan
@@ -36,7 +46,9 @@ class PixelSummary:
     """The quantiles, interpolated linearly between neighbors in the order of values."""
 
 
-def summarize(data: np.ndarray, mask: np.ndarray | None, fractions: Sequence[float]) -> PixelSummary:
+def summarize(
+    data: np.ndarray, mask: np.ndarray | None, fractions: Sequence[float], engine: PixelEngine
+) -> PixelSummary:
     """Compute the statistics of the good pixels of an image.
 
     Parameters
@@ -47,37 +59,100 @@ def summarize(data: np.ndarray, mask: np.ndarray | None, fractions: Sequence[flo
         True for pixels to ignore, same shape. Pixels that are not finite are always ignored.
     fractions : sequence of float
         Fractions of the quantiles, from 0 to 1.
+    engine : `PixelEngine`
+        Loops over the pixels.
 
     Returns
     -------
     `PixelSummary`
-        The statistics.
+        The statistics. Zeros are positive.
     """
-    good = np.isfinite(data)
     if mask is not None:
-        good &= ~mask
-    count = int(np.count_nonzero(good))
-    values = np.sort(data if count == data.size else data[good], axis=None)
-    values = values.astype(np.result_type(values.dtype, np.float32), copy=False)
+        mask = np.ascontiguousarray(np.broadcast_to(mask, data.shape), dtype=bool).reshape(-1)
+    if not np.can_cast(data.dtype, np.float32):
+        return _summarize_by_sort(data.reshape(-1), mask, fractions)
+    values = np.ascontiguousarray(data, dtype=np.float32).reshape(-1)
+    coarse = engine.count_coarsely(values, mask)
+    ends = np.cumsum(coarse.bins[_ORDER])
+    count = int(ends[-1])
     if not count:
-        return PixelSummary(0)
-    mean = float(values.mean(dtype=np.float64))
-    largest = max(mean - float(values[0]), float(values[-1]) - mean) or 1.0
-    sums = np.zeros(3)
-    for start in range(0, count, _CHUNK_PIXELS):
-        deviation = (values[start : start + _CHUNK_PIXELS].astype(np.float64) - mean) / largest
-        square = deviation * deviation
-        sums += [float(square.sum()), float(square @ deviation), float(square @ square)]
-    second, third, fourth = (float(total) / count for total in sums)
-    skewness, kurtosis = (third / second**1.5, fourth / second**2 - 3) if second else (math.nan, math.nan)
-    quantiles = tuple(_quantile(values, fraction) for fraction in fractions)
+        return PixelSummary(coarse.not_finite, coarse.infinite)
+    ranks = np.unique([rank for fraction in (0, 1, *fractions) for rank in _neighbors(count, fraction)])
+    bins = np.searchsorted(ends, ranks, side="right")
+    wanted = np.unique(bins)
+    slots = np.full(HALF_VALUES, -1, np.int16)
+    slots[_ORDER[wanted]] = np.arange(wanted.size)
+    mean = coarse.total / count
+    fine = engine.count_finely(values, mask, slots, mean)
+    value_at: dict[int, float] = {}
+    for position, lower in zip(wanted, fine.bins, strict=True):
+        here = ranks[bins == position]
+        first = ends[position] - coarse.bins[_ORDER[position]]
+        value_at |= zip(here.tolist(), _values(int(_ORDER[position]), lower, here - first), strict=True)
     return PixelSummary(
-        count, float(values[0]), float(values[-1]), mean, largest * second**0.5, skewness, kurtosis, quantiles
+        coarse.not_finite,
+        coarse.infinite,
+        count,
+        value_at[0],
+        value_at[count - 1],
+        mean,
+        *_shape(fine.sums, count, value_at[0] == value_at[count - 1]),
+        tuple(_quantile(value_at, count, fraction) for fraction in fractions),
     )
 
 
-def _quantile(ordered: np.ndarray, fraction: float) -> float:
-    position = fraction * (ordered.size - 1)
-    below = int(position)
-    above = min(below + 1, ordered.size - 1)
-    return float(ordered[below]) + (position - below) * (float(ordered[above]) - float(ordered[below]))
+def _values(upper: int, counts: np.ndarray, ranks: np.ndarray) -> list[float]:
+    """Return the values of some ranks among the pixels with the same upper half of their bits."""
+    is_negative = upper >= _SIGN
+    lower = np.searchsorted(np.cumsum(counts[::-1] if is_negative else counts), ranks, side="right")
+    lower = HALF_VALUES - 1 - lower if is_negative else lower
+    bits = (upper * HALF_VALUES + lower).astype(np.uint32)
+    return [float(value) + 0.0 for value in bits.view(np.float32)]  # + 0.0 makes a negative zero positive
+
+
+def _summarize_by_sort(values: np.ndarray, mask: np.ndarray | None, fractions: Sequence[float]) -> PixelSummary:
+    """Compute the statistics of values that float32 cannot represent."""
+    finite = np.isfinite(values)
+    not_finite, infinite = int(np.count_nonzero(~finite)), int(np.count_nonzero(np.isinf(values)))
+    ordered = np.sort(values[finite if mask is None else finite & ~mask].astype(np.float64)) + 0.0
+    count = ordered.size
+    if not count:
+        return PixelSummary(not_finite, infinite)
+    mean = float(ordered.mean())
+    # Divided by the largest deviation, so that no power overflows.
+    largest = max(mean - float(ordered[0]), float(ordered[-1]) - mean) or 1.0
+    deviation = (ordered - mean) / largest
+    sums = np.array([(deviation**power).sum() for power in (2, 3, 4)])
+    rms, skewness, kurtosis = _shape(sums, count, bool(ordered[0] == ordered[-1]))
+    return PixelSummary(
+        not_finite,
+        infinite,
+        count,
+        float(ordered[0]),
+        float(ordered[-1]),
+        mean,
+        rms * largest,
+        skewness,
+        kurtosis,
+        tuple(_quantile(ordered, count, fraction) for fraction in fractions),
+    )
+
+
+def _shape(sums: np.ndarray, count: int, is_constant: bool) -> tuple[float, float, float]:
+    """Return rms deviation, skewness and kurtosis."""
+    second, third, fourth = (sums / count).tolist()
+    if is_constant:
+        return 0.0, math.nan, math.nan
+    return second**0.5, third / second**1.5, fourth / second**2 - 3
+
+
+def _neighbors(count: int, fraction: float) -> tuple[int, int]:
+    """Return the ranks between which a quantile lies."""
+    below = int(fraction * (count - 1))
+    return below, min(below + 1, count - 1)
+
+
+def _quantile(value_at: Mapping[int, float] | np.ndarray, count: int, fraction: float) -> float:
+    below, above = _neighbors(count, fraction)
+    low, high = float(value_at[below]), float(value_at[above])
+    return low + (fraction * (count - 1) - below) * (high - low)

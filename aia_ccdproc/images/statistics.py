@@ -6,6 +6,7 @@ import numpy as np
 from astropy.io import fits
 
 from aia_ccdproc.images.pixel_engine import NUMPY_ENGINE, PixelEngine
+from aia_ccdproc.images.pixel_summary import summarize
 
 __all__ = ["image_statistics", "without_statistics"]
 
@@ -52,9 +53,7 @@ def image_statistics(
         TOTVALS, DATAVALS, MISSVALS, PERCENTD and, if at least one pixel is good, DATAMIN, DATAMAX, DATAMEDN, DATAMEAN,
         DATARMS, DATASKEW, DATAKURT (excess), DATACENT and the percentiles. DATARMS is the rms deviation from the mean.
     """
-    is_engines = data.dtype == np.float32 and data.dtype.isnative and data.flags.c_contiguous
-    summarize = engine.summarize if is_engines else NUMPY_ENGINE.summarize
-    summary = summarize(data, mask, [0.5, *(percent / 100 for percent in _PERCENTILES)])
+    summary = summarize(data, mask, [0.5, *(percent / 100 for percent in _PERCENTILES)], engine)
     cards = fits.Header()
     cards["TOTVALS"] = (data.size, "Expected number of data values (pixels)")
     cards["DATAVALS"] = (summary.count, "Actual number of data values in image")

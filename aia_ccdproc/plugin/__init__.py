@@ -33,8 +33,8 @@ image that it does not handle. A hook that takes ``header`` instead of ``ccd`` r
 makes the WCS from it. The environment variable ``AIA_CCDPROC_TRACE=1`` logs which distribution answered which hook.
 """
 
+from aia_ccdproc.images.pixel_counts import CoarseCounts, FineCounts
 from aia_ccdproc.images.pixel_engine import PixelEngine
-from aia_ccdproc.images.pixel_summary import PixelSummary
 from aia_ccdproc.parallel import thread_count
 from aia_ccdproc.plugin.fields import RecipeFile, ServerURL, Timeout, table_source
 from aia_ccdproc.plugin.hookspecs import hookimpl, hookspec
@@ -50,10 +50,11 @@ __all__ = [
     "BAD_WEIGHT_THRESHOLD",
     "RECORDED_BY_NAME",
     "UNRECORDED",
+    "CoarseCounts",
+    "FineCounts",
     "Instrument",
     "MethodParameter",
     "PixelEngine",
-    "PixelSummary",
     "Plugin",
     "PrepPluginManager",
     "RecipeFile",

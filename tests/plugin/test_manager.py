@@ -391,16 +391,16 @@ def instruments(load, ccd):
 def pixel_engine(load, ccd):
     seen = []
 
-    def summarize(data, mask, fractions):
-        seen.append(data.shape)
-        return NUMPY_ENGINE.summarize(data, mask, fractions)
+    def count_coarsely(values, mask):
+        seen.append(values.size)
+        return NUMPY_ENGINE.count_coarsely(values, mask)
 
     def prep_pixel_engine():
-        return PixelEngine(summarize=summarize)
+        return PixelEngine(count_coarsely=count_coarsely)
 
     with tempfile.TemporaryDirectory() as folder, load(plugin(prep_pixel_engine)).in_use():
         aia_ccdproc.write(ccd, f"{folder}/image.fits")
-    return seen == [ccd.shape]
+    return seen == [ccd.data.size]
 
 
 EXERCISED = [
