@@ -49,3 +49,14 @@ class PointingSettings(StepSettings):
             Names of sources, paths, URLs or tables.
         """
         return self.source if isinstance(self.source, tuple) else (self.source,)
+
+    @property
+    def uses_server(self) -> bool:
+        """Whether a record may be fetched from the server.
+
+        Returns
+        -------
+        bool
+            True if a source is ``"auto"`` or ``"jsoc"``.
+        """
+        return any(source in ("auto", "jsoc") for source in self.sources if isinstance(source, str))

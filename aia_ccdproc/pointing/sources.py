@@ -186,13 +186,12 @@ def prefetch(settings: PointingSettings, times: Iterable[Time]) -> None:
     PointingError
         If the server does not answer.
     """
-    names = {element for element in settings.sources if isinstance(element, str)}
-    if names.isdisjoint(("auto", "jsoc")):
+    if not settings.uses_server:
         return
     months: dict[Month, list[Time]] = {}
     for time in times:
         months.setdefault(Month.of(time), []).append(time)
-    if "jsoc" not in names:
+    if "jsoc" not in [source for source in settings.sources if isinstance(source, str)]:
         cache = PointingCache(server_name(settings.server))
         months = {month: group for month, group in months.items() if not _has_final(cache.load(month), group)}
     if months:

@@ -1,7 +1,4 @@
-"""The engines of the core: numpy for loops over pixels, reproject for resampling.
-
-Images are resampled in blocks of output pixels on a pool of threads.
-"""
+"""The core's resampling engine: reproject, called for blocks of output pixels on a pool of threads."""
 
 from __future__ import annotations
 
@@ -13,9 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 from astropy.wcs import WCS
 
-from aia_ccdproc.images.pixel_engine import NUMPY_ENGINE, PixelEngine
 from aia_ccdproc.parallel import thread_count
-from aia_ccdproc.plugin.hookspecs import hookimpl
 from aia_ccdproc.plugin.resampling import INVALID, Resampled
 from aia_ccdproc.resampling.kernels import Kernel
 from aia_ccdproc.resampling.local_footprint import LocalFootprint
@@ -37,34 +32,6 @@ _MARGIN_PIXELS = 16
 _OUTLINE_STEPS = 17
 #: Rows and columns of positions in the output at which the size of its pixels in the input is estimated.
 _EXTENT_STEPS = 9
-
-
-@hookimpl(trylast=True)
-def prep_pixel_engine() -> PixelEngine:
-    """Return numpy's loops."""
-    return NUMPY_ENGINE
-
-
-@hookimpl(trylast=True)
-def prep_resampling_methods() -> list[str]:
-    """Return the names of reproject's methods."""
-    return list(METHODS)
-
-
-@hookimpl(trylast=True)
-def prep_resample(
-    data: np.ndarray,
-    variance: np.ndarray | None,
-    flags: np.ndarray | None,
-    input_wcs: WCS,
-    output_wcs: WCS,
-    output_shape: tuple[int, int],
-    method: str,
-) -> Resampled | None:
-    """Resample by one of reproject's methods."""
-    if method not in METHODS:
-        return None
-    return resample(data, variance, flags, input_wcs, output_wcs, output_shape, method)
 
 
 def resample(

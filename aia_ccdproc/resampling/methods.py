@@ -5,12 +5,13 @@ from __future__ import annotations
 import functools
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
+if TYPE_CHECKING:
+    import numpy as np
 
-from aia_ccdproc.resampling.kernels import AreaKernel, Kernel, ReprojectFunction, SplineKernel
-from aia_ccdproc.resampling.local_footprint import WeightFunction, gaussian, hann
+    from aia_ccdproc.resampling.kernels import Kernel, ReprojectFunction
+    from aia_ccdproc.resampling.local_footprint import WeightFunction
 
 __all__ = ["METHODS", "Method"]
 
@@ -24,8 +25,6 @@ class Method:
     options: Mapping[str, Any] = field(default_factory=dict)
     #: Half-width of the kernel of an area method, in pixels; 0 for an interpolation.
     half_width: int = 0
-    #: Weight function of an area method; None if the weight is the overlap of the pixels' areas.
-    weight: WeightFunction | None = None
     #: Degree of the interpolating spline; -1 for an area method.
     degree: int = -1
 
@@ -41,6 +40,20 @@ class Method:
         import reproject  # takes 0.2 s, and other engines do not need it
 
         return functools.partial(getattr(reproject, self.function), **self.options)
+
+    @property
+    def weight(self) -> WeightFunction | None:
+        """The weight function of an area method.
+
+        Returns
+        -------
+        callable or None
+            None if the weight is the overlap of the pixels' areas.
+        """
+        from aia_ccdproc.resampling import local_footprint
+
+        name = self.options.get("kernel")
+        return None if name is None else getattr(local_footprint, name)
 
     @property
     def is_spline(self) -> bool:
@@ -80,6 +93,8 @@ class Method:
         `~aia_ccdproc.resampling.kernels.Kernel`
             The weights.
         """
+        from aia_ccdproc.resampling.kernels import AreaKernel, SplineKernel
+
         if matrix is None or self.is_spline:
             return SplineKernel(self.degree, shape)
         return AreaKernel(self.reproject, self.half_width, matrix, shape)
@@ -89,9 +104,9 @@ def _interpolation(order: str, degree: int) -> Method:
     return Method("reproject_interp", {"order": order, "roundtrip_coords": False}, degree=degree)
 
 
-def _adaptive(kernel: str, weight: WeightFunction, half_width: int) -> Method:
+def _adaptive(kernel: str, half_width: int) -> Method:
     options = {"kernel": kernel, "roundtrip_coords": False, "boundary_mode": "ignore"}
-    return Method("reproject_adaptive", options, half_width=half_width, weight=weight)
+    return Method("reproject_adaptive", options, half_width=half_width)
 
 
 #: The methods by name.
@@ -100,7 +115,7 @@ METHODS = {
     "bilinear": _interpolation("bilinear", 1),
     "biquadratic": _interpolation("biquadratic", 2),
     "bicubic": _interpolation("bicubic", 3),
-    "adaptive-hann": _adaptive("hann", hann, 1),
-    "adaptive-gaussian": _adaptive("gaussian", gaussian, 2),
+    "adaptive-hann": _adaptive("hann", 1),
+    "adaptive-gaussian": _adaptive("gaussian", 2),
     "exact": Method("reproject_exact", half_width=1),
 }

@@ -9,8 +9,6 @@ from aia_ccdproc.errors import HeaderError, StateError
 from aia_ccdproc.images.arithmetic import multiply
 from aia_ccdproc.images.header import fits_header
 from aia_ccdproc.images.values import finite_number
-from aia_ccdproc.plugin.hookspecs import hookimpl
-from aia_ccdproc.plugin.instrument import Instrument
 from aia_ccdproc.steps.provenance import AddKeyword, record
 from aia_ccdproc.steps.settings import ExposureSettings
 
@@ -63,9 +61,3 @@ def normalize_exposure(ccd: CCDData, *, add_keyword: AddKeyword = True) -> CCDDa
     result = multiply(ccd, u.Quantity(1 / exposure, 1 / u.s))
     record(result, "normalize_exposure", ExposureSettings(), add_keyword)
     return result
-
-
-@hookimpl(trylast=True)
-def prep_normalize_exposure(ccd: CCDData, instrument: Instrument, settings: ExposureSettings) -> CCDData:
-    """Divide the image of any instrument by its EXPTIME."""
-    return normalize_exposure(ccd, add_keyword=None)

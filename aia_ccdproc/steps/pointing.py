@@ -23,7 +23,6 @@ from aia_ccdproc.images.times import observation_time
 from aia_ccdproc.images.values import finite_number
 from aia_ccdproc.images.wcs import geometry_cards, plate_scale, sun_center, wcs_from_header
 from aia_ccdproc.images.wcs_cards import without_wcs
-from aia_ccdproc.plugin.hookspecs import hookimpl
 from aia_ccdproc.plugin.instrument import Instrument
 from aia_ccdproc.plugin.loading import get_plugin_manager
 from aia_ccdproc.pointing.settings import PointingSettings
@@ -34,7 +33,7 @@ from aia_ccdproc.steps.provenance import AddKeyword, record
 if TYPE_CHECKING:
     import drms
 
-__all__ = ["update_pointing"]
+__all__ = ["correct_pointing", "prefetch_pointing", "update_pointing"]
 
 
 def update_pointing(
@@ -108,15 +107,16 @@ def update_pointing(
     return result
 
 
-@hookimpl(trylast=True)
-def prep_update_pointing(header: fits.Header, instrument: Instrument, settings: PointingSettings) -> fits.Header:
-    """Correct the pointing of AIA images. Keep that of other instruments, unless a plugin corrects it."""
-    return correct_pointing(header, instrument, settings)
+def prefetch_pointing(headers: Sequence[fits.Header], settings: PointingSettings) -> None:
+    """Fetch the pointing records of all files of a batch in one query.
 
-
-@hookimpl
-def prep_prefetch_update_pointing(headers: Sequence[fits.Header], settings: PointingSettings) -> None:
-    """Fetch the pointing records of all files in one query."""
+    Parameters
+    ----------
+    headers : sequence of `~astropy.io.fits.Header`
+        Complete headers of the files.
+    settings : `~aia_ccdproc.pointing.settings.PointingSettings`
+        Source of the records.
+    """
     prefetch(settings, _times(headers))
 
 

@@ -23,7 +23,6 @@ from aia_ccdproc.images.times import EXPOSURE_TIME_KEYWORD
 from aia_ccdproc.images.values import as_number, finite_number
 from aia_ccdproc.images.wcs import geometry_cards, wcs_from_header
 from aia_ccdproc.images.wcs_cards import RSUN_METERS, without_wcs
-from aia_ccdproc.plugin.hookspecs import hookimpl
 from aia_ccdproc.plugin.instrument import Instrument
 from aia_ccdproc.plugin.loading import get_plugin_manager
 from aia_ccdproc.plugin.plugin import CORE
@@ -35,7 +34,7 @@ from aia_ccdproc.steps.settings import RegistrationSettings
 from aia_ccdproc.steps.views import OffDisk, Rotation, sunpy_assumptions
 from aia_ccdproc.steps.wcs_pair import pixel_area_ratio, wcs_pair
 
-__all__ = ["register"]
+__all__ = ["register", "register_image"]
 
 #: Cards with the position or velocity of the observer, in every frame that sunpy reads.
 _OBSERVER_CARD = re.compile(r"(HAE|GAE|HEE|HEQ|HCIEC_|GCIEC_)[XYZ](_OBS)?$|OBS_V[RWN]$|(HG|CR)L[NT]_OBS$|CAR_ROT$")
@@ -144,21 +143,35 @@ def register(
         mask_border=mask_border,
         force=force,
     )
-    header = complete_header(ccd)
-    result = _register(ccd, header, get_plugin_manager().identify(header), settings, plugin)
+    result = register_image(ccd, None, settings, plugin)
     record(result, "register", settings, add_keyword)
     return result
 
 
-@hookimpl(trylast=True)
-def prep_register(ccd: CCDData, instrument: Instrument, settings: RegistrationSettings, plugin: str | None) -> CCDData:
-    """Register an image of any instrument."""
-    return _register(ccd, complete_header(ccd), instrument, settings, plugin)
-
-
-def _register(
-    ccd: CCDData, header: fits.Header, instrument: Instrument, settings: RegistrationSettings, plugin: str | None
+def register_image(
+    ccd: CCDData, instrument: Instrument | None, settings: RegistrationSettings, plugin: str | None
 ) -> CCDData:
+    """Register an image.
+
+    Parameters
+    ----------
+    ccd : `~astropy.nddata.CCDData`
+        The image; not changed.
+    instrument : `~aia_ccdproc.Instrument` or None
+        Its instrument; None to have the plugins identify it.
+    settings : `~aia_ccdproc.steps.settings.RegistrationSettings`
+        The settings, as `register` describes them.
+    plugin : str or None
+        The plugin that the user chose as the engine.
+
+    Returns
+    -------
+    `~astropy.nddata.CCDData`
+        New image, as `register` describes it.
+    """
+    header = complete_header(ccd)
+    if instrument is None:
+        instrument = get_plugin_manager().identify(header)
     wcs = image_wcs(ccd, header)
     if not settings.force and is_registered(header, wcs):
         raise StateError("the image is already at level 1.5. Set force = True to register it again")

@@ -24,7 +24,7 @@ from aia_ccdproc.images import fits_file
 from aia_ccdproc.images.geometry_keywords import GEOMETRY_KEYWORDS
 from aia_ccdproc.images.header import complete_header, current_header, with_header
 from aia_ccdproc.images.wcs import plate_scale, wcs_from_header
-from aia_ccdproc.steps.registration import prep_register
+from aia_ccdproc.steps.registration import register_image
 from aia_ccdproc.steps.settings import RegistrationSettings
 
 #: An equatorial WCS of the pixels, as in the files of EUVI.
@@ -286,7 +286,7 @@ def test_registration_of_real_images_leaves_no_keyword_of_the_old_pixels(real_da
     target.wcs.crpix = [40.5, 30.5]
     target.array_shape = (60, 80)
     settings = RegistrationSettings.of(target=target, force=True)
-    header = prep_register(image, Instrument("another instrument", 1.0, None), settings).header
+    header = register_image(image, Instrument("another instrument", 1.0, None), settings, None).header
     assert dependent_keywords(header) <= {"XCEN", "YCEN", "R_SUN"}
     assert not set(EQUATORIAL) & set(header)
 
