@@ -9,9 +9,11 @@ from typing import NamedTuple
 
 from astropy.io import fits
 
-__all__ = ["CARD_LENGTH", "RepairedCards", "is_end", "repair_cards"]
+__all__ = ["CARD_LENGTH", "MAX_CARDS", "RepairedCards", "is_end", "repair_cards"]
 
 CARD_LENGTH = 80
+#: Maximum number of cards in a header, some fifty times those of AIA: astropy needs a millisecond for a card.
+MAX_CARDS = 10_800
 #: Maximum number of keywords in a message.
 _MAX_LISTED = 8
 _COMMENTARY = ("COMMENT ", "HISTORY ", " " * 8)

@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import math
-import re
 
 from astropy.io import fits
 
-from aia_ccdproc.errors import HeaderError
-from aia_ccdproc.images.times import is_drms_time, parse_time
 from aia_ccdproc.images.values import as_number, is_empty
 from aia_ccdproc.images.wcs_cards import NUMERIC_CARD, POSITION_KEYWORDS
+from aia_ccdproc.images.wcs_values import is_other_axis_card, remove_contradictions, standardize_value
 
 __all__ = [
     "apply_conventions",
     "guess_unit",
-    "is_empty_wcs_card",
     "standard_ctype",
     "standard_unit",
     "without_flat_axes",
@@ -28,29 +25,6 @@ _NUMERIC_KEYWORDS = POSITION_KEYWORDS | {
     *("RSUN_OBS", "R_SUN", "XCEN", "YCEN", "CAR_ROT", "OBS_VR", "OBS_VW", "OBS_VN"),
     *("BLANK", "BSCALE", "BZERO"),
 }
-#: Keywords that wcslib reads, by the type of their values. A final letter is that of an alternate WCS.
-_WCS_NUMBER = re.compile(
-    r"((CRPIX|CRVAL|CDELT|CRDER|CSYER|CZPHS|CPERI)\d|(PC|CD)\d_\d|PV\d_\d+|LONPOLE|LATPOLE|EQUINOX|RESTFRQ|RESTWAV"
-    r"|VELOSYS|ZSOURCE|VELANGL|WCSAXES)[A-Z]?$"
-    r"|(MJD-?(OBS|BEG|AVG|END|REF|REFI|REFF)|JDREF[IF]?|OBSGEO-[XYZLBH]|EPOCH|CROTA\d|VELREF"
-    r"|TSTART|TSTOP|TELAPSE|XPOSURE|TIMEDEL|TIMEPIXR|TIMEOFFS|TIMSYER|TIMRDER|[AB]P?_(ORDER|DMAX|\d_\d))$"
-)
-_WCS_TEXT = re.compile(
-    r"((CTYPE|CUNIT|CNAME)\d|PS\d_\d+|WCSNAME|RADESYS|SPECSYS|SSYSOBS|SSYSSRC)[A-Z]?$"
-    r"|(DATE-?(OBS|BEG|AVG|END|REF)|TIMESYS|TREFPOS|TREFDIR|TIMEUNIT|PLEPHEM|OBSORBIT)$"
-)
-_WCS_INTEGER = re.compile(r"(WCSAXES[A-Z]?|VELREF|[AB]P?_ORDER)$")
-#: Keywords of a WCS that no output may have: deprecated ones, and distortions that are in other HDUs.
-_UNSUPPORTED = re.compile(
-    r"(CROTA\d[A-Z]|VSOURCE[A-Z]?|C[PQ]DIS\d[A-Z]?|C[PQ]ERR\d[A-Z]?|D[PQ]\d[A-Z]?(\..*)?|DVERR\d?[A-Z]?)$"
-)
-_DATE = re.compile(r"DATE-?(OBS|BEG|AVG|END|REF)$")
-#: Cards of the third and later axes of an array.
-_LATER_AXIS = re.compile(
-    r"(NAXIS|CTYPE|CUNIT|CRPIX|CRVAL|CDELT|CROTA|CNAME|CRDER|CSYER)[3-9][A-Z]?$"
-    r"|(PC|CD)([3-9]_\d|\d_[3-9])[A-Z]?$|(PV|PS)[3-9]_\d+[A-Z]?$"
-)
-_AXES = re.compile(r"WCSAXES[A-Z]?$")
 _CTYPES = {"SOLAR_X": "HPLN-TAN", "SOLAR-X": "HPLN-TAN", "SOLAR_Y": "HPLT-TAN", "SOLAR-Y": "HPLT-TAN"}
 _UNITS = {
     **dict.fromkeys(("arcsec", "arcsecs", "arcsecond", "arcseconds", "asec", "arc sec", "arc second"), "arcsec"),
@@ -60,7 +34,6 @@ _UNITS = {
 }
 #: Largest factor between the plate scale of an image and that of its instrument.
 _MAX_SCALE_RATIO = 100.0
-_MAX_INTEGER = 2**31
 #: Text that JSOC writes in place of a number.
 _NO_VALUE = ("nan", "-nan", "missing")
 
@@ -111,9 +84,9 @@ def apply_conventions(header: fits.Header) -> list[str]:
     Returns
     -------
     list of str
-        Keywords of WCS cards that were removed: the value has the wrong type or is not a time, or the card is one
-        that is deprecated or describes a distortion in another HDU. Cards with ``'nan'`` in place of a number, as JSOC
-        writes them, are removed, too, but not returned.
+        Keywords of WCS cards that were removed: the value has the wrong type or is not a time, the card contradicts
+        others, or it is one that is deprecated or describes a distortion in another HDU. Cards with ``'nan'`` in place
+        of a number, as JSOC writes them, are removed, too, but not returned.
     """
     removed = []
     for keyword in dict.fromkeys(header.keys()):
@@ -123,46 +96,18 @@ def apply_conventions(header: fits.Header) -> list[str]:
                 standard = standard_ctype(value) if keyword.startswith("CTYPE") else standard_unit(value)
                 if standard != value:
                     header[keyword] = standard
-        elif keyword in _NUMERIC_KEYWORDS or NUMERIC_CARD.match(
-            keyword
-        ):  # wrong values are refused where they are used
-            value = header[keyword]
+        elif keyword in _NUMERIC_KEYWORDS or NUMERIC_CARD.match(keyword):
+            value = header[keyword]  # wrong values are refused where they are used
             if isinstance(value, str) and (number := as_number(value)) is not None:
                 header[keyword] = number
-        elif not _standardize(header, keyword):
+        elif not standardize_value(header, keyword):
             removed.append(keyword)
     without_value = [keyword for keyword in removed if str(header[keyword]).strip().lower() in _NO_VALUE]
     for keyword in removed:
         header.remove(keyword, ignore_missing=True, remove_all=True)
+    contradictory = remove_contradictions(header)
     _mark_sip(header)
-    return [keyword for keyword in removed if keyword not in without_value]
-
-
-def _standardize(header: fits.Header, keyword: str) -> bool:
-    """Convert numbers as text, and times of DRMS, to those of FITS. Return False if wcslib would warn about a card."""
-    if _UNSUPPORTED.match(keyword):
-        return False
-    is_number, is_text = _WCS_NUMBER.match(keyword), _WCS_TEXT.match(keyword)
-    if not (is_number or is_text) or is_empty(value := header[keyword]) or value == "":
-        return True
-    if is_text:
-        return isinstance(value, str) and (not _DATE.match(keyword) or _standardize_time(header, keyword))
-    number = as_number(value)
-    if number is not None and isinstance(value, str):
-        header[keyword] = number
-    return number is not None and (not _WCS_INTEGER.match(keyword) or abs(number) < _MAX_INTEGER)
-
-
-def _standardize_time(header: fits.Header, keyword: str) -> bool:
-    """Write a time in the format of FITS. Return False if it is not a time."""
-    text = header[keyword]
-    try:
-        time = parse_time(text)
-        if is_drms_time(text):
-            header[keyword] = str(time.isot)
-    except (HeaderError, ValueError):
-        return False
-    return True
+    return [keyword for keyword in [*removed, *contradictory] if keyword not in without_value]
 
 
 def _mark_sip(header: fits.Header) -> None:
@@ -171,24 +116,6 @@ def _mark_sip(header: fits.Header) -> None:
     if "A_ORDER" in header and "B_ORDER" in header and all(kind[4:] in ("-TAN", "-TAN-SIP") for kind in ctypes):
         for keyword, kind in zip(("CTYPE1", "CTYPE2"), ctypes, strict=True):
             header[keyword] = f"{kind[:8]}-SIP"
-
-
-def is_empty_wcs_card(card: fits.Card) -> bool:
-    """Check whether wcslib would warn about a card because it has no value.
-
-    Parameters
-    ----------
-    card : `~astropy.io.fits.Card`
-        The card.
-
-    Returns
-    -------
-    bool
-        True for ``DATE-AVG=`` and the like.
-    """
-    keyword = card.keyword
-    names = _WCS_NUMBER.match(keyword) or _WCS_TEXT.match(keyword) or keyword in POSITION_KEYWORDS
-    return bool(names) and (is_empty(card.value) or card.value == "")
 
 
 def guess_unit(header: fits.Header, plate_scale: float) -> str | None:
@@ -240,7 +167,7 @@ def _scale(header: fits.Header) -> float | None:
 
 
 def without_flat_axes(header: fits.Header) -> fits.Header:
-    """Copy a header without the cards of a third and later axes.
+    """Copy a header without the cards of axes other than the first and the second.
 
     Parameters
     ----------
@@ -252,12 +179,7 @@ def without_flat_axes(header: fits.Header) -> fits.Header:
     `~astropy.io.fits.Header`
         The copy.
     """
-    kept = [
-        card
-        for card in header.cards
-        if not (_LATER_AXIS.match(card.keyword) or (_AXES.match(card.keyword) and as_number(card.value) != 2))
-    ]
-    result = fits.Header(kept, copy=True)
+    result = fits.Header([card for card in header.cards if not is_other_axis_card(card)], copy=True)
     if (as_number(result.get("NAXIS")) or 0) > 2:
         result["NAXIS"] = 2
     return result

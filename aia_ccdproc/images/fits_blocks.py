@@ -15,16 +15,16 @@ from pathlib import Path
 from typing import IO, Any, NamedTuple
 
 from aia_ccdproc.errors import ReadError
-from aia_ccdproc.images.cards import CARD_LENGTH, RepairedCards, is_end, repair_cards
+from aia_ccdproc.images.cards import CARD_LENGTH, MAX_CARDS, RepairedCards, is_end, repair_cards
 from aia_ccdproc.images.tiles import MAX_GZIP_RATIO, MAX_UNPACKED_BYTES, check_tiles
 
 __all__ = ["open_repaired"]
 
 _BLOCK = 2880
-#: A header that is longer has lost its END.
-_MAX_HEADER_BYTES = 4000 * _BLOCK
+_MAX_HEADER_BYTES = MAX_CARDS * CARD_LENGTH
 _UNPACKERS: dict[bytes, Callable[[IO[bytes]], Any]] = {b"\x1f\x8b": gzip.open, b"BZh": bz2.open, b"\xfd7zXZ": lzma.open}
 _SIZE_CARD = re.compile(r"(BITPIX|NAXIS\d*|PCOUNT|GCOUNT) *= *(-?\d+) *(?:/.*)?")
+_PIXEL_BITS = (8, 16, 32, 64, -32, -64)
 
 
 class _Hdu(NamedTuple):
@@ -33,8 +33,8 @@ class _Hdu(NamedTuple):
     header: bytes
     """Bytes of the header as they are in the file, padding included."""
     repaired: RepairedCards
-    span: int | None
-    """Size of its data in bytes, with padding; None if the header does not give it."""
+    span: int
+    """Size of its data in bytes, with padding."""
 
 
 @contextmanager
@@ -83,11 +83,10 @@ def open_repaired(path: Path) -> Iterator[tuple[IO[bytes], list[str]]]:
 
 def _plain_hdus(path: Path, stream: IO[bytes], size: int) -> Iterator[_Hdu]:
     """Yield the HDUs of a file that is not compressed. The file may have other data after the last one."""
-    position = 0
-    while (hdu := _read_hdu(path, stream, is_first=position == 0)) is not None:
+    position = header_bytes = 0
+    while (hdu := _read_hdu(path, stream, header_bytes)) is not None:
         yield hdu
-        if hdu.span is None:
-            return
+        header_bytes += len(hdu.header)
         position += len(hdu.header) + hdu.span
         if size < position:
             raise ReadError(f"{path}: is truncated: it has {size} bytes of {position}. Download it again")
@@ -101,7 +100,7 @@ def _repaired_copy(stream: IO[bytes], hdus: list[_Hdu]) -> io.BytesIO:
     for hdu in hdus:
         stream.seek(len(hdu.header), os.SEEK_CUR)
         content.write(_repaired_header(hdu))
-        content.write(stream.read(-1 if hdu.span is None else hdu.span))
+        content.write(stream.read(hdu.span))
     content.seek(0)
     return content
 
@@ -110,9 +109,7 @@ def _unpack(path: Path, unpacked: IO[bytes], most: int | None) -> tuple[io.Bytes
     """Unpack the HDUs of a compressed file, and nothing that follows them."""
     content = io.BytesIO()
     hdus: list[_Hdu] = []
-    while (hdu := _read_hdu(path, unpacked, is_first=not hdus)) is not None:
-        if hdu.span is None:
-            raise ReadError(f"{path}: is damaged: a header does not give the size of the data. Download it again")
+    while (hdu := _read_hdu(path, unpacked, sum(len(hdu.header) for hdu in hdus))) is not None:
         needed = content.tell() + len(hdu.header) + hdu.span
         if needed > MAX_UNPACKED_BYTES:
             raise ReadError(
@@ -132,20 +129,27 @@ def _unpack(path: Path, unpacked: IO[bytes], most: int | None) -> tuple[io.Bytes
     return content, hdus
 
 
-def _read_hdu(path: Path, stream: IO[bytes], *, is_first: bool) -> _Hdu | None:
-    """Read the header of the next HDU. Return None after the last one."""
+def _read_hdu(path: Path, stream: IO[bytes], header_bytes: int) -> _Hdu | None:
+    """Read the header of the next HDU, after headers of a given size. Return None after the last one."""
     header = stream.read(_BLOCK)
-    if is_first and not header.startswith(b"SIMPLE  ="):
+    if not header_bytes and not header.startswith(b"SIMPLE  ="):
         raise ReadError(f"{path}: is not a FITS file")
-    if not (is_first or header.startswith(b"XTENSION")):
+    if header_bytes and not header.startswith(b"XTENSION"):
         return None
     while not _contains_end(header):
         block = stream.read(_BLOCK)
-        if not block or len(header) > _MAX_HEADER_BYTES:
+        if not block:
             raise ReadError(f"{path}: is damaged or truncated: a header has no END. Download it again")
         header += block
+        if header_bytes + len(header) > _MAX_HEADER_BYTES:
+            break
+    if header_bytes + len(header) > _MAX_HEADER_BYTES:
+        raise ReadError(
+            f"{path}: its headers have more than {MAX_CARDS} cards, or one of them has no END. Download it again, or "
+            "remove cards such as HISTORY"
+        )
     repaired = repair_cards(header.decode("latin-1"))
-    return _Hdu(header, repaired, _data_span(repaired.cards))
+    return _Hdu(header, repaired, _data_span(path, repaired.cards))
 
 
 def _contains_end(header: bytes) -> bool:
@@ -154,16 +158,24 @@ def _contains_end(header: bytes) -> bool:
     return any(is_end(block[i : i + CARD_LENGTH]) for i in range(0, len(block), CARD_LENGTH))
 
 
-def _data_span(cards: list[str]) -> int | None:
-    """Compute the size of the data of an HDU in bytes, padding included, as its header gives it."""
-    sizes = {match[1]: int(match[2]) for card in cards if (match := _SIZE_CARD.fullmatch(card.rstrip()))}
-    try:
-        axes = [sizes[f"NAXIS{i + 1}"] for i in range(sizes["NAXIS"])]
-        pixels = math.prod(axes) if axes else 0
-        size = abs(sizes["BITPIX"]) // 8 * sizes.get("GCOUNT", 1) * (sizes.get("PCOUNT", 0) + pixels)
-    except KeyError:
-        return None
-    return -(-size // _BLOCK) * _BLOCK if size >= 0 else None
+def _data_span(path: Path, cards: list[str]) -> int:
+    """Compute the size of the data of an HDU in bytes, padding included. Refuse a header that does not give it."""
+    found = {match[1]: int(match[2]) for card in cards if (match := _SIZE_CARD.fullmatch(card.rstrip()))}
+
+    def checked(keyword: str, default: int = -1) -> int:
+        value = found.get(keyword, default)
+        if value < 0:  # with a negative size, astropy would read the same HDU again and again
+            state = f"is {value}" if keyword in found else "is missing or not an integer"
+            raise ReadError(f"{path}: is damaged: {keyword} {state}. Download it again")
+        return value
+
+    axes = [checked(f"NAXIS{i + 1}") for i in range(checked("NAXIS"))]
+    pixels = math.prod(axes) if axes else 0
+    bits = found.get("BITPIX")
+    if bits not in _PIXEL_BITS:
+        raise ReadError(f"{path}: is damaged: BITPIX is {bits}, not one of {_PIXEL_BITS}. Download it again")
+    size = abs(bits) // 8 * checked("GCOUNT", 1) * (checked("PCOUNT", 0) + pixels)
+    return -(-size // _BLOCK) * _BLOCK
 
 
 def _is_unchanged(hdu: _Hdu) -> bool:

@@ -167,7 +167,7 @@ def _complete_header(opened: _Opened) -> tuple[fits.Header, list[str]]:
     removed = apply_conventions(header)
     notes = list(dict.fromkeys(opened.problems))
     if removed:
-        notes.append(f"{', '.join(removed)}: not a value that FITS allows, left out")
+        notes.append(f"cards that are not valid in a WCS: {', '.join(removed)} left out")
     return header, notes
 
 

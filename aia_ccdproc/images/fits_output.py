@@ -19,7 +19,7 @@ from astropy.nddata import CCDData
 
 from aia_ccdproc.errors import PrepWarning, WriteError
 from aia_ccdproc.images.compression import Compression
-from aia_ccdproc.images.conventions import apply_conventions, is_empty_wcs_card
+from aia_ccdproc.images.conventions import apply_conventions, without_flat_axes
 from aia_ccdproc.images.files import atomic_write
 from aia_ccdproc.images.fits_compressed import RICE_NOISE_DIVISOR, write_compressed
 from aia_ccdproc.images.fits_hdu import Plane
@@ -30,6 +30,7 @@ from aia_ccdproc.images.pixel_engine import NUMPY_ENGINE, PixelEngine
 from aia_ccdproc.images.repair import repair_header, without_structure
 from aia_ccdproc.images.statistics import image_statistics, without_statistics
 from aia_ccdproc.images.wcs_cards import remove_superseded
+from aia_ccdproc.images.wcs_values import is_empty_wcs_card
 
 __all__ = ["write"]
 
@@ -151,7 +152,7 @@ def _output_header(ccd: CCDData, data: np.ndarray, engine: PixelEngine) -> tuple
     """Make the header of the image, and describe the cards that had to be changed."""
     header = current_header(ccd)
     remove_superseded(header)
-    header = without_statistics(without_structure(header))
+    header = without_flat_axes(without_statistics(without_structure(header)))
     header["BUNIT"] = (ccd.unit.to_string(), "Unit of the pixels")
     header.update(image_statistics(data, ccd.mask, engine=engine))
     header["DATE"] = (
@@ -164,5 +165,5 @@ def _output_header(ccd: CCDData, data: np.ndarray, engine: PixelEngine) -> tuple
     notes = [] if problem is None else [problem]
     removed = apply_conventions(header)
     if removed:
-        notes.append(f"{', '.join(removed)}: not a value that FITS allows, left out")
+        notes.append(f"cards that are not valid in a WCS: {', '.join(removed)} left out")
     return fits.Header([card for card in header.cards if not is_empty_wcs_card(card)]), notes

@@ -13,10 +13,12 @@ from erfa import ErfaWarning
 
 from aia_ccdproc.errors import HeaderError
 
-__all__ = ["EXPOSURE_TIME_KEYWORD", "ignore_erfa_warnings", "is_drms_time", "observation_time", "parse_time"]
+__all__ = ["EXPOSURE_TIME_KEYWORD", "ignore_erfa_warnings", "observation_time", "parse_time"]
 
 #: T_OBS of the exposure, in an image that has been registered onto a grid of another time.
 EXPOSURE_TIME_KEYWORD = "T_OBS_L1"
+#: The start of a date. astropy would also read epochs (``J2020.0``).
+_DATE = re.compile(r"[+-]?\d{4,5}[-:]\d")
 _DRMS_TIME = re.compile(r"(\d{4})\.(\d\d)\.(\d\d)_(\d\d:\d\d:\d\d(?:\.\d+)?)_?(TAI|UTC|UT|Z)?$")
 
 
@@ -69,25 +71,11 @@ def parse_time(text: object) -> Time:
             if drms:
                 year, month, day, clock, scale = drms.groups()
                 return Time(f"{year}-{month}-{day}T{clock}", scale="tai" if scale == "TAI" else "utc").utc
-            return Time(stripped.removesuffix("Z"), scale="utc")
+            if _DATE.match(stripped):
+                return Time(stripped.removesuffix("Z"), scale="utc")
     except ValueError as error:
         raise HeaderError(f"{text!r} is not a time") from error
-
-
-def is_drms_time(text: str) -> bool:
-    """Check whether a time is in the format of DRMS, which FITS does not know.
-
-    Parameters
-    ----------
-    text : str
-        The time.
-
-    Returns
-    -------
-    bool
-        True for ``2020.01.01_00:00:48_TAI``.
-    """
-    return _DRMS_TIME.match(text.strip()) is not None
+    raise HeaderError(f"{text!r} is not a time")
 
 
 @contextmanager

@@ -15,6 +15,8 @@ __all__ = ["KEYWORD", "as_number", "as_text", "finite_number", "is_empty"]
 #: Form of a header keyword: upper-case letters, digits, hyphens and underscores.
 KEYWORD = re.compile(r"[A-Z][A-Z0-9_-]*$", re.ASCII)
 _INTEGER = re.compile(r"[+-]?(\d{1,64}|0[xX][0-9a-fA-F]{1,64})$", re.ASCII)
+#: Larger whole numbers are not converted to integers: their cards would be longer than FITS allows.
+_MAX_WHOLE = 2.0**63
 _DECIMAL = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eEdD][+-]?\d+)?$", re.ASCII)
 
 
@@ -63,7 +65,7 @@ def as_number(value: object) -> int | float | None:
     Returns
     -------
     int, float or None
-        The number, as an integer if it is whole; None if the value is not a finite number.
+        The number, as an integer if it is whole and not larger than 64 bits; None if the value is not a finite number.
     """
     if isinstance(value, str):
         text = value.strip()
@@ -74,7 +76,7 @@ def as_number(value: object) -> int | float | None:
         return None if isinstance(value, bool) else value
     if not isinstance(value, float) or not math.isfinite(value):
         return None
-    return int(value) if value.is_integer() else value
+    return int(value) if value.is_integer() and abs(value) < _MAX_WHOLE else value
 
 
 def as_text(value: object) -> str:

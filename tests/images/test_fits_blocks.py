@@ -135,7 +135,7 @@ def test_an_endless_header_is_refused(tmp_path: Path, level1: bytes, monkeypatch
     monkeypatch.setattr(fits_blocks, "_MAX_HEADER_BYTES", 20 * 2880)
     path = tmp_path / "a.fits.gz"
     path.write_bytes(gzip.compress(level1[:2880] + (b"COMMENT again".ljust(80) * 36) * 100))
-    with pytest.raises(ReadError, match="a header has no END"):
+    with pytest.raises(ReadError, match="more than 10800 cards, or one of them has no END"):
         read(path)
 
 
