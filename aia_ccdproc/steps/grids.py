@@ -20,8 +20,8 @@ from aia_ccdproc.images.header import complete_header, image_wcs
 from aia_ccdproc.images.level15 import LEVEL15_SCALE, LEVEL15_SHAPE
 from aia_ccdproc.images.wcs import plate_scale, position_cards, wcs_from_header
 from aia_ccdproc.plugin.instrument import Instrument
+from aia_ccdproc.steps.settings import Rotation
 from aia_ccdproc.steps.views import (
-    Rotation,
     copy_position,
     has_observer,
     same_time,

@@ -30,8 +30,8 @@ from aia_ccdproc.plugin.resampling import INVALID, Resampled, resolve_parameter
 from aia_ccdproc.steps.grids import Grid, level15_grid, target_grid
 from aia_ccdproc.steps.planes import cache_sized_strips, image_planes, with_invalid_frame
 from aia_ccdproc.steps.provenance import AddKeyword, record
-from aia_ccdproc.steps.settings import RegistrationSettings
-from aia_ccdproc.steps.views import OffDisk, Rotation, sunpy_assumptions
+from aia_ccdproc.steps.settings import OffDisk, RegistrationSettings, Rotation
+from aia_ccdproc.steps.views import sunpy_assumptions
 from aia_ccdproc.steps.wcs_pair import pixel_area_ratio, wcs_pair
 
 __all__ = ["register", "register_image"]

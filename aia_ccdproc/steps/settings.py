@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias
 
-import numpy as np
 from pydantic import Field, ValidationInfo, field_validator
 
 from aia_ccdproc.errors import PluginError
@@ -14,13 +13,17 @@ from aia_ccdproc.plugin.manager import PrepPluginManager
 from aia_ccdproc.plugin.plugin import Plugin
 from aia_ccdproc.plugin.resampling import resolve_parameter
 from aia_ccdproc.plugin.settings import StepSettings
-from aia_ccdproc.steps.views import OffDisk, Rotation
 
-__all__ = ["ExposureSettings", "RegistrationSettings"]
+__all__ = ["ExposureSettings", "OffDisk", "RegistrationSettings", "Rotation"]
+
+#: The position of the corona off the disk that sunpy assumes.
+OffDisk: TypeAlias = Literal["masked", "spherical", "planar"]
+#: How the Sun rotates between the times of two images.
+Rotation: TypeAlias = Literal["off", "differential"]
 
 #: Settings that are not recorded if they have their defaults, by which they have no effect.
 _RECORDED_IF_CHANGED = frozenset(["off_disk", "rotation", "clip", "mask_border"])
-_MAX_FLOAT32 = float(np.finfo(np.float32).max)
+_MAX_FLOAT32 = (2 - 2**-23) * 2.0**127
 
 
 class RegistrationSettings(StepSettings):

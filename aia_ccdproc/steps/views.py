@@ -11,7 +11,7 @@ import math
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from typing import Any, Literal, TypeAlias
+from typing import Any
 
 import numpy as np
 from astropy import units
@@ -20,11 +20,10 @@ from astropy.wcs import WCS
 from aia_ccdproc.errors import HeaderError
 from aia_ccdproc.images.times import parse_time
 from aia_ccdproc.images.wcs_cards import RSUN_METERS
+from aia_ccdproc.steps.settings import OffDisk, Rotation
 
 __all__ = [
     "SOLAR_AXES",
-    "OffDisk",
-    "Rotation",
     "VisibleWCS",
     "copy_position",
     "has_observer",
@@ -36,11 +35,6 @@ __all__ = [
     "visible_wcs",
     "wcs_time",
 ]
-
-#: The position of the corona off the disk that sunpy assumes.
-OffDisk: TypeAlias = Literal["masked", "spherical", "planar"]
-#: How the Sun rotates between the times of two images.
-Rotation: TypeAlias = Literal["off", "differential"]
 
 #: Names of the axes whose coordinate frames sunpy can transform into each other.
 SOLAR_AXES = {"HPLN", "HPLT", "HGLN", "HGLT", "CRLN", "CRLT"}

@@ -8,9 +8,9 @@ from astropy.wcs import WCS
 from astropy.wcs.utils import pixel_to_pixel
 
 from aia_ccdproc.errors import HeaderError
+from aia_ccdproc.steps.settings import Rotation
 from aia_ccdproc.steps.views import (
     SOLAR_AXES,
-    Rotation,
     copy_position,
     has_observer,
     import_sunpy,

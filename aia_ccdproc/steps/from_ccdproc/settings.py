@@ -1,25 +1,14 @@
-"""Settings of ccdproc's own steps.
-
-A recipe contains text where ccdproc takes an object: ``"17.7 electron / DN"`` for a quantity, ``"s"`` for a unit, the
-path of a FITS file for a calibration frame. `CcdprocSettings.arguments` converts it.
-"""
+"""Settings of ccdproc's own steps."""
 
 from __future__ import annotations
 
-import math
-import os
-import re
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-from astropy import units as u
-from astropy.nddata import CCDData
-from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
+from pydantic import Field
 
-from aia_ccdproc.plugin.fields import RecipeFile
 from aia_ccdproc.plugin.settings import StepSettings
-from aia_ccdproc.steps.from_ccdproc.frames import read_calibration_frame
+from aia_ccdproc.steps.from_ccdproc.types import Convert, Image, Pixels, Quantity, Section, Unit, is_image
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
@@ -53,82 +42,6 @@ UNUSABLE = {
 _NOT_A_MODEL = "TOML cannot represent an astropy model"
 
 
-# -- types of settings ---------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class _Convert:
-    """Marks a setting that is converted before it is passed to ccdproc."""
-
-    function: Callable[[Any], Any]
-
-
-def _check_image(value: Any) -> Any:
-    if not isinstance(value, os.PathLike | CCDData):
-        raise ValueError(f"should be the path of a FITS image, not {value!r}")
-    return value
-
-
-def _check_quantity(value: Any) -> Any:
-    """Return a number as a float, and a quantity as text; equal quantities give the same text."""
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        return float(value)
-    try:
-        quantity = u.Quantity(value) if isinstance(value, str | u.Quantity) else None
-    except (TypeError, ValueError):
-        quantity = None
-    if quantity is None or not quantity.isscalar or not math.isfinite(quantity.value):
-        raise ValueError(f"should be a number and a unit, such as '17.7 electron / DN', not {value!r}")
-    return f"{float(quantity.value)!r} {quantity.unit.to_string()}".strip()
-
-
-def _check_unit(value: Any) -> str:
-    try:
-        unit = u.Unit(value) if isinstance(value, str | u.UnitBase) else None
-    except ValueError:
-        unit = None
-    if unit is None:
-        raise ValueError(f"should be a unit, such as 's' or 'electron / DN', not {value!r}")
-    return str(unit.to_string())
-
-
-def _check_section(value: str) -> str:
-    from ccdproc.utils.slices import slice_from_string  # ccdproc takes a second to import
-
-    try:
-        axes = len(slice_from_string(value, fits_convention=True))
-    except Exception:  # IndexError, ValueError or TypeError, depending on the text
-        axes = 0
-    if axes != 2 or re.search(r"[\[,]\s*0", value):  # FITS counts pixels from 1
-        raise ValueError(f"should be a section in FITS notation, such as '[1:4096, 11:20]', not {value!r}")
-    return value
-
-
-def _read_image(value: Any) -> CCDData:
-    return value if isinstance(value, CCDData) else read_calibration_frame(value)
-
-
-def _read_pixels(value: Any) -> Any:
-    return _read_image(value).data
-
-
-def _to_quantity(value: Any) -> Any:
-    return u.Quantity(value) if isinstance(value, str) else value
-
-
-_Path = Annotated[RecipeFile, AfterValidator(_check_image), WithJsonSchema({"type": "string"})]
-_Image = Annotated[_Path, _Convert(_read_image)]
-_Pixels = Annotated[_Path, _Convert(_read_pixels)]
-_Quantity = Annotated[
-    Any, BeforeValidator(_check_quantity), WithJsonSchema({"type": ["string", "number"]}), _Convert(_to_quantity)
-]
-_Unit = Annotated[Any, BeforeValidator(_check_unit), WithJsonSchema({"type": "string"}), _Convert(u.Unit)]
-_Section = Annotated[str, AfterValidator(_check_section)]
-
-
-# -- settings ------------------------------------------------------------------------------------
-
-
 class CcdprocSettings(StepSettings):
     """Base class of the settings of ccdproc's steps."""
 
@@ -160,7 +73,7 @@ class CcdprocSettings(StepSettings):
             if name in self.model_fields_set:
                 value = getattr(self, name)
                 for mark in field.metadata:
-                    if isinstance(mark, _Convert) and value is not None:
+                    if isinstance(mark, Convert) and value is not None:
                         value = mark.function(value)
                 arguments[name] = value
         return arguments
@@ -168,7 +81,7 @@ class CcdprocSettings(StepSettings):
     def _recorded(self) -> Iterator[tuple[str, Any]]:
         """Leave out the settings that have their default value: some functions have dozens."""
         for name, value in super()._recorded():
-            if isinstance(value, CCDData) or value != type(self).model_fields[name].default:
+            if is_image(value) or value != type(self).model_fields[name].default:
                 yield name, value
 
 
@@ -181,42 +94,42 @@ class CcdProcessSettings(CcdprocSettings):
         "oscan_model": _NOT_A_MODEL,
     }
 
-    oscan: _Section | None = Field(
+    oscan: Section | None = Field(
         default=None, description="Overscan region, as a section in FITS notation; by default none is subtracted."
     )
-    trim: _Section | None = Field(
+    trim: Section | None = Field(
         default=None, description="Region to keep, as a section in FITS notation; by default the whole image."
     )
     error: bool = Field(
         default=False, description="Compute the uncertainty from gain and readnoise, which are then needed."
     )
-    master_bias: _Image = Field(
+    master_bias: Image = Field(
         default=None, description="Path of the bias frame to subtract; its unit: see gain_corrected."
     )
-    dark_frame: _Image = Field(
+    dark_frame: Image = Field(
         default=None, description="Path of the dark frame to subtract; its unit: see gain_corrected."
     )
-    master_flat: _Image = Field(default=None, description="Path of the flat field to divide by.")
-    gain: _Quantity = Field(
+    master_flat: Image = Field(default=None, description="Path of the flat field to divide by.")
+    gain: Quantity = Field(
         default=None, description="Gain that the image is multiplied by, such as '17.7 electron / DN'."
     )
-    readnoise: _Quantity = Field(default=None, description="Read noise of a pixel, such as '20.5 electron'.")
+    readnoise: Quantity = Field(default=None, description="Read noise of a pixel, such as '20.5 electron'.")
     oscan_median: bool = Field(
         default=True, description="Take the median of each line of the overscan; false: take the mean."
     )
     min_value: float | None = Field(
         default=None, description="Smaller values of the flat field are replaced by this one."
     )
-    dark_exposure: _Quantity = Field(
+    dark_exposure: Quantity = Field(
         default=None, description="Exposure time of the dark frame, such as '2 s'; needs data_exposure."
     )
-    data_exposure: _Quantity = Field(
+    data_exposure: Quantity = Field(
         default=None, description="Exposure time of the image, such as '2.9 s'; needs dark_exposure."
     )
     exposure_key: str | None = Field(
         default=None, description="Header keyword of the exposure time, in place of dark_exposure and data_exposure."
     )
-    exposure_unit: _Unit = Field(default=None, description="Unit of the exposure times, such as 's'.")
+    exposure_unit: Unit = Field(default=None, description="Unit of the exposure times, such as 's'.")
     dark_scale: bool = Field(default=False, description="Multiply the dark frame by the ratio of the exposure times.")
     gain_corrected: bool = Field(
         default=True, description="Whether the bias, dark and flat frames are already multiplied by the gain."
@@ -244,10 +157,10 @@ class CosmicrayLacosmicSettings(CcdprocSettings):
         description="Minimum contrast between a cosmic ray and the structure of the image; increase it if bright "
         "compact features are taken for cosmic rays.",
     )
-    gain: _Quantity = Field(
+    gain: Quantity = Field(
         default=1.0, description="Gain: a number in electron / adu, or with its unit, such as '17.7 electron / DN'."
     )
-    readnoise: _Quantity = Field(
+    readnoise: Quantity = Field(
         default=6.5,
         description="Read noise of a pixel: a number in electron, or with its unit, such as '20.5 electron'.",
     )
@@ -277,12 +190,12 @@ class CosmicrayLacosmicSettings(CcdprocSettings):
     gain_apply: bool = Field(
         default=True, description="Return the image multiplied by the gain; false: in its own unit."
     )
-    inbkg: _Pixels = Field(
+    inbkg: Pixels = Field(
         default=None,
         description="Path of a background image, in the unit of the image; used for detection, not subtracted from "
         "the result.",
     )
-    invar: _Pixels = Field(
+    invar: Pixels = Field(
         default=None,
         description="Path of an image of the variance, in the squared unit of the image; by default gain and readnoise "
         "give the variance.",
@@ -292,7 +205,7 @@ class CosmicrayLacosmicSettings(CcdprocSettings):
 class CosmicrayMedianSettings(CcdprocSettings):
     """Find cosmic rays by comparison with a median-filtered image, mask them, and replace them if rbox is given."""
 
-    error_image: _Pixels = Field(
+    error_image: Pixels = Field(
         default=None, description="Path of an image of the noise; by default the uncertainty of the image is used."
     )
     thresh: float = Field(default=5.0, description="Detection threshold in units of the noise.")
@@ -309,11 +222,11 @@ class CosmicrayMedianSettings(CcdprocSettings):
 class CreateDeviationSettings(CcdprocSettings):
     """Compute the uncertainty of an image from its photon noise and its read noise."""
 
-    gain: _Quantity = Field(
+    gain: Quantity = Field(
         default=None,
         description="Gain, such as '17.7 electron / DN'; needed if the image and readnoise have different units.",
     )
-    readnoise: _Quantity = Field(description="Read noise of a pixel, such as '20.5 electron'.")
+    readnoise: Quantity = Field(description="Read noise of a pixel, such as '20.5 electron'.")
     disregard_nan: bool = Field(
         default=False, description="Use the read noise alone where the uncertainty would be NaN (negative pixels)."
     )
@@ -322,7 +235,7 @@ class CreateDeviationSettings(CcdprocSettings):
 class FlatCorrectSettings(CcdprocSettings):
     """Divide an image by a flat field that is normalized first."""
 
-    flat: _Image = Field(description="Path of the flat field.")
+    flat: Image = Field(description="Path of the flat field.")
     min_value: float | None = Field(
         default=None, description="Smaller values of the flat field are replaced by this one."
     )
@@ -334,30 +247,30 @@ class FlatCorrectSettings(CcdprocSettings):
 class GainCorrectSettings(CcdprocSettings):
     """Multiply an image by the gain."""
 
-    gain: _Quantity = Field(description="Gain, such as '17.7 electron / DN'.")
-    gain_unit: _Unit = Field(default=None, description="Unit of the gain if it is given as a number alone.")
+    gain: Quantity = Field(description="Gain, such as '17.7 electron / DN'.")
+    gain_unit: Unit = Field(default=None, description="Unit of the gain if it is given as a number alone.")
 
 
 class SubtractBiasSettings(CcdprocSettings):
     """Subtract a bias frame from an image."""
 
-    master: _Image = Field(description="Path of the bias frame.")
+    master: Image = Field(description="Path of the bias frame.")
 
 
 class SubtractDarkSettings(CcdprocSettings):
     """Subtract a dark frame from an image."""
 
-    master: _Image = Field(description="Path of the dark frame.")
-    dark_exposure: _Quantity = Field(
+    master: Image = Field(description="Path of the dark frame.")
+    dark_exposure: Quantity = Field(
         default=None, description="Exposure time of the dark frame, such as '2 s'; needs data_exposure."
     )
-    data_exposure: _Quantity = Field(
+    data_exposure: Quantity = Field(
         default=None, description="Exposure time of the image, such as '2.9 s'; needs dark_exposure."
     )
     exposure_time: str | None = Field(
         default=None, description="Header keyword of the exposure time, in place of dark_exposure and data_exposure."
     )
-    exposure_unit: _Unit = Field(default=None, description="Unit of the exposure times, such as 's'.")
+    exposure_unit: Unit = Field(default=None, description="Unit of the exposure times, such as 's'.")
     scale: bool = Field(default=False, description="Multiply the dark frame by the ratio of the exposure times.")
 
 
@@ -373,14 +286,14 @@ class SubtractOverscanSettings(CcdprocSettings):
     overscan_axis: Literal[0, 1] = Field(
         default=1, description="Axis along which the overscan is averaged, numbered as in numpy: 0 is y, 1 is x."
     )
-    fits_section: _Section = Field(description="Overscan region in FITS notation, such as '[1:10, :]'.")
+    fits_section: Section = Field(description="Overscan region in FITS notation, such as '[1:10, :]'.")
     median: bool = Field(default=False, description="Take the median of each line; false: take the mean.")
 
 
 class TrimImageSettings(CcdprocSettings):
     """Cut an image down to a section."""
 
-    fits_section: _Section = Field(description="Region to keep in FITS notation, such as '[1:2048, 1:2048]'.")
+    fits_section: Section = Field(description="Region to keep in FITS notation, such as '[1:2048, 1:2048]'.")
 
 
 #: The functions of ccdproc that can be steps, with the models of their settings.
