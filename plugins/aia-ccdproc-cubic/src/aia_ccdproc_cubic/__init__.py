@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from aia_ccdproc.plugin import MethodParameter, hookimpl
+from aia_ccdproc.plugin import CoarseCounts, FineCounts, MethodParameter, PixelEngine, hookimpl
 
 if TYPE_CHECKING:
     import numpy as np
@@ -49,3 +49,21 @@ def prep_resample(
     else:
         kernel = cubic_convolution(_KERNEL_PARAMETER.default if parameter is None else parameter)
     return resample(data, variance, flags, input_wcs, output_wcs, output_shape, kernel)
+
+
+@hookimpl
+def prep_pixel_engine() -> PixelEngine:
+    """Return the compiled loops over pixels."""
+    return PixelEngine(count_coarsely=_count_coarsely, count_finely=_count_finely)
+
+
+def _count_coarsely(values: np.ndarray, mask: np.ndarray | None) -> CoarseCounts:
+    from aia_ccdproc_cubic.statistics import count_coarsely
+
+    return count_coarsely(values, mask)
+
+
+def _count_finely(values: np.ndarray, mask: np.ndarray | None, slots: np.ndarray, center: float) -> FineCounts:
+    from aia_ccdproc_cubic.statistics import count_finely
+
+    return count_finely(values, mask, slots, center)
