@@ -14,11 +14,23 @@ from aiapy.calibrate import register, update_pointing
 from astropy.table import QTable
 from astropy.time import Time
 
-warnings.simplefilter("ignore")  # sunpy warns about the headers of the files
-method, table_path, out, *files = sys.argv[1:]
-table = QTable.read(table_path)
-for column in ("T_START", "T_STOP"):
-    table[column] = Time([text.removesuffix("Z") for text in table[column]])
-for file in files:
-    image = register(update_pointing(sunpy.map.Map(file), pointing_table=table), method=method)
-    (image / image.exposure_time).save(Path(out) / Path(file).name)
+
+def read_table(path: str | Path) -> QTable:
+    """Read a pointing table that aiapy accepts."""
+    table = QTable.read(path)
+    for column in ("T_START", "T_STOP"):
+        table[column] = Time([text.removesuffix("Z") for text in table[column]])
+    return table
+
+
+def main(method: str, table_path: str, out: str, *files: str) -> None:
+    """Process the files."""
+    warnings.simplefilter("ignore")  # sunpy warns about the headers of the files
+    table = read_table(table_path)
+    for file in files:
+        image = register(update_pointing(sunpy.map.Map(file), pointing_table=table), method=method)
+        (image / image.exposure_time).save(Path(out) / Path(file).name)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,23 +1,33 @@
-"""Overhead of a batch: the same files in a plain loop, in a batch, and in a batch in which all files are done.
+"""Overhead of a batch, with images so small that the overhead is not lost in the noise of the work itself.
 
-The images are small, so that the overhead is not lost in the noise of the work itself. One round is 50 files.
+The same files in a plain loop, in a batch, and in a batch in which all files are done; and the CPU time that the process
+that distributes the files needs, which limits the number of workers.
 """
 
 from __future__ import annotations
 
 import itertools
+import sys
+import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from inputs import pointing_environment
 from scenes import small_exposure, small_sun
 
 from aia_ccdproc import Pipeline, read, run, write
-from aia_ccdproc.recipe.recipe import Recipe
-from aia_ccdproc.synthetic import builtin_pointing_path
 
-RECIPE = (
-    f'[[step]]\nuse = "update_pointing"\nsource = "{builtin_pointing_path().as_posix()}"\n[[step]]\nuse = "register"\n'
-)
+RECIPE = "level1.5-rate"
+FILES, DISPATCHED_FILES = 50, 120
+
+
+@pytest.fixture(scope="module", autouse=True)
+def pointing_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        for name, value in pointing_environment(sys.executable, tmp_path_factory.mktemp("cache")).items():
+            monkeypatch.setenv(name, value)
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -25,24 +35,54 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     folder = tmp_path_factory.mktemp("in")
     exposure = small_exposure(shape=(40, 50), corner=(2040, 1980))
     image = exposure.image(small_sun())
-    return [exposure.write_level1(image, folder / f"{i:02}.fits") for i in range(50)]
+    return [exposure.write_level1(image, folder / f"{i:03}.fits") for i in range(DISPATCHED_FILES)]
 
 
-def plain_loop(files: list[Path], recipe: Recipe, folder: Path) -> None:
+def plain_loop(files: list[Path], folder: Path) -> None:
     folder.mkdir()
-    pipeline = Pipeline(recipe)
+    pipeline = Pipeline(RECIPE)
     for path in files:
         write(pipeline(read(path)), folder / path.name)
 
 
-@pytest.mark.benchmark(group="50 small files in one process")
+def run_batch(files: list[Path], folder: Path, **options: object) -> None:
+    results = run(files, RECIPE, folder, **options)
+    assert {result.status for result in results} <= {"done", "unchanged"}
+
+
+@pytest.mark.benchmark(group="batch")
 @pytest.mark.parametrize("how", ["plain loop of read, steps, write", "batch", "batch in which all files are done"])
 def test_batch(benchmark, files, tmp_path, how):
-    recipe = Recipe.from_toml(RECIPE)
+    files = files[:FILES]
     folders = (tmp_path / str(i) for i in itertools.count())
     if how == "batch in which all files are done":
-        run(files, recipe, tmp_path / "done")
-        benchmark.pedantic(run, (files, recipe, tmp_path / "done"), rounds=5, warmup_rounds=1)
+        benchmark.pedantic(run_batch, (files, tmp_path / "done"), rounds=5, warmup_rounds=1)
         return
-    call = plain_loop if how.startswith("plain") else run
-    benchmark.pedantic(call, setup=lambda: ((files, recipe, next(folders)), {}), rounds=5, warmup_rounds=1)
+    call = plain_loop if how.startswith("plain") else run_batch
+    benchmark.pedantic(call, setup=lambda: ((files, next(folders)), {}), rounds=5, warmup_rounds=1)
+
+
+@pytest.mark.filterwarnings("default")  # those of distributed would end its event loop
+@pytest.mark.benchmark(group="dispatch")
+@pytest.mark.parametrize("how", ["worker processes", "dask"])
+def test_dispatch(benchmark, files, tmp_path, how):
+    """Measure the CPU time of this process. With dask it contains the scheduler."""
+    from distributed import LocalCluster
+
+    seconds = []
+
+    def work(folder: Path, **options: object) -> None:
+        start = time.process_time()
+        run_batch(files, folder, **options)
+        seconds.append(time.process_time() - start)
+
+    folders = (tmp_path / str(i) for i in itertools.count())
+    rounds = {"setup": lambda: ((next(folders),), options), "rounds": 1, "warmup_rounds": 1}
+    if how == "dask":
+        with LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster:
+            options = {"scheduler": cluster.scheduler_address}
+            benchmark.pedantic(work, **rounds)
+    else:
+        options = {"jobs": 2}
+        benchmark.pedantic(work, **rounds)
+    benchmark.extra_info["cpu_per_file"] = seconds[-1] / len(files)
