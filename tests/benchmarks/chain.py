@@ -32,7 +32,7 @@ class Chain:
     """Runs a variant with an interpreter for the first of the full-size files, again and again."""
 
     def __init__(self, variant: Variant, count: int, python: str = sys.executable) -> None:
-        self._variant, self._python = variant, os.path.abspath(python)  # a link of a virtual environment is kept
+        self._variant, self._python = variant, str(Path(python).absolute())  # a link of a virtual environment is kept
         self._files = level1_files(count)
         SCRATCH.mkdir(exist_ok=True)
         self._temporary = tempfile.TemporaryDirectory(dir=SCRATCH)

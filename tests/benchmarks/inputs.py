@@ -24,7 +24,7 @@ _CADENCE = 12
 
 
 def level1_files(count: int, folder: Path = FOLDER) -> list[Path]:
-    """Return full-size level-1 files, RICE, each with a time and a photon noise of its own. Make those that are missing."""
+    """Return full-size level-1 files, each with a time and noise of its own. Make those that are missing."""
     folder.mkdir(parents=True, exist_ok=True)
     paths = [folder / f"aia_94_{number:03}.fits" for number in range(count)]
     missing = [(number, path) for number, path in enumerate(paths) if not path.exists()]

@@ -1,7 +1,7 @@
 """Measure the wall time, the CPU time and the memory of a command and of all processes that it starts.
 
-The command is started by ``python measured.py COMMAND...``. This process adopts the processes that outlive their parent,
-such as the server from which worker processes are forked, and waits for them: their CPU time counts too.
+The command is started by ``python measured.py COMMAND...``. This process adopts the processes that outlive their
+parent, such as the server from which worker processes are forked, and waits for them: their CPU time counts too.
 """
 
 from __future__ import annotations
@@ -88,10 +88,10 @@ class _MemoryPeak(threading.Thread):
 def _memory_of_session(session: int) -> int:
     """Return the resident memory of all processes of a session without pages of files; 0 where /proc is missing."""
     pages = 0
-    for name in filter(str.isdigit, os.listdir("/proc") if Path("/proc").is_dir() else ()):
+    for folder in Path("/proc").glob("[0-9]*"):
         with suppress(OSError):  # the process has ended
-            if os.getsid(int(name)) == session:
-                resident, of_files = Path(f"/proc/{name}/statm").read_text().split()[1:3]
+            if os.getsid(int(folder.name)) == session:
+                resident, of_files = (folder / "statm").read_text().split()[1:3]
                 pages += int(resident) - int(of_files)
     return pages * os.sysconf("SC_PAGE_SIZE")
 

@@ -1,7 +1,7 @@
 """Measure each part of the chain for one full-size file, in one process: python parts.py PROGRAM FOLDER FILE
 
-PROGRAM is ``ours``, or the method of aiapy's script. The result is JSON: wall and CPU seconds of each part, and the size
-of each output. The interpreter may be that of an older version of this package.
+PROGRAM is ``ours``, or the method of aiapy's script. The result is JSON: wall and CPU seconds of each part, and the
+size of each output. The interpreter may be that of an older version of this package.
 """
 
 from __future__ import annotations

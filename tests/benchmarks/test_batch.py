@@ -1,7 +1,7 @@
 """Overhead of a batch, with images so small that the overhead is not lost in the noise of the work itself.
 
-The same files in a plain loop, in a batch, and in a batch in which all files are done; and the CPU time that the process
-that distributes the files needs, which limits the number of workers.
+The same files in a plain loop, in a batch, and in a batch in which all files are done; and the CPU time of the process
+that distributes the files, which limits the number of workers.
 """
 
 from __future__ import annotations
