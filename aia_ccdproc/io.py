@@ -39,14 +39,14 @@ def read(
     `~astropy.nddata.CCDData`
         The image as float32, shape ``(ny, nx)``. BSCALE, BZERO and BLANK are applied; pixels that are blank or not
         finite are masked. The unit is read from BUNIT or PIXLUNIT; if neither is a unit, it is that of the instrument.
-        The header is complete, WCS keywords included. Mask and uncertainty are read from the extensions MASK and
-        UNCERT.
+        The header is complete, WCS keywords included. Mask, uncertainty and PSF are read from the extensions MASK,
+        UNCERT and PSFIMAGE.
 
     Raises
     ------
     ReadError
-        If the file cannot be read, is not FITS, is truncated, is damaged so that it cannot be decoded, or contains no
-        image or several.
+        If the file cannot be read, is not FITS, is truncated, is damaged so that it cannot be decoded, contains no
+        image or several, or has more than 10,800 cards.
     HeaderError
         If the header has no celestial WCS.
     InstrumentError
@@ -61,10 +61,11 @@ def read(
     Notes
     -----
     Cards that are not valid FITS are repaired or left out: a string without its closing quote is kept, a value that is
-    not finite becomes an empty value. Numbers that are written as text become numbers; ``CTYPE1 = 'solar_x'`` and
-    lower-case axis types become those of FITS; a helioprojective image without CUNIT is in arcsec if its plate scale
-    then is near that of the instrument. Further axes of length 1 are dropped. A compressed file is unpacked only as far
-    as its headers say, and up to 512 MiB.
+    not finite becomes an empty value. A WCS card is left out if its value has the wrong type, or if it contradicts
+    others: MJD-OBS that is not DATE-OBS, an incomplete position of the observatory. Numbers that are written as text
+    become numbers; ``CTYPE1 = 'solar_x'`` and lower-case axis types become those of FITS; a helioprojective image
+    without CUNIT is in arcsec if its plate scale then is near that of the instrument. Further axes of length 1 are
+    dropped. A compressed file is unpacked only as far as its headers say, and up to 512 MiB.
     """
     manager = get_plugin_manager()
     return fits_file.read(
@@ -129,14 +130,15 @@ def write(
     Raises
     ------
     WriteError
-        If the file already exists or cannot be written. No incomplete file remains.
+        If the file already exists or cannot be written, or if the header has more than 10,500 cards. No incomplete file
+        remains.
 
     Notes
     -----
-    Pixels are float32. Mask and uncertainty are in the extensions MASK and UNCERT, where astropy's ``CCDData.read``
-    expects them. A mask that is True exactly where pixels are NaN is not written, because `read` restores it. sunpy
-    opens a file with such extensions by ``sunpy.map.Map(path, hdus=0)``. DATAMIN to DATAP99 are computed from the good
-    pixels. CHECKSUM and DATASUM are added.
+    Pixels are float32. Mask, uncertainty and PSF are in the extensions MASK, UNCERT and PSFIMAGE, where astropy's
+    ``CCDData.read`` expects them. A mask that is True exactly where pixels are NaN is not written, because `read`
+    restores it. sunpy opens a file with such extensions by ``sunpy.map.Map(path, hdus=0)``. DATAMIN to DATAP99 are
+    computed from the good pixels. CHECKSUM and DATASUM are added.
     """
     return fits_output.write(
         ccd, path, overwrite=overwrite, compression=compression, engine=get_plugin_manager().pixel_engine()

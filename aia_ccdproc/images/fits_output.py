@@ -18,6 +18,7 @@ from astropy.io import fits
 from astropy.nddata import CCDData
 
 from aia_ccdproc.errors import PrepWarning, WriteError
+from aia_ccdproc.images.cards import MAX_CARDS
 from aia_ccdproc.images.compression import Compression
 from aia_ccdproc.images.conventions import apply_conventions, without_flat_axes
 from aia_ccdproc.images.files import atomic_write
@@ -33,6 +34,9 @@ from aia_ccdproc.images.wcs_cards import remove_superseded
 from aia_ccdproc.images.wcs_values import is_empty_wcs_card
 
 __all__ = ["write"]
+
+#: Maximum number of cards in the header of an image. The other headers of a file need less than the difference.
+_MAX_IMAGE_CARDS = MAX_CARDS - 300
 
 
 def write(
@@ -136,6 +140,8 @@ def _planes(ccd: CCDData, compression: Compression, engine: PixelEngine) -> tupl
             raise WriteError(f"the uncertainty has shape {np.shape(ccd.uncertainty.array)}, the image {data.shape}")
         kind = fits.Header({"UTYPE": type(ccd.uncertainty).__name__})
         planes.append(Plane(_finite_float32(ccd.uncertainty.array)[0], kind, "UNCERT"))
+    if ccd.psf is not None:
+        planes.append(Plane(_finite_float32(ccd.psf)[0], fits.Header(), "PSFIMAGE"))
     return planes, notes
 
 
@@ -166,4 +172,9 @@ def _output_header(ccd: CCDData, data: np.ndarray, engine: PixelEngine) -> tuple
     removed = apply_conventions(header)
     if removed:
         notes.append(f"cards that are not valid in a WCS: {', '.join(removed)} left out")
-    return fits.Header([card for card in header.cards if not is_empty_wcs_card(card)]), notes
+    header = fits.Header([card for card in header.cards if not is_empty_wcs_card(card)])
+    if len(header) > _MAX_IMAGE_CARDS:
+        raise WriteError(
+            f"the header has {len(header)} cards; {_MAX_IMAGE_CARDS} are allowed. Remove cards such as HISTORY"
+        )
+    return header, notes

@@ -5,15 +5,12 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-import numpy as np
-from astropy import units as u
-from astropy.io import fits
 from astropy.nddata import CCDData
 
-from aia_ccdproc.errors import HeaderError, InstrumentError, ReadError
+from aia_ccdproc.errors import ReadError
 from aia_ccdproc.images.files import cache_until_modified
-from aia_ccdproc.images.wcs import ignore_wcs_warnings
-from aia_ccdproc.io import read
+from aia_ccdproc.images.fits_file import read_frame
+from aia_ccdproc.plugin.loading import get_plugin_manager
 
 __all__ = ["read_calibration_frame"]
 
@@ -46,25 +43,6 @@ def read_calibration_frame(path: str | os.PathLike[str]) -> CCDData:
 
 @cache_until_modified(files=8)
 def _read(path: Path) -> CCDData:
-    try:
-        frame = read(path)
-    except (HeaderError, InstrumentError):  # without the WCS or the keywords of a solar image
-        frame = _read_detector_frame(path)
+    frame = read_frame(path, get_plugin_manager().identify)
     frame.data.setflags(write=False)
     return frame
-
-
-def _read_detector_frame(path: Path) -> CCDData:
-    try:
-        with fits.open(path) as hdus, ignore_wcs_warnings():
-            images = [i for i, hdu in enumerate(hdus) if hdu.is_image and hdu.header.get("NAXIS") == 2]
-            unit = u.Unit(hdus[images[0]].header.get("BUNIT", ""))
-            frame = CCDData.read(path, hdu=images[0], unit=unit)
-    except Exception as error:  # astropy raises many types of exceptions for a damaged file
-        raise ReadError(f"{path}: cannot be read as an image ({error})") from error
-    data = np.asarray(frame.data).astype(np.float32)
-    invalid = ~np.isfinite(data)
-    mask = invalid if frame.mask is None else frame.mask | invalid
-    return CCDData(
-        data, unit=frame.unit, mask=mask if mask.any() else None, uncertainty=frame.uncertainty, header=frame.header
-    )
