@@ -12,16 +12,23 @@ __all__ = ["MAX_BYTES", "InvalidTomlError", "parse_toml"]
 
 #: Limits, which are far above the needs of a recipe. Beyond them, tomllib takes seconds or raises unexpected errors.
 MAX_BYTES = 2**20
+_MAX_KEYS = 5000
 _MAX_DEPTH = 20
 _MAX_DOTS = 20
 _MAX_DIGITS = 200
 
-#: Strings and comments, which may contain anything.
+#: Strings and comments, which may contain anything. A string that is not closed ends at the end of its line or of the
+#: text: each pattern below takes a time that is proportional to the length of the text.
 _TEXT = re.compile(
-    r'"""(?:\\.|[^\\])*?"""|' + r"'''.*?'''|" + r'"(?:\\.|[^"\\\n])*"|' + r"'[^'\n]*'|" + r"#[^\n]*", re.DOTALL
+    r'"""(?:\\.|[^\\])*?(?:"{3,5}|\Z)'
+    r"|'''.*?(?:'{3,5}|\Z)"
+    r'|"(?:\\.|[^"\\\n])*"?'
+    r"|'[^'\n]*'?"
+    r"|#[^\n]*",
+    re.DOTALL,
 )
 _LONG_NUMBER = re.compile(rf"(?<![\w-])(?:0[xob][\da-fA-F_]{{{_MAX_DIGITS},}}|\d[\d_]{{{_MAX_DIGITS},}})")
-_MANY_DOTS = re.compile(rf"(?:[\w\"'-]+\s*\.\s*){{{_MAX_DOTS},}}")
+_MANY_DOTS = re.compile(rf"(?<![\w\"'-])(?:[\w\"'-]++\s*+\.\s*+){{{_MAX_DOTS}}}")
 
 
 class InvalidTomlError(ValueError):
@@ -54,8 +61,8 @@ def parse_toml(text: str) -> dict[str, Any]:
     Raises
     ------
     InvalidTomlError
-        If the text is not TOML, is larger than 1 MiB, is nested more than 20 deep, or contains a number of more than
-        200 digits.
+        If the text is not TOML, is larger than 1 MiB, contains more than 5000 keys and tables or a number of more than
+        200 digits, or is nested more than 20 deep.
     """
     _check_limits(text)
     try:
@@ -69,8 +76,11 @@ def parse_toml(text: str) -> dict[str, Any]:
 def _check_limits(text: str) -> None:
     if len(text.encode(errors="replace")) > MAX_BYTES:
         raise InvalidTomlError(RecipeProblem("recipe", "is larger than 1 MiB; a recipe has a few kB"))
+    blanked = _blank_strings(text)
+    if blanked.count("=") + blanked.count("[") > _MAX_KEYS:
+        raise InvalidTomlError(RecipeProblem("recipe", f"contains more than {_MAX_KEYS} keys and tables"))
     depth = 0
-    for number, line in enumerate(_blank_strings(text).splitlines(), start=1):
+    for number, line in enumerate(blanked.splitlines(), start=1):
         place = f"line {number}"
         if _LONG_NUMBER.search(line):
             raise InvalidTomlError(RecipeProblem(place, f"contains a number of more than {_MAX_DIGITS} digits"))
@@ -85,5 +95,5 @@ def _check_limits(text: str) -> None:
 
 
 def _blank_strings(text: str) -> str:
-    """Remove strings and comments, but keep the line breaks in them."""
-    return _TEXT.sub(lambda match: "\n" * match[0].count("\n"), text)
+    """Replace strings and comments by a quotation mark, but keep the line breaks in them."""
+    return _TEXT.sub(lambda match: '"' + "\n" * match[0].count("\n"), text)
