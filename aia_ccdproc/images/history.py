@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from astropy.io import fits
+if TYPE_CHECKING:
+    from astropy.io import fits
 
 __all__ = ["Described", "add_history", "add_step_history", "printable"]
 

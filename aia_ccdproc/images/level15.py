@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-import numpy as np
-from astropy.io import fits
-from astropy.wcs import WCS
+from typing import TYPE_CHECKING
 
 from aia_ccdproc.images.values import as_number
+
+if TYPE_CHECKING:
+    from astropy.io import fits
+    from astropy.wcs import WCS
 
 __all__ = ["LEVEL15_SCALE", "LEVEL15_SHAPE", "is_registered"]
 
@@ -47,6 +49,6 @@ def is_registered(header: fits.Header, wcs: WCS) -> bool:
         and abs(multiple - round(multiple)) < 1e-6 * multiple
         and abs(matrix[0, 0] - scale) < 1e-6 * scale
         and abs(matrix[0, 1]) + abs(matrix[1, 0]) < 1e-8 * scale
-        and not np.any(wcs.wcs.crval)
-        and np.all(np.abs(half_pixels - np.round(half_pixels)) < 1e-3)
+        and not wcs.wcs.crval.any()
+        and (abs(half_pixels - half_pixels.round()) < 1e-3).all()
     )

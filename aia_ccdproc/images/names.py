@@ -14,13 +14,14 @@ import string
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePath
-from typing import NamedTuple
-
-from astropy.io import fits
+from typing import TYPE_CHECKING, NamedTuple
 
 from aia_ccdproc.errors import HeaderError, SettingsError, WriteError, nearest_name
 from aia_ccdproc.images.times import ignore_erfa_warnings, parse_time
 from aia_ccdproc.images.values import KEYWORD, as_number, as_text, is_empty
+
+if TYPE_CHECKING:
+    from astropy.io import fits
 
 __all__ = ["NamePattern", "is_fits_name", "stem"]
 

@@ -6,12 +6,13 @@ import re
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-
-from astropy.io import fits
-from astropy.time import Time
-from erfa import ErfaWarning
+from typing import TYPE_CHECKING
 
 from aia_ccdproc.errors import HeaderError
+
+if TYPE_CHECKING:
+    from astropy.io import fits
+    from astropy.time import Time
 
 __all__ = ["EXPOSURE_TIME_KEYWORD", "ignore_erfa_warnings", "observation_time", "parse_time"]
 
@@ -64,6 +65,8 @@ def parse_time(text: object) -> Time:
     HeaderError
         If the text is not a time.
     """
+    from astropy.time import Time
+
     stripped = str(text).strip()
     drms = _DRMS_TIME.match(stripped)
     try:
@@ -85,6 +88,8 @@ def ignore_erfa_warnings() -> Iterator[None]:
     A calibration or pointing table that ends before such a year raises an error of its own. Second 60 of a minute
     without a leap second is second 0 of the next minute.
     """
+    from erfa import ErfaWarning
+
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", ".*(dubious year|time is after end of day)", ErfaWarning)
         yield

@@ -5,10 +5,13 @@ from __future__ import annotations
 import math
 import re
 from contextlib import suppress
-
-from astropy.io import fits
+from typing import TYPE_CHECKING
 
 from aia_ccdproc.errors import HeaderError
+from aia_ccdproc.lazy import is_instance
+
+if TYPE_CHECKING:
+    from astropy.io import fits
 
 __all__ = ["KEYWORD", "as_number", "as_text", "finite_number", "is_empty"]
 
@@ -114,4 +117,4 @@ def is_empty(value: object) -> bool:
     bool
         True for an empty value field.
     """
-    return value is None or isinstance(value, fits.card.Undefined)
+    return value is None or is_instance(value, "astropy.io.fits.card", "Undefined")

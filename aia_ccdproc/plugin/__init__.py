@@ -33,8 +33,11 @@ image that it does not handle. A hook that takes ``header`` instead of ``ccd`` r
 makes the WCS from it. The environment variable ``AIA_CCDPROC_TRACE=1`` logs which distribution answered which hook.
 """
 
-from aia_ccdproc.images.pixel_counts import CoarseCounts, FineCounts
-from aia_ccdproc.images.pixel_engine import PixelEngine
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
 from aia_ccdproc.parallel import thread_count
 from aia_ccdproc.plugin.fields import RecipeFile, ServerURL, Timeout, table_source
 from aia_ccdproc.plugin.hookspecs import hookimpl, hookspec
@@ -45,6 +48,10 @@ from aia_ccdproc.plugin.plugin import Plugin
 from aia_ccdproc.plugin.resampling import BAD_WEIGHT_THRESHOLD, MethodParameter, Resampled
 from aia_ccdproc.plugin.settings import RECORDED_BY_NAME, UNRECORDED, StepSettings
 from aia_ccdproc.plugin.step import Step, StepOrder, StepResult, step
+
+if TYPE_CHECKING:
+    from aia_ccdproc.images.pixel_counts import CoarseCounts, FineCounts
+    from aia_ccdproc.images.pixel_engine import PixelEngine
 
 __all__ = [
     "BAD_WEIGHT_THRESHOLD",
@@ -73,3 +80,20 @@ __all__ = [
     "table_source",
     "thread_count",
 ]
+
+#: Names of modules that import numpy. They are imported when they are first used.
+_LAZY = {
+    "CoarseCounts": "aia_ccdproc.images.pixel_counts",
+    "FineCounts": "aia_ccdproc.images.pixel_counts",
+    "PixelEngine": "aia_ccdproc.images.pixel_engine",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name in _LAZY:
+        return getattr(importlib.import_module(_LAZY[name]), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_LAZY})

@@ -8,16 +8,15 @@ import logging
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from astropy.io import fits
-from astropy.nddata import CCDData
-
 from aia_ccdproc.errors import InstrumentError, PluginError, StateError
-from aia_ccdproc.images.header import complete_header, with_header
 from aia_ccdproc.plugin.hookspecs import hookspec
 from aia_ccdproc.plugin.settings import StepSettings
 from aia_ccdproc.plugin.step import Step, StepDeclaration, StepResult, declaration
 
 if TYPE_CHECKING:
+    from astropy.io import fits
+    from astropy.nddata import CCDData
+
     from aia_ccdproc.plugin.instrument import Instrument
     from aia_ccdproc.plugin.manager import PrepPluginManager
     from aia_ccdproc.plugin.plugin import Plugin
@@ -184,6 +183,11 @@ class HookStep(Step):
     def run(
         self, ccd: CCDData, instrument: Instrument, settings: StepSettings, plugin: str | None = None
     ) -> StepResult:  # numpydoc ignore=GL08
+        from astropy.io import fits
+        from astropy.nddata import CCDData
+
+        from aia_ccdproc.images.header import complete_header, with_header
+
         if self.name in instrument.refused_steps:
             raise StateError(
                 f"cannot run {self.name} on an image of {instrument.name}: {instrument.refused_steps[self.name]}"

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import pluggy
 
 from aia_ccdproc.errors import InstrumentError, PluginError, PrepError, suggestion
-from aia_ccdproc.images.pixel_engine import NUMPY_ENGINE, PixelEngine
 from aia_ccdproc.plugin import hookspecs
 from aia_ccdproc.plugin.hook_step import HookStep, prefetch_hook
 from aia_ccdproc.plugin.instrument import Instrument
@@ -23,6 +22,8 @@ from aia_ccdproc.plugin.trace import trace_hook_calls
 
 if TYPE_CHECKING:
     from astropy.io import fits
+
+    from aia_ccdproc.images.pixel_engine import PixelEngine
 
 __all__ = ["CHOSEN_PLUGINS", "Answer", "DeclaredTwiceError", "PrepPluginManager", "manager_in_use"]
 
@@ -440,6 +441,8 @@ class PrepPluginManager(pluggy.PluginManager):
         PluginError
             If a plugin fails.
         """
+        from aia_ccdproc.images.pixel_engine import NUMPY_ENGINE, PixelEngine
+
         answer = self.ask("prep_pixel_engine")
         if answer is None:
             return NUMPY_ENGINE

@@ -10,11 +10,11 @@ from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
-import numpy as np
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
 from aia_ccdproc.errors import SettingsError, nearest_name, redact_url, suggestion
 from aia_ccdproc.images.files import cache_until_modified, open_regular_file
+from aia_ccdproc.lazy import is_instance
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
@@ -50,13 +50,16 @@ RECORDED_BY_NAME = _Record.BY_NAME
 class StepSettings(BaseModel):
     """Base class of every step's settings: unknown names are refused, and values cannot be changed."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True, strict=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True, strict=True, defer_build=True)
 
     @model_validator(mode="before")
     @classmethod
     def _convert_numpy_scalars(cls, values: Any) -> Any:
         if isinstance(values, dict):
-            return {name: value.item() if isinstance(value, np.generic) else value for name, value in values.items()}
+            return {
+                name: value.item() if is_instance(value, "numpy", "generic") else value
+                for name, value in values.items()
+            }
         return values
 
     @classmethod

@@ -7,13 +7,14 @@ import fnmatch
 import functools
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, TypeAlias
-
-from astropy.time import Time
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from aia_ccdproc.errors import HeaderError, suggestion
 from aia_ccdproc.images.times import ignore_erfa_warnings, parse_time
 from aia_ccdproc.images.values import as_number, as_text
+
+if TYPE_CHECKING:
+    from astropy.time import Time
 
 __all__ = ["INSTRUMENT", "TESTS", "Condition", "read_condition"]
 
@@ -236,6 +237,8 @@ def _read_bound(label: str, value: Any) -> Bound:
 
 
 def _canonical_time(label: str, text: str) -> str:
+    from astropy.time import Time
+
     try:
         time = parse_time(text)
         with ignore_erfa_warnings():

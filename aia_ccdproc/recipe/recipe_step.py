@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
-
-from astropy.io import fits
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from aia_ccdproc.plugin.settings import StepSettings
 from aia_ccdproc.plugin.step import Step
 from aia_ccdproc.recipe.selection import Selection
+
+if TYPE_CHECKING:
+    from astropy.io import fits
 
 __all__ = ["RecipeStep", "Variant"]
 

@@ -14,13 +14,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Self
-
-from astropy.io import fits
+from typing import TYPE_CHECKING, Any, Self
 
 from aia_ccdproc.errors import SettingsError
 from aia_ccdproc.images.values import KEYWORD, is_empty
 from aia_ccdproc.recipe.conditions import INSTRUMENT, Condition, read_condition
+
+if TYPE_CHECKING:
+    from astropy.io import fits
 
 __all__ = ["Selection", "check_selection"]
 

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pluggy
-from astropy.io import fits
 
 from aia_ccdproc.images.level15 import LEVEL15_SCALE, LEVEL15_SHAPE
 from aia_ccdproc.images.values import as_number
 from aia_ccdproc.plugin.hookspecs import hookimpl
 from aia_ccdproc.plugin.instrument import Instrument
 from aia_ccdproc.steps import hookspecs
+
+if TYPE_CHECKING:
+    from astropy.io import fits
 
 __all__ = ["AIA", "CHANNELS", "prep_identify", "prep_instruments"]
 

@@ -9,13 +9,13 @@ from __future__ import annotations
 import math
 import os
 import re
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator, WithJsonSchema
 
+from aia_ccdproc.lazy import is_instance
 from aia_ccdproc.plugin.fields import RecipeFile
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ class Convert:
 
 
 def is_image(value: object) -> bool:
-    """Check whether the value of a setting is an image, without importing astropy.
+    """Check whether the value of a setting is an image.
 
     Parameters
     ----------
@@ -44,8 +44,7 @@ def is_image(value: object) -> bool:
     bool
         True for a CCDData.
     """
-    nddata = sys.modules.get("astropy.nddata")
-    return nddata is not None and isinstance(value, nddata.CCDData)
+    return is_instance(value, "astropy.nddata", "CCDData")
 
 
 def _check_image(value: Any) -> Any:
