@@ -29,7 +29,7 @@ from aia_ccdproc.images.header import current_header
 from aia_ccdproc.images.history import add_history
 from aia_ccdproc.images.pixel_engine import NUMPY_ENGINE, PixelEngine
 from aia_ccdproc.images.repair import repair_header, without_structure
-from aia_ccdproc.images.statistics import image_statistics, without_statistics
+from aia_ccdproc.images.statistics import statistics_cards, summarize_image, without_statistics
 from aia_ccdproc.images.wcs_cards import remove_superseded
 from aia_ccdproc.images.wcs_values import is_empty_wcs_card
 
@@ -124,43 +124,48 @@ def _write_failure(path: Path, error: Exception) -> str:
 
 def _planes(ccd: CCDData, compression: Compression, engine: PixelEngine) -> tuple[list[Plane], list[str]]:
     """Make the planes of a file, and describe what had to be changed because FITS does not allow it."""
-    data, infinite = _finite_float32(ccd.data)
-    header, notes = _output_header(ccd, data, engine)
-    if infinite:
-        notes.append(f"{infinite} pixels are infinite or too large for float32, and are written as NaN")
+    data = _float32(ccd.data)
+    mask = None if ccd.mask is None else np.broadcast_to(np.asarray(ccd.mask, dtype=bool), data.shape)
+    summary = summarize_image(data, mask, engine)
+    header, notes = _output_header(ccd, statistics_cards(data, mask, summary))
+    if summary.infinite:
+        data = _without_infinities(data)
+        notes.append(f"{summary.infinite} pixels are infinite or too large for float32, and are written as NaN")
     if compression == "rice":
         add_history(header, f"write: RICE_1, values rounded to 1/{RICE_NOISE_DIVISOR} of the noise of their row")
     planes = [Plane(data, header)]
-    if ccd.mask is not None:
-        mask = np.broadcast_to(np.asarray(ccd.mask, dtype=bool), data.shape)
-        if not np.array_equal(mask, np.isnan(data)):
-            planes.append(Plane(mask.astype(np.uint8), fits.Header(), "MASK"))
+    # If as many pixels are masked as are NaN, and as are one or the other, then the mask is restored from the NaNs.
+    if mask is not None and not np.count_nonzero(mask) == summary.not_finite == data.size - summary.count:
+        planes.append(Plane(mask.astype(np.uint8), fits.Header(), "MASK"))
     if ccd.uncertainty is not None:
         if np.shape(ccd.uncertainty.array) != data.shape:
             raise WriteError(f"the uncertainty has shape {np.shape(ccd.uncertainty.array)}, the image {data.shape}")
         kind = fits.Header({"UTYPE": type(ccd.uncertainty).__name__})
-        planes.append(Plane(_finite_float32(ccd.uncertainty.array)[0], kind, "UNCERT"))
+        planes.append(Plane(_without_infinities(_float32(ccd.uncertainty.array)), kind, "UNCERT"))
     if ccd.psf is not None:
-        planes.append(Plane(_finite_float32(ccd.psf)[0], fits.Header(), "PSFIMAGE"))
+        planes.append(Plane(_without_infinities(_float32(ccd.psf)), fits.Header(), "PSFIMAGE"))
     return planes, notes
 
 
-def _finite_float32(values: Any) -> tuple[np.ndarray, int]:
-    """Convert to float32. Infinite values become NaN, and are counted."""
+def _float32(values: Any) -> np.ndarray:
+    """Convert to float32. Values that are too large become infinite."""
     with np.errstate(over="ignore", invalid="ignore"):
-        data = np.asarray(values).astype(np.float32, copy=False)
+        return np.ascontiguousarray(values, dtype=np.float32)
+
+
+def _without_infinities(data: np.ndarray) -> np.ndarray:
+    """Replace infinite values by NaN."""
     infinite = np.isinf(data)
-    count = int(np.count_nonzero(infinite))
-    return (np.where(infinite, np.float32(np.nan), data) if count else data), count
+    return np.where(infinite, np.float32(np.nan), data) if infinite.any() else data
 
 
-def _output_header(ccd: CCDData, data: np.ndarray, engine: PixelEngine) -> tuple[fits.Header, list[str]]:
+def _output_header(ccd: CCDData, statistics: fits.Header) -> tuple[fits.Header, list[str]]:
     """Make the header of the image, and describe the cards that had to be changed."""
     header = current_header(ccd)
     remove_superseded(header)
     header = without_flat_axes(without_statistics(without_structure(header)))
     header["BUNIT"] = (ccd.unit.to_string(), "Unit of the pixels")
-    header.update(image_statistics(data, ccd.mask, engine=engine))
+    header.update(statistics)
     header["DATE"] = (
         datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%S"),
         "[ISO] Date_time of processing; ISO 8601",

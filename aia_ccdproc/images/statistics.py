@@ -6,11 +6,12 @@ import numpy as np
 from astropy.io import fits
 
 from aia_ccdproc.images.pixel_engine import NUMPY_ENGINE, PixelEngine
-from aia_ccdproc.images.pixel_summary import summarize
+from aia_ccdproc.images.pixel_summary import PixelSummary, summarize
 
-__all__ = ["image_statistics", "without_statistics"]
+__all__ = ["image_statistics", "statistics_cards", "summarize_image", "without_statistics"]
 
 _PERCENTILES = (1, 10, 25, 75, 90, 95, 98, 99)
+_FRACTIONS = (0.5, *(percent / 100 for percent in _PERCENTILES))
 _KEYWORDS = frozenset(
     ["DATAMIN", "DATAMAX", "DATAMEDN", "DATAMEAN", "DATARMS", "DATASKEW", "DATAKURT", "DATACENT"]
     + [f"DATAP{p:02d}" for p in _PERCENTILES]
@@ -53,7 +54,42 @@ def image_statistics(
         TOTVALS, DATAVALS, MISSVALS, PERCENTD and, if at least one pixel is good, DATAMIN, DATAMAX, DATAMEDN, DATAMEAN,
         DATARMS, DATASKEW, DATAKURT (excess), DATACENT and the percentiles. DATARMS is the rms deviation from the mean.
     """
-    summary = summarize(data, mask, [0.5, *(percent / 100 for percent in _PERCENTILES)], engine)
+    return statistics_cards(data, mask, summarize_image(data, mask, engine))
+
+
+def summarize_image(data: np.ndarray, mask: np.ndarray | None, engine: PixelEngine) -> PixelSummary:
+    """Compute the statistics of an image that its header contains.
+
+    Parameters
+    ----------
+    data, mask : `~numpy.ndarray` or None
+        As for `image_statistics`.
+    engine : `PixelEngine`
+        Loops over the pixels.
+
+    Returns
+    -------
+    `PixelSummary`
+        The statistics, for `statistics_cards`.
+    """
+    return summarize(data, mask, _FRACTIONS, engine)
+
+
+def statistics_cards(data: np.ndarray, mask: np.ndarray | None, summary: PixelSummary) -> fits.Header:
+    """Make the cards of the statistics of an image.
+
+    Parameters
+    ----------
+    data, mask : `~numpy.ndarray` or None
+        As for `image_statistics`.
+    summary : `PixelSummary`
+        The result of `summarize_image`.
+
+    Returns
+    -------
+    `~astropy.io.fits.Header`
+        The cards, as of `image_statistics`.
+    """
     cards = fits.Header()
     cards["TOTVALS"] = (data.size, "Expected number of data values (pixels)")
     cards["DATAVALS"] = (summary.count, "Actual number of data values in image")

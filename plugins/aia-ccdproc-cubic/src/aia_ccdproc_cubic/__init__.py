@@ -1,20 +1,20 @@
-"""Resampling methods for ``register``: compiled cubic convolution and cubic splines.
+"""Compiled resampling methods for ``register``, cubic convolution and cubic splines, and compiled loops over pixels.
 
-These are the hooks of the plugin. The engine and numba are imported when one of the methods is used, so that they do
-not slow down commands that only list or check.
+These are the hooks of the plugin. The engines and numba are imported when they are used, so that they do not slow down
+commands that only list or check.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from aia_ccdproc.plugin import CoarseCounts, FineCounts, MethodParameter, PixelEngine, hookimpl
+from aia_ccdproc.plugin import MethodParameter, hookimpl
 
 if TYPE_CHECKING:
     import numpy as np
     from astropy.wcs import WCS
 
-    from aia_ccdproc.plugin import Resampled
+    from aia_ccdproc.plugin import CoarseCounts, FineCounts, PixelEngine, Resampled
 
 #: Parameter of cubic convolution. Outside this range the kernel is not useful.
 _KERNEL_PARAMETER = MethodParameter(-0.5, -1, 0, "a of the kernel: SSW and JSOC use -0.5, OpenCV -0.75")
@@ -54,6 +54,8 @@ def prep_resample(
 @hookimpl
 def prep_pixel_engine() -> PixelEngine:
     """Return the compiled loops over pixels."""
+    from aia_ccdproc.plugin import PixelEngine
+
     return PixelEngine(count_coarsely=_count_coarsely, count_finely=_count_finely)
 
 
