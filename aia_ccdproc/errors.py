@@ -259,7 +259,8 @@ def pluralize(count: int, noun: str) -> str:
     return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
-_CREDENTIALS = re.compile(r"(\w://)[^/@\s]*@")
+#: A user name and a password before the host; the password may contain @, or / if no port number precedes it.
+_CREDENTIALS = re.compile(r"(\w://)(?:[^/\s]*@|[^/:@\[\s]*:(?!\d*[/?#\s]|\d*$)\S{0,256}@)")
 
 
 def redact_url(text: str) -> str:

@@ -134,6 +134,10 @@ def test_other_schemes_are_refused(scheme: str) -> None:
 
 def test_urls_in_a_text_are_redacted() -> None:
     assert redact_url("a http://u:p@h/x b https://h/y@z") == "a http://***@h/x b https://h/y@z"
+    for url in ("http://u:p@ss@h/x", "http://u:p/a@h/x", "http://u:p/@@h/x", "http://u@h/x"):
+        assert redact_url(f"'{url}' is not a URL") == "'http://***@h/x' is not a URL"
+    for url in ("http://h:80/y@z", "http://h:80", "http://h:/y@z", "http://[::1]:80/x@y", "http://[::1]/y@z"):
+        assert redact_url(url) == url
 
 
 def test_a_name_that_cannot_be_resolved_fails_within_five_seconds_with_one_traceback(
