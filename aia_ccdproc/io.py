@@ -94,9 +94,26 @@ def read_header(path: str | os.PathLike[str], *, hdu: int | str | None = None) -
         If the file cannot be read, is not FITS, is truncated, or contains no image or several.
     """
     header = fits_file.read_header(path, hdu=hdu)
-    with suppress(PrepError):  # of an instrument that no plugin knows
-        guess_unit(header, get_plugin_manager().identify(header).plate_scale)
+    add_missing_unit(header)
     return header
+
+
+def add_missing_unit(header: fits.Header) -> str | None:
+    """Add CUNIT to the header of an image that does not have it, if a plugin knows its instrument.
+
+    Parameters
+    ----------
+    header : `~astropy.io.fits.Header`
+        Complete header; changed in place.
+
+    Returns
+    -------
+    str or None
+        What was assumed, for a warning; None if the header was not changed.
+    """
+    with suppress(PrepError):  # of an instrument that no plugin knows
+        return guess_unit(header, get_plugin_manager().identify(header).plate_scale)
+    return None
 
 
 def write(

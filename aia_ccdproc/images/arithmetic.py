@@ -38,7 +38,8 @@ def multiply(ccd: CCDData, factor: float | u.Quantity) -> CCDData:
     IncompatibleUncertaintiesException
         If the uncertainty is of a type that astropy cannot multiply.
     """
-    return _completed(without_psf(ccd).multiply(_same_precision(factor, ccd)), ccd)
+    with _ignore_overflow():
+        return _completed(without_psf(ccd).multiply(_same_precision(factor, ccd)), ccd)
 
 
 def divide(ccd: CCDData, divisor: float | u.Quantity) -> CCDData:
@@ -61,7 +62,13 @@ def divide(ccd: CCDData, divisor: float | u.Quantity) -> CCDData:
     IncompatibleUncertaintiesException
         If the uncertainty is of a type that astropy cannot divide.
     """
-    return _completed(without_psf(ccd).divide(_same_precision(divisor, ccd)), ccd)
+    with _ignore_overflow():
+        return _completed(without_psf(ccd).divide(_same_precision(divisor, ccd)), ccd)
+
+
+def _ignore_overflow() -> np.errstate:
+    """Ignore values that overflow float32, also in the square of an uncertainty. They become infinite."""
+    return np.errstate(over="ignore", divide="ignore", invalid="ignore")
 
 
 def _same_precision(number: float | u.Quantity, ccd: CCDData) -> u.Quantity:

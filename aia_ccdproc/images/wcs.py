@@ -103,6 +103,11 @@ def _standard_value(card: fits.Card) -> object:
     return as_number(card.value) if is_number else card.value
 
 
+#: Smallest ratio of the sides of a pixel; the inverse of a matrix with a smaller one has no correct digits.
+_MIN_SIDE_RATIO = 1e-12
+#: Sides of a pixel. No telescope and no map has pixels outside of this range.
+_MIN_PIXEL_DEGREES = 1e-15
+_MAX_PIXEL_DEGREES = 360.0
 #: Largest order of a distortion polynomial (Shupe et al. 2005).
 _MAX_SIP_ORDER = 9
 
@@ -138,7 +143,7 @@ def _parse(cards: list[tuple[str, object]]) -> WCS:
 
 
 def check_celestial(wcs: WCS) -> None:
-    """Check that a WCS is two-dimensional and celestial, and that its matrix has an inverse.
+    """Check that a WCS is two-dimensional and celestial, and that its matrix has an inverse and describes real pixels.
 
     Parameters
     ----------
@@ -155,8 +160,13 @@ def check_celestial(wcs: WCS) -> None:
         raise HeaderError(f"no WCS: {names} are not celestial")
     if not (np.isfinite(wcs.wcs.crpix).all() and np.isfinite(wcs.wcs.crval).all()):
         raise HeaderError(f"no WCS: CRPIX is {wcs.wcs.crpix} and CRVAL is {wcs.wcs.crval}; finite numbers are needed")
-    if not abs(np.linalg.det(wcs.pixel_scale_matrix)) > 0:
+    matrix = wcs.pixel_scale_matrix
+    sides = np.linalg.svd(matrix, compute_uv=False) if np.isfinite(matrix).all() else np.zeros(2)
+    if not sides[1] > _MIN_SIDE_RATIO * sides[0]:
         raise HeaderError("no WCS: its matrix has no inverse")
+    if not _MIN_PIXEL_DEGREES < sides[1] <= sides[0] < _MAX_PIXEL_DEGREES:
+        size = f"{sides[0]:g} x {sides[1]:g} degrees"
+        raise HeaderError(f"no WCS: pixels of {size} are not possible. Check CDELT and CUNIT")
 
 
 def geometry_cards(wcs: WCS) -> fits.Header:

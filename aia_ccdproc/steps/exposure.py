@@ -16,6 +16,8 @@ __all__ = ["normalize_exposure"]
 
 #: Units of counts.
 _COUNT_UNITS = {u.DN, u.ct, u.adu, u.electron, u.photon}
+#: Limit for exposure times, and for their inverses: others make float32 pixels 0 or infinite.
+_MAX_SECONDS = 1e9
 
 
 def normalize_exposure(ccd: CCDData, *, add_keyword: AddKeyword = True) -> CCDData:
@@ -38,7 +40,7 @@ def normalize_exposure(ccd: CCDData, *, add_keyword: AddKeyword = True) -> CCDDa
     Raises
     ------
     HeaderError
-        If ``EXPTIME`` is missing, not finite or not positive.
+        If ``EXPTIME`` is missing, not finite, not positive, or not possible (above 1e9 s or below 1e-9 s).
     StateError
         If the image is already per second, or its unit is not a count.
 
@@ -58,6 +60,8 @@ def normalize_exposure(ccd: CCDData, *, add_keyword: AddKeyword = True) -> CCDDa
     exposure = finite_number(header, "EXPTIME")
     if exposure <= 0:
         raise HeaderError(f"EXPTIME is {exposure:g} s; an exposure time must be positive")
+    if not 1 / _MAX_SECONDS < exposure < _MAX_SECONDS:
+        raise HeaderError(f"EXPTIME is {exposure:g} s, which is not possible. Correct the header")
     result = multiply(ccd, u.Quantity(1 / exposure, 1 / u.s))
     record(result, "normalize_exposure", ExposureSettings(), add_keyword)
     return result

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import warnings
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -13,12 +14,13 @@ from astropy.nddata import CCDData
 from astropy.wcs import WCS
 from astropy.wcs.utils import pixel_to_pixel
 
-from aia_ccdproc.errors import HeaderError
+from aia_ccdproc.errors import HeaderError, PrepWarning
 from aia_ccdproc.images.files import cache_until_modified
 from aia_ccdproc.images.fits_file import read_header
 from aia_ccdproc.images.header import complete_header, image_wcs
 from aia_ccdproc.images.level15 import LEVEL15_SCALE, LEVEL15_SHAPE
 from aia_ccdproc.images.wcs import plate_scale, position_cards, wcs_from_header
+from aia_ccdproc.io import add_missing_unit
 from aia_ccdproc.plugin.instrument import Instrument
 from aia_ccdproc.steps.settings import Rotation
 from aia_ccdproc.steps.views import (
@@ -191,7 +193,7 @@ def _target_wcs(target: Any) -> WCS:
         except OSError as error:
             raise HeaderError(f"target {path}: cannot be read ({error.strerror})") from None
     if isinstance(target, fits.Header):
-        wcs: Any = wcs_from_header(target)
+        wcs: Any = _header_wcs(target)
     elif isinstance(target, WCS):
         wcs = target
     elif hasattr(target, "wcs") and hasattr(target, "data"):
@@ -206,6 +208,15 @@ def _target_wcs(target: Any) -> WCS:
             f"the target is a {type(wcs).__name__}; a celestial WCS, a header, an image or a path is needed"
         )
     return wcs
+
+
+def _header_wcs(header: fits.Header) -> WCS:
+    """Return the WCS of a header. CUNIT may be missing, as in the header of an image."""
+    header = header.copy()
+    assumed = add_missing_unit(header)
+    if assumed is not None:
+        warnings.warn(f"target: {assumed}", PrepWarning, stacklevel=7)
+    return wcs_from_header(header)
 
 
 _read_header = cache_until_modified(files=8)(read_header)

@@ -137,17 +137,18 @@ def _shifted(wcs: WCS, pixels: int) -> WCS:
 
 def _variance(ccd: CCDData) -> np.ndarray:
     """Return the uncertainty as a variance in the squared unit of the image, float32."""
-    try:
-        uncertainty = ccd.uncertainty.represent_as(VarianceUncertainty)
-    except TypeError as error:
-        kind = type(ccd.uncertainty).__name__
-        raise StateError(f"an uncertainty of type {kind} cannot be resampled: it has no variance") from error
-    variance = np.asarray(uncertainty.array, dtype=np.float32)
-    # ccdproc leaves a unit that is not equivalent if it did not apply a gain. Such a unit is ignored.
-    if uncertainty.unit is not None and uncertainty.unit.is_equivalent(ccd.unit**2):
-        scale = uncertainty.unit.to(ccd.unit**2)
-        if scale != 1:
-            variance = variance * np.float32(scale)
+    with np.errstate(over="ignore", divide="ignore", invalid="ignore"):  # a variance that is not finite is masked
+        try:
+            uncertainty = ccd.uncertainty.represent_as(VarianceUncertainty)
+        except TypeError as error:
+            kind = type(ccd.uncertainty).__name__
+            raise StateError(f"an uncertainty of type {kind} cannot be resampled: it has no variance") from error
+        variance = np.asarray(uncertainty.array, dtype=np.float32)
+        # ccdproc leaves a unit that is not equivalent if it did not apply a gain. Such a unit is ignored.
+        if uncertainty.unit is not None and uncertainty.unit.is_equivalent(ccd.unit**2):
+            scale = uncertainty.unit.to(ccd.unit**2)
+            if scale != 1:
+                variance = variance * np.float32(scale)
     if (variance < 0).any() or (np.asarray(ccd.uncertainty.array) < 0).any():
         raise StateError("the uncertainty contains negative values")
     return variance

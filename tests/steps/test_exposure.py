@@ -93,6 +93,8 @@ def test_an_image_is_divided_only_once(ccd: CCDData) -> None:
         (None, "EXPTIME is empty"),
         (0, "EXPTIME is 0 s; an exposure time must be positive"),
         (-2.9, "EXPTIME is -2.9 s; an exposure time must be positive"),
+        (1e300, r"EXPTIME is 1e\+300 s, which is not possible"),
+        (1e-40, "EXPTIME is 1e-40 s, which is not possible"),
         ("nan", "EXPTIME is 'nan'"),
         (True, "EXPTIME is True"),
     ],
