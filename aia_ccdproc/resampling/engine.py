@@ -28,6 +28,8 @@ _MAX_WINDOW_PIXELS = 396
 _MIN_BLOCK_PIXELS = 32
 #: Input pixels around the window of a block: the tail of the spline prefilter falls to 0.268**16 = 7e-10 over them.
 _MARGIN_PIXELS = 16
+#: Positions of nearest-neighbor are moved by this number of pixels.
+_TIE_PIXELS = 1e-9
 #: Positions along each side of a block from which its input window is found, if the map is affine.
 _OUTLINE_STEPS = 17
 #: Rows and columns of positions in the output at which the size of its pixels in the input is estimated.
@@ -222,7 +224,8 @@ def _pixel_map(input_wcs: WCS, output_wcs: WCS, method: Method) -> PixelMap:
     if method.needs_celestial:
         # The same projection for both does not change the map between their pixels.
         return TangentMap(_celestial(input_wcs), _celestial(output_wcs))
-    return AffineMap(input_wcs, output_wcs)
+    # A position in the middle between two pixels belongs to the second one, whatever the rounding error.
+    return AffineMap(input_wcs, output_wcs, _TIE_PIXELS if method.degree == 0 else 0.0)
 
 
 def _extent(derivative: np.ndarray) -> np.ndarray:

@@ -83,7 +83,7 @@ class SplineKernel(Kernel):
     overhang = 0.0  # reproject treats the outer half of the outermost pixels like their center
 
     def __init__(self, degree: int, shape: tuple[int, int]) -> None:
-        self.shape, self.reach = shape, _SPLINE_REACH[degree]
+        self.shape, self.reach, self.degree = shape, _SPLINE_REACH[degree], degree
         self.tables = [_spline_table(degree, min(size, _LINE_PIXELS)) for size in shape]
 
     def taps(self, x: np.ndarray, y: np.ndarray) -> Iterator[Tap]:
@@ -95,12 +95,18 @@ class SplineKernel(Kernel):
     def _weights(self, axis: int, position: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:
         """Yield the weights along one axis."""
         pixel = np.floor(position)
-        step = np.rint((position - pixel) * _SPLINE_STEPS)
+        step = (position - pixel) * _SPLINE_STEPS
+        # The weight of the nearest pixel jumps between two steps. Other weights are interpolated between them.
+        whole = np.rint(step) if self.degree == 0 else np.minimum(np.floor(step), _SPLINE_STEPS - 1)
+        fraction = (step - whole).astype(np.float32)
         # The corresponding pixel of the tabulated line is as far from the nearer end, or is the middle one.
         pixel -= np.clip(pixel - _LINE_PIXELS // 2, 0, max(self.shape[axis] - _LINE_PIXELS, 0))
-        entry = (pixel * (_SPLINE_STEPS + 1) + step).astype(np.intp)
+        entry = (pixel * (_SPLINE_STEPS + 1) + whole).astype(np.intp)
         for index, weights in enumerate(self.tables[axis]):
-            yield index + 1 - self.reach, weights.take(entry)
+            weight = weights.take(entry)
+            if self.degree > 0:
+                weight += fraction * (weights.take(entry + 1) - weight)
+            yield index + 1 - self.reach, weight
 
 
 @functools.cache

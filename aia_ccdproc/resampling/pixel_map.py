@@ -11,6 +11,8 @@ from astropy.wcs import WCS
 from astropy.wcs.utils import pixel_to_pixel
 from astropy.wcs.wcsapi import BaseLowLevelWCS, HighLevelWCSWrapper, SlicedLowLevelWCS
 
+from aia_ccdproc.plugin.resampling import affine_map
+
 __all__ = ["AffineMap", "Block", "CelestialMap", "PixelMap", "Positions", "TangentMap"]
 
 #: Two coordinates of every pixel.
@@ -115,12 +117,13 @@ class AffineMap(PixelMap):
     ----------
     input_wcs, output_wcs : `~astropy.wcs.WCS`
         Linear WCSs with the same world coordinates.
+    shift : float
+        Pixels by which positions are moved along both axes.
     """
 
-    def __init__(self, input_wcs: WCS, output_wcs: WCS) -> None:
-        self.matrix = _derivative(input_wcs, output_wcs)
-        shift = np.linalg.solve(input_wcs.pixel_scale_matrix, output_wcs.wcs.crval - input_wcs.wcs.crval)
-        self.offset = input_wcs.wcs.crpix - 1 + shift - self.matrix @ (output_wcs.wcs.crpix - 1)
+    def __init__(self, input_wcs: WCS, output_wcs: WCS, shift: float = 0.0) -> None:
+        affine = affine_map(input_wcs, output_wcs)
+        self.matrix, self.offset = affine[:, :2], affine[:, 2] + shift
 
     def positions(self, rows: np.ndarray, columns: np.ndarray) -> Positions:
         return _AffineWCS(self.matrix, self.offset).pixel_to_world_values(columns, rows)
