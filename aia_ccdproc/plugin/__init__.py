@@ -45,7 +45,7 @@ from aia_ccdproc.plugin.instrument import Instrument
 from aia_ccdproc.plugin.loading import get_plugin_manager, load_plugins
 from aia_ccdproc.plugin.manager import PrepPluginManager
 from aia_ccdproc.plugin.plugin import Plugin
-from aia_ccdproc.plugin.resampling import BAD_WEIGHT_THRESHOLD, MethodParameter, Resampled
+from aia_ccdproc.plugin.resampling import BAD_WEIGHT_THRESHOLD, MethodParameter, Resampled, affine_map
 from aia_ccdproc.plugin.settings import RECORDED_BY_NAME, UNRECORDED, StepSettings
 from aia_ccdproc.plugin.step import Step, StepOrder, StepResult, step
 
@@ -72,6 +72,7 @@ __all__ = [
     "StepResult",
     "StepSettings",
     "Timeout",
+    "affine_map",
     "get_plugin_manager",
     "hookimpl",
     "hookspec",
