@@ -1,5 +1,7 @@
 """The degradation of AIA's channels, and the correction of images for it."""
 
-from aia_ccdproc_degradation.degradation import correct_degradation, degradation
+from __future__ import annotations
 
-__all__ = ["correct_degradation", "degradation"]
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

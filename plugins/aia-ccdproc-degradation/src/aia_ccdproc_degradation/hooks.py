@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import pluggy
-from astropy.io import fits
-from astropy.nddata import CCDData
 
 from aia_ccdproc.plugin import Instrument, hookimpl, hookspec, step
-from aia_ccdproc_degradation.degradation import correct_degradation, read_table
 from aia_ccdproc_degradation.settings import DegradationSettings
+
+if TYPE_CHECKING:
+    from astropy.io import fits
+    from astropy.nddata import CCDData
 
 
 class Declarations:
@@ -49,6 +51,8 @@ def prep_addhooks(manager: pluggy.PluginManager) -> None:
 @hookimpl
 def prep_correct_degradation(ccd: CCDData, instrument: Instrument, settings: DegradationSettings) -> CCDData | None:
     """Correct an image of AIA."""
+    from aia_ccdproc_degradation.correction import correct_degradation
+
     return correct_degradation(ccd, **dict(settings)) if instrument.name == "AIA" else None
 
 
@@ -56,4 +60,6 @@ def prep_correct_degradation(ccd: CCDData, instrument: Instrument, settings: Deg
 def prep_prefetch_correct_degradation(headers: Sequence[fits.Header], settings: DegradationSettings) -> None:
     """Fetch the table once, before the workers of a batch need it."""
     if len(headers):
+        from aia_ccdproc_degradation.correction import read_table
+
         read_table(settings)

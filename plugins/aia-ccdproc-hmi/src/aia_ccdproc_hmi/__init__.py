@@ -4,6 +4,8 @@ After installation `aia_ccdproc.read` identifies images of HMI, and ``register``
 `observe` makes synthetic images of HMI for tests.
 """
 
-from aia_ccdproc_hmi.synthetic import observe
+from __future__ import annotations
 
-__all__ = ["observe"]
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from astropy.io import fits
+from typing import TYPE_CHECKING
 
 from aia_ccdproc import InstrumentError
 from aia_ccdproc.plugin import Instrument, hookimpl
+
+if TYPE_CHECKING:
+    from astropy.io import fits
 
 __all__ = ["BUNIT"]
 

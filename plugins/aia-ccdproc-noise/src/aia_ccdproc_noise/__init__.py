@@ -1,5 +1,7 @@
 """The noise of AIA's pixels, which is added to images as their uncertainty."""
 
-from aia_ccdproc_noise.noise import estimate_uncertainty, noise_sigma
+from __future__ import annotations
 
-__all__ = ["estimate_uncertainty", "noise_sigma"]
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

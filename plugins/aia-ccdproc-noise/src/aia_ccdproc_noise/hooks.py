@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import pluggy
-from astropy.io import fits
-from astropy.nddata import CCDData
 
 from aia_ccdproc.plugin import Instrument, hookimpl, hookspec, step
-from aia_ccdproc.tables import CalibrationTable
-from aia_ccdproc_noise.noise import estimate_uncertainty
 from aia_ccdproc_noise.settings import NoiseSettings
+
+if TYPE_CHECKING:
+    from astropy.io import fits
+    from astropy.nddata import CCDData
 
 
 class Declarations:
@@ -50,6 +51,8 @@ def prep_addhooks(manager: pluggy.PluginManager) -> None:
 @hookimpl
 def prep_estimate_uncertainty(ccd: CCDData, instrument: Instrument, settings: NoiseSettings) -> CCDData | None:
     """Estimate the noise of an image of AIA."""
+    from aia_ccdproc_noise.noise import estimate_uncertainty
+
     return estimate_uncertainty(ccd, **dict(settings)) if instrument.name == "AIA" else None
 
 
@@ -57,4 +60,6 @@ def prep_estimate_uncertainty(ccd: CCDData, instrument: Instrument, settings: No
 def prep_prefetch_estimate_uncertainty(headers: Sequence[fits.Header], settings: NoiseSettings) -> None:
     """Fetch the table once, before the workers of a batch need it."""
     if len(headers):
+        from aia_ccdproc.tables import CalibrationTable
+
         CalibrationTable.read(settings.table, timeout=settings.timeout)

@@ -6,7 +6,8 @@ The removed values are in a separate file, the segment ``spikes`` of the image's
 >>> from aia_ccdproc_respike import read_spikes, respike, despike
 """
 
-from aia_ccdproc_respike.spikes import Spikes, fetch_spikes, find_spikes, read_spikes
-from aia_ccdproc_respike.steps import despike, respike
+from __future__ import annotations
 
-__all__ = ["Spikes", "despike", "fetch_spikes", "find_spikes", "read_spikes", "respike"]
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import pluggy
-from astropy.io import fits
-from astropy.nddata import CCDData
 
 from aia_ccdproc.plugin import Instrument, hookimpl, hookspec, step
-from aia_ccdproc_respike import despike, respike
-from aia_ccdproc_respike.jsoc import prefetch
 from aia_ccdproc_respike.settings import SpikesSettings
+
+if TYPE_CHECKING:
+    from astropy.io import fits
+    from astropy.nddata import CCDData
 
 #: Steps after which the pixels are no longer the counts of the camera.
 _LATER_STEPS = ("register", "normalize_exposure", "correct_degradation", "estimate_uncertainty")
@@ -40,12 +41,16 @@ def prep_addhooks(manager: pluggy.PluginManager) -> None:
 @hookimpl
 def prep_respike(ccd: CCDData, instrument: Instrument, settings: SpikesSettings) -> CCDData | None:
     """Restore the spikes of an image of AIA."""
+    from aia_ccdproc_respike import respike
+
     return respike(ccd, **dict(settings)) if instrument.name == "AIA" else None
 
 
 @hookimpl
 def prep_despike(ccd: CCDData, instrument: Instrument, settings: SpikesSettings) -> CCDData | None:
     """Remove the spikes of an image of AIA."""
+    from aia_ccdproc_respike import despike
+
     return despike(ccd, **dict(settings)) if instrument.name == "AIA" else None
 
 
@@ -53,6 +58,8 @@ def prep_despike(ccd: CCDData, instrument: Instrument, settings: SpikesSettings)
 def prep_prefetch_respike(headers: Sequence[fits.Header], settings: SpikesSettings) -> None:
     """Find the URLs of all spikes files with few queries, before the workers of a batch need them."""
     if settings.spikes == "jsoc":
+        from aia_ccdproc_respike.jsoc import prefetch
+
         prefetch(headers, server=settings.server, timeout=settings.timeout)
 
 

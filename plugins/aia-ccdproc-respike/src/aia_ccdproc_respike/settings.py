@@ -8,7 +8,6 @@ from typing import Annotated, Literal
 from pydantic import Field, field_validator
 
 from aia_ccdproc.plugin import RECORDED_BY_NAME, RecipeFile, ServerURL, StepSettings, Timeout
-from aia_ccdproc_respike.spikes import SpikesLocation
 
 __all__ = ["SpikesSettings"]
 
@@ -31,5 +30,7 @@ class SpikesSettings(StepSettings):
         if not isinstance(value, str | os.PathLike):
             raise ValueError(f"should be jsoc, a folder or the path of a file, not {value!r}")
         if value != "jsoc":
+            from aia_ccdproc_respike.spikes import SpikesLocation
+
             SpikesLocation.from_path(value)
         return value

@@ -1,0 +1,3 @@
+from .synthetic import observe
+
+__all__ = ["observe"]
