@@ -160,7 +160,8 @@ def check_celestial(wcs: WCS) -> None:
         raise HeaderError(f"no WCS: {names} are not celestial")
     if not (np.isfinite(wcs.wcs.crpix).all() and np.isfinite(wcs.wcs.crval).all()):
         raise HeaderError(f"no WCS: CRPIX is {wcs.wcs.crpix} and CRVAL is {wcs.wcs.crval}; finite numbers are needed")
-    matrix = wcs.pixel_scale_matrix
+    with np.errstate(all="ignore"):  # of a rotation of pixels whose sides are very different
+        matrix = wcs.pixel_scale_matrix
     sides = np.linalg.svd(matrix, compute_uv=False) if np.isfinite(matrix).all() else np.zeros(2)
     if not sides[1] > _MIN_SIDE_RATIO * sides[0]:
         raise HeaderError("no WCS: its matrix has no inverse")

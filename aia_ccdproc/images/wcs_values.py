@@ -7,7 +7,7 @@ import re
 from astropy.io import fits
 
 from aia_ccdproc.errors import HeaderError
-from aia_ccdproc.images.times import parse_time
+from aia_ccdproc.images.times import ignore_erfa_warnings, parse_time
 from aia_ccdproc.images.values import as_number, is_empty
 from aia_ccdproc.images.wcs_cards import POSITION_KEYWORDS
 
@@ -91,7 +91,8 @@ def _standardize_time(header: fits.Header, keyword: str) -> bool:
     try:
         time = parse_time(text)
         if not _FITS_TIME.fullmatch(text):
-            text = header[keyword] = str(time.isot)
+            with ignore_erfa_warnings():
+                text = header[keyword] = str(time.isot)
     except (HeaderError, ValueError):
         return False
     return _FITS_TIME.fullmatch(text) is not None
