@@ -1,4 +1,4 @@
-"""HDUs that are written block by block, with their checksums."""
+"""The planes of an image as HDUs, and HDUs that are written block by block."""
 
 from __future__ import annotations
 
@@ -10,13 +10,12 @@ from typing import NamedTuple
 import numpy as np
 from astropy.io import fits
 
-__all__ = ["Plane", "compute_datasum", "write_hdu"]
+from aia_ccdproc.images.fits_checksum import encode_checksum, fold, sum_words
+
+__all__ = ["Plane", "write_hdu"]
 
 #: Bytes in a FITS block.
 _BLOCK_BYTES = 2880
-_WORD = 2**32 - 1
-#: Characters between the digits and the letters of ASCII, which must not be in a checksum.
-_EXCLUDED = frozenset(b":;<=>?@[\\]^_`")
 
 
 class Plane(NamedTuple):
@@ -29,81 +28,37 @@ class Plane(NamedTuple):
     """Name of the extension; empty for the image."""
 
 
-def write_hdu(stream: BufferedIOBase, header: fits.Header, datasum: int, blocks: Iterable[bytes | memoryview]) -> None:
-    """Write an HDU.
+def write_hdu(stream: BufferedIOBase, header: fits.Header, blocks: Iterable[tuple[bytes | memoryview, int]]) -> None:
+    """Write an HDU with CHECKSUM and DATASUM.
 
     Parameters
     ----------
     stream : `~io.BufferedIOBase`
-        File that is open for writing.
+        File that is open for writing. The header is written again after the data, with the checksums.
     header : `~astropy.io.fits.Header`
         Complete header. CHECKSUM and DATASUM are added to it.
-    datasum : int
-        Checksum of the data, from `compute_datasum`.
-    blocks : iterable of bytes
-        The data in the byte order of FITS, in any number of parts. Zeros are added to complete the last FITS block.
-
-    Notes
-    -----
-    The FITS Standard defines the checksums in section 4.4.2.7 and in its appendix J.
+    blocks : iterable of tuple of bytes and int
+        The data in the byte order of FITS, in any number of parts, and the sum of the 32-bit words of each part. All
+        parts but the last have whole words. Zeros are added to complete the last FITS block.
     """
     now = datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%S")
-    header["DATASUM"] = (str(datasum), f"data unit checksum updated {now}")
+    header["DATASUM"] = ("0", f"data unit checksum updated {now}")
     header.set("CHECKSUM", "0" * 16, f"HDU checksum updated {now}", before="DATASUM")
-    total = _add_words(datasum, header.tostring().encode("ascii"))
-    header["CHECKSUM"] = _encode(total)
-    stream.write(header.tostring().encode("ascii"))
-    size = 0
-    for block in blocks:
+    start = stream.tell()
+    stream.write(_to_bytes(header))
+    size = total = 0
+    for block, words in blocks:
         size += stream.write(block)
+        total += words
     stream.write(bytes(-size % _BLOCK_BYTES))
+    end = stream.tell()
+    header["DATASUM"] = str(fold(total))
+    header["CHECKSUM"] = encode_checksum(fold(fold(total) + sum_words(_to_bytes(header))))
+    stream.seek(start)
+    stream.write(_to_bytes(header))
+    stream.seek(end)
 
 
-def compute_datasum(data: np.ndarray) -> int:
-    """Compute the checksum of data in the byte order of FITS.
-
-    Parameters
-    ----------
-    data : `~numpy.ndarray`
-        C-contiguous array of float32, or of bytes.
-
-    Returns
-    -------
-    int
-        Sum of the data as 32-bit words, in ones' complement.
-    """
-    if data.itemsize == 4:
-        return _fold(int(data.reshape(-1).view(data.dtype.str[0] + "u4").sum(dtype=np.uint64)))
-    return _add_words(0, data.reshape(-1).view(np.uint8).data)
-
-
-def _add_words(total: int, data: bytes | memoryview) -> int:
-    """Add bytes to a checksum."""
-    values = np.frombuffer(data, np.uint8)
-    whole = values.size // 4 * 4
-    rest = int.from_bytes(values[whole:].tobytes().ljust(4, b"\0"), "big")
-    return _fold(total + rest + int(values[:whole].view(">u4").sum(dtype=np.uint64)))
-
-
-def _fold(total: int) -> int:
-    """Add the carries of a sum of 32-bit words to its lowest bits."""
-    while total > _WORD:
-        total = (total & _WORD) + (total >> 32)
-    return total
-
-
-def _encode(total: int) -> str:
-    """Encode the complement of a checksum in 16 letters and digits."""
-    columns = []
-    for byte in (_WORD - total).to_bytes(4, "big"):
-        quarter, remainder = divmod(byte, 4)
-        letters = [ord("0") + quarter + (remainder if i == 0 else 0) for i in range(4)]
-        while not _EXCLUDED.isdisjoint(letters):
-            # The sum of each pair must not change.
-            for first in (0, 2):
-                if not _EXCLUDED.isdisjoint(letters[first : first + 2]):
-                    letters[first] += 1
-                    letters[first + 1] -= 1
-        columns.append(letters)
-    text = "".join(chr(letters[row]) for row in range(4) for letters in columns)
-    return text[-1] + text[:-1]
+def _to_bytes(header: fits.Header) -> bytes:
+    text: str = header.tostring()
+    return text.encode("ascii")

@@ -9,7 +9,7 @@ import os
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from io import BufferedIOBase
+from io import BufferedIOBase, BytesIO
 from pathlib import Path
 from typing import Any, get_args
 
@@ -87,7 +87,7 @@ def write(
             warnings.simplefilter("ignore", fits.verify.VerifyWarning)
             with _open_output(temporary, path.name) as stream:
                 if compression == "none":
-                    write_uncompressed(stream, planes)
+                    write_uncompressed(stream, planes, engine)
                 else:
                     write_compressed(stream, planes, compression)
     except (OSError, ValueError, fits.VerifyError) as error:
@@ -99,14 +99,16 @@ def write(
 
 @contextmanager
 def _open_output(path: Path, name: str) -> Iterator[BufferedIOBase]:
-    """Open a file for writing; compress it if its name ends in ``.gz``."""
+    """Open a file for writing. If its name ends in ``.gz``, it is compressed at the end."""
     with path.open("wb") as stream:
         if path.suffix != ".gz":
             yield stream
             return
+        content = BytesIO()
+        yield content
         # The gzip header would contain the temporary name and the time.
         with gzip.GzipFile(name, "wb", fileobj=stream, mtime=0) as packed:
-            yield packed
+            packed.write(content.getbuffer())
 
 
 def _write_failure(path: Path, error: Exception) -> str:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from aia_ccdproc.images import pixel_counts
+from aia_ccdproc.images import fits_checksum, pixel_counts
 from aia_ccdproc.images.pixel_counts import CoarseCounts, FineCounts
 
 __all__ = ["NUMPY_ENGINE", "PixelEngine"]
@@ -34,6 +34,11 @@ class PixelEngine:
 
     ``slots`` is int16, shape ``(65536,)``: for each upper half of the bits the slot in which its pixels are counted, or
     -1. The slots are numbered from 0 without gaps. Deviations are those from ``center``.
+    """
+    copy_big_endian: Callable[[np.ndarray, np.ndarray], int] = fits_checksum.copy_big_endian
+    """Copy 32-bit words in the byte order of FITS, and return their sum: ``copy_big_endian(words, copied)``.
+
+    Both arrays are uint32, C-contiguous, shape ``(n,)``; ``words`` is in native byte order.
     """
 
 

@@ -29,6 +29,7 @@ from scipy import stats
 from aia_ccdproc import PrepWarning, WriteError, read, write
 from aia_ccdproc.images import fits_output
 from aia_ccdproc.images.fits_hdu import Plane
+from aia_ccdproc.images.pixel_engine import PixelEngine
 from aia_ccdproc.images.wcs import roll_angle, wcs_from_header
 
 EXPOSURE = small_exposure(shape=(60, 80), corner=(2040, 1980))
@@ -78,7 +79,7 @@ def test_write_replaces_a_file_only_with_overwrite(tmp_path: Path, ccd: CCDData)
 
 
 def _fail(error: BaseException) -> Callable[..., None]:
-    def write_half(stream: BufferedIOBase, planes: Sequence[Plane]) -> None:
+    def write_half(stream: BufferedIOBase, planes: Sequence[Plane], engine: PixelEngine) -> None:
         stream.write(b"SIMPLE  =  half a file")
         raise error
 
@@ -193,6 +194,25 @@ def test_infinite_pixels_are_written_as_nan_with_one_warning(tmp_path: Path, ccd
     assert back.mask[10, 11:13].all()
     assert not np.isinf(back.uncertainty.array).any()
     assert np.isinf(ccd.data[10, 12])
+
+
+@pytest.mark.parametrize("compression", ["none", "lossless"])
+def test_a_psf_is_written_and_read_back(tmp_path: Path, ccd: CCDData, compression: str) -> None:
+    ccd.psf = np.outer(np.hanning(9), np.hanning(7)).astype(np.float32)
+    path = write(ccd, tmp_path / "a.fits", compression=compression)
+    for back in (read(path), astropy_reads(path, hdu=0 if compression == "none" else 1)):
+        assert np.array_equal(back.psf, ccd.psf)
+        assert np.array_equal(back.data, ccd.data, equal_nan=True)
+
+
+def test_a_header_that_could_not_be_read_again_is_not_written(tmp_path: Path, ccd: CCDData) -> None:
+    ccd.header = fits.Header([*ccd.header.cards, *(fits.Card("HISTORY", str(i)) for i in range(10_300))])
+    assert len(read(write(ccd, tmp_path / "a.fits", compression="rice")).header) > 10_300
+    for i in range(200):
+        ccd.header.append(fits.Card("COMMENT", str(i)), end=True)
+    with pytest.raises(WriteError, match=r"b\.fits: cannot .*the header has 10\d+ cards; 10500 are allowed\. Remove"):
+        write(ccd, tmp_path / "b.fits")
+    assert not (tmp_path / "b.fits").exists()
 
 
 def test_a_mask_of_integers_is_written(tmp_path: Path, ccd: CCDData) -> None:
@@ -316,6 +336,42 @@ def test_rice_rounds_to_a_fraction_of_the_noise_and_records_it(tmp_path: Path, c
     assert any("RICE_1, values rounded to 1/16" in str(line) for line in back.header["HISTORY"])
     with fits.open(path, disable_image_compression=True) as hdus:
         assert hdus[1].header["ZCMPTYPE"] == "RICE_1"
+
+
+@pytest.mark.parametrize("compression", ["rice", "lossless"])
+def test_the_cards_of_a_compressed_image_are_those_of_an_uncompressed_one(
+    tmp_path: Path, ccd: CCDData, compression: str
+) -> None:
+    ccd.header["SIMPLE"], ccd.header["EXTEND"] = True, True
+    ccd.header["LONG"] = ("x" * 150, "continued")
+    ccd.header["HIERARCH ESO A B"] = 5
+    for text in ("one", "two"):
+        ccd.header.add_history(text)
+        ccd.header.add_comment(text)
+    ccd.header["LAST"] = (1.5, "after HISTORY")
+    ccd.header.add_blank()
+    structure = ("SIMPLE", "BITPIX", "NAXIS", "NAXIS1", "NAXIS2", "EXTEND", "DATE", "CHECKSUM", "DATASUM")
+    cards = []
+    for kind in ("none", compression):
+        with fits.open(write(ccd, tmp_path / f"{kind}.fits", compression=kind)) as hdus:
+            header = hdus[0 if kind == "none" else 1].header
+            found = [str(card) for card in header.cards if card.keyword not in structure]
+            cards.append([text for text in found if "write: RICE_1" not in text])
+            assert [header[keyword] for keyword in structure[1:5]] == [-32, 2, 80, 60]
+    statistics = ("DATA", "TOTVALS", "MISSVALS", "PERCENTD")
+    assert [text for text in cards[0] if not text.startswith(statistics)] == [
+        text for text in cards[1] if not text.startswith((*statistics, "XTENSION", "PCOUNT", "GCOUNT"))
+    ]
+
+
+def test_the_time_for_compressing_an_image_is_proportional_to_its_cards(tmp_path: Path, ccd: CCDData) -> None:
+    header, seconds = ccd.header, []
+    for count in (1500, 6000):
+        ccd.header = fits.Header([*header.cards, *(fits.Card(f"K{i:07d}", i) for i in range(count))])
+        start = time.process_time()
+        write(ccd, tmp_path / f"{count}.fits", compression="rice")
+        seconds.append(time.process_time() - start)
+    assert seconds[1] < 8 * seconds[0]
 
 
 def test_compressed_outputs_are_smaller(tmp_path: Path) -> None:

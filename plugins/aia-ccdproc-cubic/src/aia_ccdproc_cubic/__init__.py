@@ -56,7 +56,7 @@ def prep_pixel_engine() -> PixelEngine:
     """Return the compiled loops over pixels."""
     from aia_ccdproc.plugin import PixelEngine
 
-    return PixelEngine(count_coarsely=_count_coarsely, count_finely=_count_finely)
+    return PixelEngine(count_coarsely=_count_coarsely, count_finely=_count_finely, copy_big_endian=_copy_big_endian)
 
 
 def _count_coarsely(values: np.ndarray, mask: np.ndarray | None) -> CoarseCounts:
@@ -69,3 +69,10 @@ def _count_finely(values: np.ndarray, mask: np.ndarray | None, slots: np.ndarray
     from aia_ccdproc_cubic.statistics import count_finely
 
     return count_finely(values, mask, slots, center)
+
+
+def _copy_big_endian(words: np.ndarray, copied: np.ndarray) -> int:
+    from aia_ccdproc_cubic.compiling import call_compiled
+    from aia_ccdproc_cubic.word_loops import copy_swapped
+
+    return int(call_compiled(copy_swapped, words, copied))

@@ -1,4 +1,4 @@
-"""The compiled loops of the statistics, compared with a sort and with those of the core."""
+"""The compiled loops over pixels, compared with a sort and with those of the core."""
 
 from __future__ import annotations
 
@@ -73,6 +73,15 @@ def test_a_read_only_image_has_the_same_statistics() -> None:
     expected = summarize(image, mask, FRACTIONS, ENGINE)
     image.flags.writeable = mask.flags.writeable = False
     assert summarize(image, mask, FRACTIONS, ENGINE) == expected
+
+
+@pytest.mark.parametrize("size", [1, 2, 63, 64, 65, 1000])
+def test_words_are_copied_and_added_up_as_by_the_core(size: int) -> None:
+    words = np.random.default_rng(size).integers(0, 2**32, size, dtype=np.uint32)
+    copies = np.zeros((2, size), np.uint32)
+    sums = [engine.copy_big_endian(words, copy) for engine, copy in zip((ENGINE, PixelEngine()), copies, strict=True)]
+    assert sums[0] == sums[1] == sum(words.tolist())
+    assert np.array_equal(copies[0], copies[1])
 
 
 def test_the_engine_of_an_installation_with_this_plugin_is_compiled() -> None:
