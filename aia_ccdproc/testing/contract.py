@@ -172,6 +172,8 @@ class _Contract:
         """Return what the hook of the step returns for a header or an image."""
         name = self._step.name
         given: dict[str, Any] = {"header": header} if ccd is None else {"ccd": ccd}
+        if "plugin" in getattr(self._manager.hook, f"prep_{name}").spec.argnames:  # of a step with engines
+            given["plugin"] = None
         instrument = self._manager.identify(header if ccd is None else complete_header(ccd))
         answer = self._manager.ask(f"prep_{name}", **given, instrument=instrument, settings=self._settings)
         if answer is None:
