@@ -45,6 +45,7 @@ def pointing(
     from aia_ccdproc.pointing.settings import PointingSettings
 
     out = console()
+    PointingSettings.of(server=server, timeout=timeout)
     if cache in (CacheAction.SHOW, CacheAction.CLEAR):
         if start is not None or output is not None:
             raise typer.BadParameter(f"--cache {cache} cannot be used together with START, END or --output")
@@ -54,7 +55,6 @@ def pointing(
         return
     if start is None or end is None or (output is None) == (cache is None):
         raise typer.BadParameter("give START and END, and either --output TABLE or --cache fill")
-    PointingSettings.of(server=server, timeout=timeout)
     interval = commands.parse_interval(start, end)
     try:
         if output is not None:

@@ -17,6 +17,7 @@ __all__ = ["NOT_A_PATH", "RecipeFile", "ServerURL", "Timeout", "table_source", "
 
 #: Schemes of the URLs of tables and of DRMS servers.
 _URL_SCHEMES = ("http://", "https://")
+_DAY_SECONDS = 86400.0
 #: Types of TOML values that cannot be the path of a file.
 NOT_A_PATH = (bool, int, float, list, dict, datetime.date, datetime.time)
 
@@ -107,8 +108,8 @@ def _check_url(value: str) -> None:
     try:
         parts = urlsplit(value)
         host, _ = parts.hostname, parts.port
-    except ValueError as error:
-        raise ValueError(f"{shown} is not a URL: {error}") from error
+    except ValueError:  # its message may contain a part of a password
+        raise ValueError(f"{shown} is not a URL: its host or port is invalid") from None
     if any(character.isspace() for character in value):
         raise ValueError(f"{shown} is not a URL: it contains blanks")
     if not host:
@@ -136,5 +137,5 @@ ServerURL = Annotated[
 Timeout = Annotated[
     float,
     UNRECORDED,
-    Field(gt=0, description="Time limit in seconds for a network request, retries included."),
+    Field(gt=0, le=_DAY_SECONDS, description="Time limit in seconds for a network request, retries included."),
 ]

@@ -13,7 +13,7 @@ from astropy.time import Time
 
 from aia_ccdproc.errors import HeaderError, PointingError, SettingsError, WriteError, pluralize
 from aia_ccdproc.images.files import atomic_write
-from aia_ccdproc.images.times import parse_time
+from aia_ccdproc.images.times import ignore_erfa_warnings, parse_time
 from aia_ccdproc.pointing.cache import PointingCache
 from aia_ccdproc.pointing.jsoc import fetch_months, fetch_records
 from aia_ccdproc.pointing.months import Month, describe_months
@@ -24,10 +24,11 @@ from aia_ccdproc.tables.network import TIMEOUT_SECONDS, QueryError
 __all__ = ["clear_cache", "describe_cache", "fill_cache", "parse_interval", "write_table"]
 
 _MAX_DAYS_PER_QUERY = 366
-#: A later time is probably a typing error.
-_LAST_YEAR = 2100
+#: The year in which SDO was launched. A time that is earlier, or later than the last year, is a typing error.
+_FIRST_YEAR, _LAST_YEAR = 2010, 2100
 
 
+@ignore_erfa_warnings()
 def parse_interval(start: str, end: str) -> tuple[Time, Time]:
     """Parse the start and the end of a time interval.
 
@@ -44,13 +45,16 @@ def parse_interval(start: str, end: str) -> tuple[Time, Time]:
     Raises
     ------
     SettingsError
-        If one of them is not a time, the end is not after the start, or the end is after the year 2100.
+        If one of them is not a time, the end is not after the start, the start is before the year 2010, or the end is
+        after the year 2100.
     """
     try:
         times = parse_time(start), parse_time(end)
     except HeaderError as error:
         raise SettingsError(f"START and END must be times: {error}") from error
-    if times[1].jyear > _LAST_YEAR:
+    if times[0].ymdhms["year"] < _FIRST_YEAR:
+        raise SettingsError(f"START ({start}) is before {_FIRST_YEAR}, the year in which SDO was launched")
+    if times[1].ymdhms["year"] > _LAST_YEAR:
         raise SettingsError(f"END ({end}) is after the year {_LAST_YEAR}")
     if times[1] <= times[0]:
         raise SettingsError(f"END ({end}) is not after START ({start})")
@@ -148,7 +152,10 @@ def fill_cache(start: Time, end: Time, *, server: str | None = None, timeout: fl
     months = [Month.of(start)]
     while months[-1].end < end:
         months.append(months[-1].next)
-    fetch_months(months, server=server, timeout=timeout)
+    try:
+        fetch_months(months, server=server, timeout=timeout)
+    except QueryError as error:
+        raise PointingError(str(error)) from None
     cached = set(PointingCache(server_name(server)).months()) & set(months)
     if not cached:
         raise PointingError(

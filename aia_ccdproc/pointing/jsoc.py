@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, TypeAlias
 from astropy.table import Table
 from astropy.time import Time, TimeDelta
 
-from aia_ccdproc.errors import PointingError
 from aia_ccdproc.pointing.cache import PointingCache
 from aia_ccdproc.pointing.months import Month, consecutive_months, describe_months, records_in_month
 from aia_ccdproc.pointing.table import SERIES, PointingTable, convert_text_columns
@@ -20,10 +19,7 @@ from aia_ccdproc.tables.network import TIMEOUT_SECONDS, NoAnswerError, QueryErro
 if TYPE_CHECKING:
     import drms
 
-__all__ = ["TABLE_ADVICE", "fetch_months", "fetch_records"]
-
-#: What a user can do without access to the server.
-TABLE_ADVICE = "give a table (aia-prep pointing writes one where a network is available)"
+__all__ = ["fetch_months", "fetch_records"]
 
 _CHANNELS = ("094", "131", "171", "193", "211", "304", "335", "1600", "1700", "4500")
 _KEYS = [
@@ -129,8 +125,10 @@ def fetch_months(
 
     Raises
     ------
-    PointingError
+    QueryError
         If the server does not answer within the timeout, or its answer does not consist of pointing records.
+    PointingError
+        If the times of the records cannot be read.
     """
     months, name = list(months), server_name(server)
 
@@ -155,7 +153,7 @@ def fetch_months(
         return _fetched_months.get_all([(name, month) for month in months], fetch, server=name, timeout=timeout)
     except QueryError as error:
         what = f"the pointing records of {describe_months(months)} from {name}"
-        raise PointingError(str(error.reworded(what, TABLE_ADVICE))) from None
+        raise error.reworded(what, "") from None
 
 
 def _store(cache: PointingCache, month: Month, records: Table, fetched: Time) -> None:

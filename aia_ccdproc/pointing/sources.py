@@ -27,7 +27,7 @@ from astropy.time import Time
 from aia_ccdproc.errors import PointingError, TableError, redact_url
 from aia_ccdproc.images.times import ignore_erfa_warnings
 from aia_ccdproc.pointing.cache import PointingCache, is_final
-from aia_ccdproc.pointing.jsoc import TABLE_ADVICE, fetch_months
+from aia_ccdproc.pointing.jsoc import fetch_months
 from aia_ccdproc.pointing.months import Month
 from aia_ccdproc.pointing.settings import PointingSettings
 from aia_ccdproc.pointing.table import (
@@ -42,7 +42,10 @@ from aia_ccdproc.tables.download import download_table
 from aia_ccdproc.tables.jsoc import server_name
 from aia_ccdproc.tables.network import QueryError
 
-__all__ = ["FoundRecord", "find_record", "prefetch"]
+__all__ = ["TABLE_ADVICE", "FoundRecord", "find_record", "prefetch"]
+
+#: What a user can do without access to a server.
+TABLE_ADVICE = "give a table (aia-prep pointing writes one where a network is available)"
 
 _log = logging.getLogger("aia_ccdproc")
 
@@ -131,12 +134,23 @@ def _cached_month(settings: PointingSettings, time: Time) -> PointingTable:
 
 def _from_server(settings: PointingSettings, time: Time, channel: int) -> FoundRecord:
     month, name = Month.of(time), server_name(settings.server)
-    [table] = fetch_months([month], server=settings.server, timeout=settings.timeout)
+    [table] = _fetch_months(settings, [month])
     if table is None:
         raise PointingError(
             f"{name} has no {SERIES} record for T_OBS={time.isot} ({channel} Å), nor any in {month}. Give a table"
         )
     return FoundRecord(table.record(time, channel), name, table.digest)
+
+
+def _fetch_months(settings: PointingSettings, months: list[Month]) -> list[PointingTable | None]:
+    try:
+        return fetch_months(months, server=settings.server, timeout=settings.timeout)
+    except QueryError as error:
+        raise _with_advice(error) from None
+
+
+def _with_advice(error: QueryError) -> PointingError:
+    return PointingError(str(error.reworded(error.what, TABLE_ADVICE)))
 
 
 def _from_table(source: Any, settings: PointingSettings, time: Time, channel: int) -> FoundRecord:
@@ -154,7 +168,7 @@ def _from_url(url: str, settings: PointingSettings, time: Time, channel: int) ->
     try:
         table = _downloaded.get(url, download, timeout=settings.timeout)
     except QueryError as error:
-        raise PointingError(str(error.reworded(error.what, TABLE_ADVICE))) from None
+        raise _with_advice(error) from None
     return _found_in(table, time, channel)
 
 
@@ -195,7 +209,7 @@ def prefetch(settings: PointingSettings, times: Iterable[Time]) -> None:
         cache = PointingCache(server_name(settings.server))
         months = {month: group for month, group in months.items() if not _has_final(cache.load(month), group)}
     if months:
-        fetch_months(months, server=settings.server, timeout=settings.timeout)
+        _fetch_months(settings, list(months))
 
 
 def _has_final(table: PointingTable | None, times: list[Time]) -> bool:

@@ -49,11 +49,12 @@ def test_a_source_that_is_not_a_path_is_refused(source: object) -> None:
 @pytest.mark.parametrize(
     ("url", "why"),
     [
-        ("http://[::1/x", "is not a URL: Invalid IPv6 URL"),
+        ("http://[::1/x", "is not a URL: its host or port is invalid"),
         ("http://", "names no host"),
         ("https:///x", "names no host"),
-        ("http://h:abc", "is not a URL: Port could not be cast"),
-        ("http://h:99999/", "is not a URL: Port out of range"),
+        ("http://h:abc", "is not a URL: its host or port is invalid"),
+        ("http://h:99999/", "is not a URL: its host or port is invalid"),
+        ("http://me:se/cret@h/", r"http://\*\*\*@h/. is not a URL: its host or port is invalid"),
         ("http://host name/x", "contains blanks"),
         ("gopher://x/y", "should be a URL that starts with http"),
     ],

@@ -17,10 +17,9 @@ from jsoc_server import recorded_rows, row_at
 
 from aia_ccdproc import PointingError, PointingWarning
 from aia_ccdproc.pointing.cache import PointingCache
-from aia_ccdproc.pointing.jsoc import TABLE_ADVICE
 from aia_ccdproc.pointing.months import Month, consecutive_months
 from aia_ccdproc.pointing.settings import PointingSettings
-from aia_ccdproc.pointing.sources import find_record, prefetch
+from aia_ccdproc.pointing.sources import TABLE_ADVICE, find_record, prefetch
 from aia_ccdproc.pointing.table import PointingRecord
 from aia_ccdproc.tables.cache import FetchCache
 from aia_ccdproc.tables.jsoc import server_name

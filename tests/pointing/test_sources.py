@@ -185,6 +185,10 @@ def test_a_failed_query_is_exit_code_1(jsoc, tmp_path, capsys):
     assert error.startswith("PointingError: cannot get aia.master_pointing3h[")
     assert error.endswith("Try again later\n")  # this command is the advice elsewhere
     assert not path.exists()
+    assert main(["pointing", "2020-01-01", "2020-01-02", "--cache", "fill", "--server", jsoc.url]) == 1
+    error = capsys.readouterr().err
+    assert error.startswith("PointingError: cannot get the pointing records of 2020-01 from 127.0.0.1")
+    assert error.endswith("Try again later\n")
 
 
 @pytest.mark.parametrize(
@@ -198,6 +202,11 @@ def test_a_failed_query_is_exit_code_1(jsoc, tmp_path, capsys):
         ["2020-01-01", "2020-01-02", "--cache", "clear"],
         ["--cache", "eat"],
         ["9998-01-01", "9999-12-31", "--cache", "fill"],
+        ["0001-01-01", "2020-01-01", "--cache", "fill"],
+        ["2009-12-31", "2020-01-01", "--cache", "fill"],
+        ["2020-01-01", "2020-01-02", "--cache", "fill", "--timeout", "inf"],
+        ["--cache", "show", "--server", ""],
+        ["--cache", "clear", "--server", "ftp://example.org/"],
         ["2020-01-01", "2020-01-02", "--cache", "fill", "--server", "ftp://example.org/"],
     ],
 )
