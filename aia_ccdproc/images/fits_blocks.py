@@ -23,7 +23,7 @@ __all__ = ["open_repaired"]
 _BLOCK = 2880
 _MAX_HEADER_BYTES = MAX_CARDS * CARD_LENGTH
 _UNPACKERS: dict[bytes, Callable[[IO[bytes]], Any]] = {b"\x1f\x8b": gzip.open, b"BZh": bz2.open, b"\xfd7zXZ": lzma.open}
-_SIZE_CARD = re.compile(r"(BITPIX|NAXIS\d*|PCOUNT|GCOUNT) *= *(-?\d+) *(?:/.*)?")
+_SIZE_CARD = re.compile(r"(BITPIX|NAXIS\d*|PCOUNT|GCOUNT) *= *(?:([+-]?\d+) *(?:/.*)?$)?")
 _PIXEL_BITS = (8, 16, 32, 64, -32, -64)
 
 
@@ -160,12 +160,13 @@ def _contains_end(header: bytes) -> bool:
 
 def _data_span(path: Path, cards: list[str]) -> int:
     """Compute the size of the data of an HDU in bytes, padding included. Refuse a header that does not give it."""
-    found = {match[1]: int(match[2]) for card in cards if (match := _SIZE_CARD.fullmatch(card.rstrip()))}
+    matches = filter(None, map(_SIZE_CARD.match, cards))
+    found = {match[1]: None if match[2] is None else int(match[2]) for match in matches}
 
-    def checked(keyword: str, default: int = -1) -> int:
+    def checked(keyword: str, default: int | None = None) -> int:
         value = found.get(keyword, default)
-        if value < 0:  # with a negative size, astropy would read the same HDU again and again
-            state = f"is {value}" if keyword in found else "is missing or not an integer"
+        if value is None or value < 0:  # with a negative size, astropy would read the same HDU again and again
+            state = "is missing or not an integer" if value is None else f"is {value}"
             raise ReadError(f"{path}: is damaged: {keyword} {state}. Download it again")
         return value
 

@@ -90,6 +90,8 @@ def write(
                     write_uncompressed(stream, planes, engine)
                 else:
                     write_compressed(stream, planes, compression)
+    except WriteError as error:
+        raise WriteError(f"{path}: {error}") from None
     except (OSError, ValueError, fits.VerifyError) as error:
         raise WriteError(f"{path}: {_write_failure(path, error)}") from error
     if notes:

@@ -9,7 +9,14 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 from astropy import units as u
-from astropy.nddata import CCDData, FlagCollection
+from astropy.nddata import (
+    CCDData,
+    FlagCollection,
+    InverseVariance,
+    NDUncertainty,
+    StdDevUncertainty,
+    VarianceUncertainty,
+)
 from astropy.table import Table
 
 from aia_ccdproc import PrepWarning, Recipe, normalize_exposure, prep, register, update_pointing
@@ -110,3 +117,20 @@ def test_a_collection_of_flags_is_carried_over(ccd: CCDData) -> None:
     assert isinstance(result.flags, FlagCollection)
     assert np.array_equal(result.flags["saturated"], flags["saturated"])
     assert not np.may_share_memory(result.flags["saturated"], flags["saturated"])
+
+
+@pytest.mark.parametrize("kind", [StdDevUncertainty, VarianceUncertainty, InverseVariance])
+@pytest.mark.parametrize("extreme", [0.0, 1e-45, 1e30, 3e38, np.inf])
+def test_an_extreme_uncertainty_gives_no_warning_and_leaves_the_other_pixels(
+    kind: type[NDUncertainty], extreme: float
+) -> None:
+    image = level1_image(94)
+    values = np.full(image.shape, 4.0, np.float32)
+    values[20, 30] = extreme
+    image.uncertainty = kind(values)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        half, registered = divide(image, 2.0), register(image, method="bilinear")
+    factor = {StdDevUncertainty: 0.5, VarianceUncertainty: 0.25, InverseVariance: 4.0}[kind]
+    assert half.uncertainty.array[0, 0] == 4 * factor
+    assert np.isfinite(registered.uncertainty.array[~np.broadcast_to(registered.mask, registered.shape)]).all()

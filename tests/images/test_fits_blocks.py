@@ -139,6 +139,53 @@ def test_an_endless_header_is_refused(tmp_path: Path, level1: bytes, monkeypatch
         read(path)
 
 
+#: Cards of an extension, and what is wrong with them. astropy would not come to an end with a negative size.
+SIZES = {
+    "GCOUNT  = -1": "GCOUNT is -1",
+    "GCOUNT  = -2147483648": "GCOUNT is -2147483648",
+    "PCOUNT  = -1000000": "PCOUNT is -1000000",
+    "PCOUNT  = 1E30": "PCOUNT is missing or not an integer",
+    "NAXIS1  = -5": "NAXIS1 is -5",
+    "NAXIS2  = 1000000000000": "is truncated|not plausible",
+    "NAXIS2  = '7'": "NAXIS2 is missing or not an integer",
+    "NAXIS   = -1": "NAXIS is -1",
+    "NAXIS   = 9999999999": "NAXIS3 is missing or not an integer",
+    "BITPIX  = -1": "BITPIX is -1, not one of",
+    "BITPIX  = T": "BITPIX is None, not one of",
+}
+
+
+@pytest.mark.parametrize("pack", [bytes, gzip.compress])
+@pytest.mark.parametrize("card", SIZES)
+def test_an_extension_without_a_usable_size_is_refused(tmp_path: Path, level1: bytes, card: str, pack) -> None:
+    fits.ImageHDU(np.zeros((7, 5), np.int16), name="MASK").writeto(tmp_path / "extension.fits")
+    extension = (tmp_path / "extension.fits").read_bytes()[2880:]
+    assert extension.startswith(b"XTENSION")
+    at = extension.index(card[:9].encode())
+    path = tmp_path / "a.fits"
+    path.write_bytes(pack(level1 + extension[:at] + card.ljust(80).encode() + extension[at + 80 :]))
+    with pytest.raises(ReadError, match=rf"a\.fits: .*({SIZES[card]})"):
+        read(path)
+
+
+@pytest.mark.parametrize("pack", [bytes, gzip.compress])
+def test_too_many_cards_are_refused_in_one_header_or_in_many(tmp_path: Path, level1: bytes, pack) -> None:
+    path = tmp_path / "a.fits"
+    end = level1.index(b"END".ljust(80))
+    data = level1[-(-(end + 80) // 2880) * 2880 :]
+    for count in (10_000, 20_000):
+        header = level1[:end] + b"".join((b"HISTORY %d" % i).ljust(80) for i in range(count)) + b"END".ljust(80)
+        path.write_bytes(pack(header.ljust(-(-len(header) // 2880) * 2880) + data))
+        if count == 10_000:
+            assert len(read(path).header["HISTORY"]) == count
+        else:
+            with pytest.raises(ReadError, match=r"a\.fits: its headers have more than 10800 cards"):
+                read(path)
+    path.write_bytes(pack(level1 + fits.ImageHDU().header.tostring().encode() * 400))
+    with pytest.raises(ReadError, match=r"a\.fits: its headers have more than 10800 cards"):
+        read(path)
+
+
 @pytest.mark.parametrize("unpacked", [2**20, 2**30])
 def test_a_tile_that_needs_too_much_memory_is_refused_before_it_is_unpacked(
     tmp_path: Path, start_memory: list[int], unpacked: int

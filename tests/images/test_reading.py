@@ -267,6 +267,33 @@ def test_mask_and_uncertainty_written_by_astropy_are_read(tmp_path: Path) -> Non
     assert back.uncertainty.array == pytest.approx(np.sqrt(ccd.data))
 
 
+def test_a_psf_beside_the_image_is_not_a_second_image(tmp_path: Path) -> None:
+    ccd = EXPOSURE.image(small_sun())
+    ccd.psf = np.outer(np.hanning(9), np.hanning(9))
+    ccd.write(tmp_path / "psf.fits")
+    back = read(tmp_path / "psf.fits")
+    assert np.array_equal(back.data, ccd.data)
+    assert back.psf == pytest.approx(ccd.psf)
+
+
+def test_a_table_called_mask_is_ignored(tmp_path: Path) -> None:
+    header, data = header_and_data()
+    table = fits.BinTableHDU.from_columns([fits.Column("A", "J", array=[1, 2])], name="MASK")
+    fits.HDUList([fits.PrimaryHDU(data, header), table]).writeto(tmp_path / "a.fits")
+    back = read(tmp_path / "a.fits")
+    assert np.array_equal(back.data, data)
+    assert back.mask is None
+
+
+def test_a_chosen_plane_is_not_its_own_mask(tmp_path: Path) -> None:
+    header, data = header_and_data()
+    mask = (data > np.median(data)).astype(np.uint8)
+    hdus = [fits.PrimaryHDU(data, header), fits.ImageHDU(mask, header, name="MASK")]
+    fits.HDUList(hdus).writeto(tmp_path / "a.fits")
+    assert read(tmp_path / "a.fits", hdu="MASK").mask is None
+    assert np.array_equal(read(tmp_path / "a.fits").mask, mask)
+
+
 # -- files that are not level-1 images --------------------------------------------------------------------
 
 

@@ -210,7 +210,7 @@ def test_a_header_that_could_not_be_read_again_is_not_written(tmp_path: Path, cc
     assert len(read(write(ccd, tmp_path / "a.fits", compression="rice")).header) > 10_300
     for i in range(200):
         ccd.header.append(fits.Card("COMMENT", str(i)), end=True)
-    with pytest.raises(WriteError, match=r"b\.fits: cannot .*the header has 10\d+ cards; 10500 are allowed\. Remove"):
+    with pytest.raises(WriteError, match=r"b\.fits: the header has 10\d+ cards; 10500 are allowed\. Remove"):
         write(ccd, tmp_path / "b.fits")
     assert not (tmp_path / "b.fits").exists()
 

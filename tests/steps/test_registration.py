@@ -365,6 +365,19 @@ def test_a_target_may_have_many_forms(small, form, tmp_path):
     np.testing.assert_allclose(level15.data[10:-10, 10:-10], reference.data[10:-10, 10:-10], atol=2e-3)
 
 
+@pytest.mark.parametrize("form", ["header", "path"])
+def test_a_target_without_a_unit_is_read_like_an_image(small, form, tmp_path):
+    target = _target(small)
+    del target["CUNIT1"], target["CUNIT2"]
+    if form == "path":
+        fits.PrimaryHDU(np.zeros((target["NAXIS2"], target["NAXIS1"]), np.int16), target).writeto(tmp_path / "a.fits")
+        target = tmp_path / "a.fits"
+    with pytest.warns(aia_ccdproc.PrepWarning, match="target: CUNIT1 and CUNIT2 are missing; arcsec is assumed"):
+        level15 = register(small, target=target)
+    assert aia_ccdproc.images.plate_scale(level15.wcs) == pytest.approx(0.6)
+    np.testing.assert_array_equal(level15.data, register(small).data)
+
+
 def test_a_rolled_target_keeps_its_roll(small):
     level15 = register(small, target=_target(small, CROTA2=30.0))
     assert aia_ccdproc.images.roll_angle(level15.wcs) == pytest.approx(30)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import gzip
 import inspect
 import logging
 import os
@@ -422,6 +423,20 @@ def test_a_calibration_frame_can_be_a_solar_image_or_in_an_extension(folder: Pat
     assert read_calibration_frame(level1).unit == "DN"
     fits.HDUList([fits.PrimaryHDU(), fits.CompImageHDU(np.eye(40, dtype="i2"))]).writeto(folder / "packed.fits")
     assert read_calibration_frame(folder / "packed.fits").data.sum() == pytest.approx(40)
+
+
+def test_a_calibration_frame_has_the_limits_of_images(folder: Path) -> None:
+    fits.writeto(folder / "flat.fits.gz", np.ones(SHAPE, np.float32))
+    raw = gzip.decompress((folder / "flat.fits.gz").read_bytes())
+    for axis, length in ((1, SHAPE[1]), (2, SHAPE[0])):
+        raw = raw.replace(b"NAXIS%d  = %20d" % (axis, length), b"NAXIS%d  = %20d" % (axis, 50_000))
+    (folder / "huge.fits.gz").write_bytes(gzip.compress(raw))
+    with pytest.raises(ReadError, match=r"huge\.fits\.gz: the size of the image is not plausible"):
+        read_calibration_frame(folder / "huge.fits.gz")
+    raw = (folder / "flat.fits").read_bytes()
+    (folder / "short.fits").write_bytes(raw[:2880])
+    with pytest.raises(ReadError, match=r"short\.fits: is truncated"):
+        read_calibration_frame(folder / "short.fits")
 
 
 def test_nan_in_a_calibration_frame_is_masked(folder: Path) -> None:
