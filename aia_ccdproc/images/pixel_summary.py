@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -69,15 +70,21 @@ def summarize(
     """
     if mask is not None:
         mask = np.ascontiguousarray(np.broadcast_to(mask, data.shape), dtype=bool).reshape(-1)
-    if not np.can_cast(data.dtype, np.float32):
-        return _summarize_by_sort(data.reshape(-1), mask, fractions)
-    values = np.ascontiguousarray(data, dtype=np.float32).reshape(-1)
+    if np.can_cast(data.dtype, np.float32):
+        return _summarize_by_counts(np.ascontiguousarray(data, np.float32).reshape(-1), mask, fractions, engine)
+    return _summarize_by_sort(data.reshape(-1), mask, fractions)
+
+
+def _summarize_by_counts(
+    values: np.ndarray, mask: np.ndarray | None, fractions: Sequence[float], engine: PixelEngine
+) -> PixelSummary:
     coarse = engine.count_coarsely(values, mask)
-    ends = np.cumsum(coarse.bins[_ORDER])
+    counts = coarse.bins[_ORDER]
+    ends = np.cumsum(counts)
     count = int(ends[-1])
     if not count:
         return PixelSummary(coarse.not_finite, coarse.infinite)
-    ranks = np.unique([rank for fraction in (0, 1, *fractions) for rank in _neighbors(count, fraction)])
+    ranks = np.unique([_neighbors(count, fraction) for fraction in (0, 1, *fractions)])
     bins = np.searchsorted(ends, ranks, side="right")
     wanted = np.unique(bins)
     slots = np.full(HALF_VALUES, -1, np.int16)
@@ -85,20 +92,13 @@ def summarize(
     mean = coarse.total / count
     fine = engine.count_finely(values, mask, slots, mean)
     value_at: dict[int, float] = {}
-    for position, lower in zip(wanted, fine.bins, strict=True):
-        here = ranks[bins == position]
-        first = ends[position] - coarse.bins[_ORDER[position]]
-        value_at |= zip(here.tolist(), _values(int(_ORDER[position]), lower, here - first), strict=True)
-    return PixelSummary(
-        coarse.not_finite,
-        coarse.infinite,
-        count,
-        value_at[0],
-        value_at[count - 1],
-        mean,
-        *_shape(fine.sums, count, value_at[0] == value_at[count - 1]),
-        tuple(_quantile(value_at, count, fraction) for fraction in fractions),
-    )
+    for index, lower in zip(wanted, fine.bins, strict=True):
+        here = ranks[bins == index]
+        found = _values(int(_ORDER[index]), lower, here - (ends[index] - counts[index]))
+        value_at |= zip(here.tolist(), found, strict=True)
+    is_constant = value_at[0] == value_at[count - 1]
+    shape = _Shape(0.0) if is_constant else _Shape.from_moments(fine.sums / count)
+    return _complete((coarse.not_finite, coarse.infinite), value_at, count, mean, shape, fractions)
 
 
 def _values(upper: int, counts: np.ndarray, ranks: np.ndarray) -> list[float]:
@@ -113,37 +113,45 @@ def _values(upper: int, counts: np.ndarray, ranks: np.ndarray) -> list[float]:
 def _summarize_by_sort(values: np.ndarray, mask: np.ndarray | None, fractions: Sequence[float]) -> PixelSummary:
     """Compute the statistics of values that float32 cannot represent."""
     finite = np.isfinite(values)
-    not_finite, infinite = int(np.count_nonzero(~finite)), int(np.count_nonzero(np.isinf(values)))
+    invalid = int(np.count_nonzero(~finite)), int(np.count_nonzero(np.isinf(values)))
     ordered = np.sort(values[finite if mask is None else finite & ~mask].astype(np.float64)) + 0.0
-    count = ordered.size
-    if not count:
-        return PixelSummary(not_finite, infinite)
+    if not ordered.size:
+        return PixelSummary(*invalid)
     mean = float(ordered.mean())
     # Divided by the largest deviation, so that no power overflows.
     largest = max(mean - float(ordered[0]), float(ordered[-1]) - mean) or 1.0
     deviation = (ordered - mean) / largest
-    sums = np.array([(deviation**power).sum() for power in (2, 3, 4)])
-    rms, skewness, kurtosis = _shape(sums, count, bool(ordered[0] == ordered[-1]))
-    return PixelSummary(
-        not_finite,
-        infinite,
-        count,
-        float(ordered[0]),
-        float(ordered[-1]),
-        mean,
-        rms * largest,
-        skewness,
-        kurtosis,
-        tuple(_quantile(ordered, count, fraction) for fraction in fractions),
-    )
+    is_constant = ordered[0] == ordered[-1]
+    moments = np.array([(deviation**power).mean() for power in (2, 3, 4)])
+    shape = _Shape(0.0) if is_constant else _Shape.from_moments(moments, largest)
+    return _complete(invalid, ordered, ordered.size, mean, shape, fractions)
 
 
-def _shape(sums: np.ndarray, count: int, is_constant: bool) -> tuple[float, float, float]:
-    """Return rms deviation, skewness and kurtosis."""
-    second, third, fourth = (sums / count).tolist()
-    if is_constant:
-        return 0.0, math.nan, math.nan
-    return second**0.5, third / second**1.5, fourth / second**2 - 3
+class _Shape(NamedTuple):
+    """Shape of a distribution."""
+
+    rms: float
+    skewness: float = math.nan
+    kurtosis: float = math.nan
+
+    @classmethod
+    def from_moments(cls, moments: np.ndarray, unit: float = 1.0) -> _Shape:
+        """Compute the shape from the second to fourth central moments; ``unit`` is the unit of the deviations."""
+        second, third, fourth = moments.tolist()
+        return cls(unit * second**0.5, third / second**1.5, fourth / second**2 - 3)
+
+
+def _complete(
+    invalid: tuple[int, int],
+    value_at: Mapping[int, float] | np.ndarray,
+    count: int,
+    mean: float,
+    shape: _Shape,
+    fractions: Sequence[float],
+) -> PixelSummary:
+    """Make a summary; ``value_at`` contains the values of the ranks that are needed."""
+    quantiles = tuple(_quantile(value_at, count, fraction) for fraction in fractions)
+    return PixelSummary(*invalid, count, float(value_at[0]), float(value_at[count - 1]), mean, *shape, quantiles)
 
 
 def _neighbors(count: int, fraction: float) -> tuple[int, int]:
