@@ -40,7 +40,7 @@ from aia_ccdproc.pointing.table import (
 from aia_ccdproc.tables.cache import FetchCache
 from aia_ccdproc.tables.download import download_table
 from aia_ccdproc.tables.jsoc import server_name
-from aia_ccdproc.tables.network import QueryError
+from aia_ccdproc.tables.network import NoAnswerError, QueryError
 
 __all__ = ["TABLE_ADVICE", "FoundRecord", "find_record", "prefetch"]
 
@@ -149,8 +149,8 @@ def _fetch_months(settings: PointingSettings, months: list[Month]) -> list[Point
         raise _with_advice(error) from None
 
 
-def _with_advice(error: QueryError) -> PointingError:
-    return PointingError(str(error.reworded(error.what, TABLE_ADVICE)))
+def _with_advice(error: QueryError, error_type: type[PointingError] = PointingError) -> PointingError:
+    return error_type(str(error.reworded(error.what, TABLE_ADVICE)))
 
 
 def _from_table(source: Any, settings: PointingSettings, time: Time, channel: int) -> FoundRecord:
@@ -167,8 +167,10 @@ def _from_url(url: str, settings: PointingSettings, time: Time, channel: int) ->
 
     try:
         table = _downloaded.get(url, download, timeout=settings.timeout)
-    except QueryError as error:
+    except NoAnswerError as error:
         raise _with_advice(error) from None
+    except QueryError as error:  # the table does not exist, for example
+        raise _with_advice(error, PointingTableError) from None
     return _found_in(table, time, channel)
 
 

@@ -13,7 +13,7 @@ from astropy.time import Time
 from scenes import EUV_CHANNELS, small_exposure, small_sun
 
 import aia_ccdproc
-from aia_ccdproc import SettingsError, TableError, update_pointing
+from aia_ccdproc import PointingWarning, SettingsError, TableError, update_pointing
 from aia_ccdproc.cli.main import main
 from aia_ccdproc.pointing import sources
 from aia_ccdproc.pointing.settings import SOURCE_NAMES, PointingSettings
@@ -237,6 +237,15 @@ def test_keep_does_not_hide_a_table_that_cannot_be_read(tmp_path: Path, content:
     for source in (path, [path, builtin_pointing_path().with_name("none.ecsv")]):
         with pytest.raises(TableError, match=r"table\.csv"):
             update_pointing(ccd, source=source, on_missing="keep")
+
+
+def test_keep_does_not_hide_a_url_without_a_table_but_bridges_a_server_that_does_not_answer(jsoc) -> None:
+    ccd = small_exposure().image(small_sun())
+    with pytest.raises(TableError, match=r"none\.csv: the server answered HTTP 404 .*, or give a table"):
+        update_pointing(ccd, source=f"{jsoc.url}none.csv", on_missing="keep")
+    with pytest.warns(PointingWarning, match="pointing of the header kept: .*Connection refused"):
+        kept = update_pointing(ccd, source="http://127.0.0.1:9/t.csv", on_missing="keep", timeout=0.2)
+    assert kept.header["MPO_SRC"] == "header"
 
 
 def test_a_list_of_sources_goes_on_after_a_table_that_cannot_be_read(tmp_path: Path, pointing_path: Path) -> None:
