@@ -39,10 +39,12 @@ lint-fast: .venv/.test
 docs: .venv/.docs
 	$(BIN)/sphinx-build -W --keep-going -b html docs docs/_build/html
 
+# All benchmarks, some 25 minutes on two idle cores, and the pages that they write. A part of them: make bench ONLY=chain
 bench: .venv/.bench
-	$(BIN)/python -m pytest tests/benchmarks --benchmark-columns=min,median,rounds --benchmark-sort=fullname \
-		--benchmark-json=.benchmarks/results.json
-	PYTHONPATH=tests/helpers $(BIN)/python tests/benchmarks/pages.py .benchmarks/results.json docs
+	mkdir -p .benchmarks
+	$(BIN)/python -m pytest -n 0 tests/benchmarks $(if $(ONLY),-k "$(ONLY)") --benchmark-columns=min,median,rounds \
+		--benchmark-sort=fullname --benchmark-json=.benchmarks/latest.json
+	PYTHONPATH=tests/helpers $(BIN)/python tests/benchmarks/pages.py .benchmarks docs
 
 # Write a version into all distributions, and the fragments into the changelog: make release VERSION=0.2.0
 release: .venv/.docs

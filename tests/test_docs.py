@@ -318,10 +318,10 @@ def test_command_line_page_has_every_command_and_option(name: str) -> None:
     assert [option for option in options if option not in text] == []
 
 
-@pytest.mark.parametrize(("page", "template"), [("performance", pages.PERFORMANCE), ("accuracy", pages.ACCURACY)])
-def test_page_of_the_benchmarks_has_the_text_that_they_write(page: str, template: str) -> None:
-    pattern = re.sub(r"\\\{\w+\\\}", ".*", re.escape(template))
-    assert re.fullmatch(pattern, (ROOT / "docs" / f"{page}.rst").read_text(encoding="utf-8"), re.DOTALL)
+@pytest.mark.parametrize("template", sorted(pages.TEMPLATES.glob("*.rst")), ids=lambda path: path.stem)
+def test_page_of_the_benchmarks_has_the_text_of_its_template(template: Path) -> None:
+    pattern = re.sub(r"\\\{\w+\\\}", ".*", re.escape(template.read_text(encoding="utf-8")))
+    assert re.fullmatch(pattern, (ROOT / "docs" / template.name).read_text(encoding="utf-8"), re.DOTALL)
 
 
 def test_make_targets_of_the_readme_exist() -> None:

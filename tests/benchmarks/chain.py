@@ -51,9 +51,10 @@ class Chain:
         self._temporary.cleanup()
 
     def run(self) -> dict[str, float]:
-        """Process all files, and return the usage and the mean size of an output."""
-        usage, size = self._run(self._files)
-        return {**asdict(usage), "files": len(self._files), "output_bytes": size}
+        """Process all files, and return the usage and the mean sizes of inputs and outputs."""
+        usage, output_bytes = self._run(self._files)
+        sizes = {"input_bytes": _mean_size(self._files), "output_bytes": output_bytes}
+        return {"files": len(self._files), **asdict(usage), **sizes}
 
     def _run(self, files: Sequence[Path]) -> tuple[Usage, float]:
         output = self._folder / "out"
@@ -62,11 +63,16 @@ class Chain:
         command = self._variant.command(self._python, output, files, self._scheduler)
         # In another folder, Python does not import the package of the current folder instead of the installed one.
         usage = measure(command, self._folder, self._environment)
-        sizes = [path.stat().st_size for path in output.iterdir()]
-        if len(sizes) != len(files):
-            raise RuntimeError(f"{self._variant.label} wrote {len(sizes)} of {len(files)} files")
+        written = list(output.iterdir())
+        if len(written) != len(files):
+            raise RuntimeError(f"{self._variant.label} wrote {len(written)} of {len(files)} files")
+        size = _mean_size(written)
         shutil.rmtree(output)
-        return usage, sum(sizes) / len(sizes)
+        return usage, size
+
+
+def _mean_size(files: Sequence[Path]) -> float:
+    return sum(path.stat().st_size for path in files) / len(files)
 
 
 def main() -> None:

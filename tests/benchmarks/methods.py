@@ -17,7 +17,12 @@ from astropy.wcs import WCS
 
 from aia_ccdproc import get_plugin_manager, read, register
 from aia_ccdproc.images.header import complete_header
-from aia_ccdproc.steps.grids import level15_grid
+from aia_ccdproc.plugin.loading import load_plugins
+from aia_ccdproc.plugin.manager import PrepPluginManager
+from aia_ccdproc.steps.grids import Grid, level15_grid
+
+#: Methods of the core that the compiled engine serves too.
+SERVED = ("nearest-neighbor", "bilinear", "bicubic")
 
 
 class Registered(NamedTuple):
@@ -31,12 +36,13 @@ class Registered(NamedTuple):
 Method = Callable[[CCDData], Callable[[], Registered]]
 
 
-def ours(method: str) -> Method:
-    """Register with a method of this package."""
+def ours(method: str, manager: PrepPluginManager) -> Method:
+    """Register with a method of this package, and with the plugins of a manager."""
 
     def prepare(level1: CCDData) -> Callable[[], Registered]:
         def work() -> Registered:
-            result = register(level1, method=method)
+            with manager.in_use():
+                result = register(level1, method=method)
             return Registered(result.data, result.wcs)
 
         return work
@@ -68,8 +74,7 @@ def scikit_image(level1: CCDData) -> Callable[[], Registered]:
     """Resample onto the level-1.5 grid by cubic convolution, ``skimage.transform.warp``, without a header."""
     from skimage.transform import AffineTransform, warp
 
-    header = complete_header(level1)
-    grid = level15_grid(header, get_plugin_manager().identify(header))
+    grid = _level15_grid(level1)
     matrix = np.linalg.inv(level1.wcs.pixel_scale_matrix) @ grid.wcs.pixel_scale_matrix
     shift = level1.wcs.wcs.crpix - 1 - matrix @ (grid.wcs.wcs.crpix - 1)
     transform = AffineTransform(np.vstack([np.column_stack([matrix, shift]), [0, 0, 1]]))
@@ -84,8 +89,7 @@ def plain_reproject(level1: CCDData) -> Callable[[], Registered]:
     """Resample by reproject between the celestial WCSs, as in its documentation, without a header."""
     from reproject import reproject_interp
 
-    header = complete_header(level1)
-    grid = level15_grid(header, get_plugin_manager().identify(header))
+    grid = _level15_grid(level1)
 
     def work() -> Registered:
         pixels = (np.asarray(level1.data), level1.wcs)
@@ -95,11 +99,19 @@ def plain_reproject(level1: CCDData) -> Callable[[], Registered]:
     return work
 
 
+def _level15_grid(level1: CCDData) -> Grid:
+    instrument = get_plugin_manager().identify(complete_header(level1))
+    return level15_grid(level1.shape, level1.wcs, instrument)
+
+
 def methods() -> dict[str, Method]:
     """Return all methods by name: of this package, all installed ones except "exact", which takes a minute."""
-    installed = [method for method in get_plugin_manager().resampling_methods() if method != "exact"]
+    core, engine = load_plugins([]), get_plugin_manager()
+    of_core = [method for method in core.resampling_methods() if method != "exact"]
+    of_engine = [*SERVED, *sorted(engine.resampling_methods().keys() - core.resampling_methods().keys())]
     return {
-        **{f"aia_ccdproc {method}": ours(method) for method in installed},
+        **{f"aia_ccdproc {method}": ours(method, core) for method in of_core},
+        **{f"aia_ccdproc {method}, compiled": ours(method, engine) for method in of_engine},
         **{f"aiapy {method}": aiapy(method) for method in ("scipy", "scikit-image", "opencv")},
         "scikit-image warp, order 3": scikit_image,
         "reproject_interp bicubic, celestial": plain_reproject,

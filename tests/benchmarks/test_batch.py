@@ -16,7 +16,7 @@ import pytest
 from inputs import pointing_environment
 from scenes import small_exposure, small_sun
 
-from aia_ccdproc import Pipeline, read, run, write
+from aia_ccdproc import Pipeline, Progress, read, run, write
 
 RECIPE = "level1.5-rate"
 FILES, DISPATCHED_FILES = 50, 120
@@ -62,19 +62,32 @@ def test_batch(benchmark, files, tmp_path, how):
     benchmark.pedantic(call, setup=lambda: ((files, next(folders)), {}), rounds=5, warmup_rounds=1)
 
 
+class FirstStart(Progress):
+    """Records when files are submitted."""
+
+    seconds: list[float]
+
+    def started(self, path: Path) -> None:
+        self.seconds.append(time.perf_counter())
+
+
 @pytest.mark.filterwarnings("default")  # those of distributed would end its event loop
 @pytest.mark.benchmark(group="dispatch")
 @pytest.mark.parametrize("how", ["worker processes", "dask"])
 def test_dispatch(benchmark, files, tmp_path, how):
-    """Measure the CPU time of this process. With dask it contains the scheduler."""
+    """Measure the CPU time of this process, and the time until it submits the first file.
+
+    With dask, this process contains the scheduler.
+    """
     from distributed import LocalCluster
 
-    seconds = []
+    progress = FirstStart()
 
     def work(folder: Path, **options: object) -> None:
-        start = time.process_time()
-        run_batch(files, folder, **options)
-        seconds.append(time.process_time() - start)
+        start, progress.seconds = (time.perf_counter(), time.process_time()), []
+        run_batch(files, folder, progress=progress, **options)
+        benchmark.extra_info["cpu_per_file"] = (time.process_time() - start[1]) / len(files)
+        benchmark.extra_info["seconds_before_first"] = (progress.seconds[0] - start[0]) / len(files)
 
     folders = (tmp_path / str(i) for i in itertools.count())
     rounds = {"setup": lambda: ((next(folders),), options), "rounds": 1, "warmup_rounds": 1}
@@ -85,4 +98,3 @@ def test_dispatch(benchmark, files, tmp_path, how):
     else:
         options = {"jobs": 2}
         benchmark.pedantic(work, **rounds)
-    benchmark.extra_info["cpu_per_file"] = seconds[-1] / len(files)

@@ -12,8 +12,7 @@ from accuracy import accuracy
 from methods import methods, peak_memory
 from scenes import FULL_SUN
 
-from aia_ccdproc import normalize_exposure, read, register, update_pointing, write
-from aia_ccdproc.synthetic import Exposure, builtin_pointing_path
+from aia_ccdproc.synthetic import Exposure
 
 
 @pytest.fixture(scope="module")
@@ -35,17 +34,3 @@ def test_register(benchmark, level1, level1_path, name):
     work = methods()[name](level1)
     assert benchmark.pedantic(work, rounds=rounds, warmup_rounds=rounds > 1).data.shape[0] > 4000
     benchmark.extra_info.update(memory=peak_memory(name, level1_path), **accuracy(methods()[name]))
-
-
-@pytest.mark.benchmark(group="steps 4096 x 4096")
-@pytest.mark.parametrize("step", ["read", "update_pointing", "register", "normalize_exposure", "write"])
-def test_step(benchmark, level1, level1_path, step, tmp_path):
-    level15 = register(level1)
-    call = {
-        "read": lambda: read(level1_path),
-        "update_pointing": lambda: update_pointing(level1, source=builtin_pointing_path()),
-        "register": lambda: register(level1),
-        "normalize_exposure": lambda: normalize_exposure(level15),
-        "write": lambda: write(level15, tmp_path / "level15.fits", overwrite=True),
-    }[step]
-    benchmark.pedantic(call, rounds=3, warmup_rounds=1)
