@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
+import functools
 import os
 import traceback
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import pluggy
 
@@ -26,6 +28,8 @@ if TYPE_CHECKING:
     from aia_ccdproc.images.pixel_engine import PixelEngine
 
 __all__ = ["CHOSEN_PLUGINS", "Answer", "DeclaredTwiceError", "PrepPluginManager", "manager_in_use"]
+
+T = TypeVar("T")
 
 #: Environment variable: distributions to load besides the core, separated by commas. Unset: all that are installed.
 CHOSEN_PLUGINS = "AIA_CCDPROC_PLUGINS"
@@ -449,7 +453,13 @@ class PrepPluginManager(pluggy.PluginManager):
         if not isinstance(answer.value, PixelEngine):
             returned = type(answer.value).__name__
             raise PluginError(f"pixel_engine of {answer.plugin} returned a {returned}, not a PixelEngine")
-        return answer.value
+        if answer.plugin.distribution == CORE:
+            return answer.value
+        loops = {field.name: getattr(answer.value, field.name) for field in dataclasses.fields(PixelEngine)}
+        # ValueError: a loop refuses damaged data.
+        return PixelEngine(
+            **{name: loop and self._attribute(loop, name, answer.plugin, ValueError) for name, loop in loops.items()}
+        )
 
     @contextmanager
     def in_use(self) -> Iterator[None]:
@@ -492,15 +502,28 @@ class PrepPluginManager(pluggy.PluginManager):
             If the implementation raises any other exception.
         """
         others = [each.plugin for each in self._implementations(hook) if each.plugin_name != plugin.key]
-        try:
-            return self.subset_hook_caller(hook, others)(**arguments)
-        except (PrepError, MemoryError, pluggy.PluginValidationError):
-            raise
-        except Exception as error:
-            raise PluginError(
-                f"{hook.removeprefix('prep_')} of {plugin} failed: {type(error).__name__}: {error} "
-                f"({_location(error, self.get_plugin(plugin.key))})"
-            ) from error
+        caller = self.subset_hook_caller(hook, others)
+        return self._attribute(caller, hook.removeprefix("prep_"), plugin)(**arguments)
+
+    def _attribute(
+        self, function: Callable[..., T], name: str, plugin: Plugin, *expected: type[Exception]
+    ) -> Callable[..., T]:
+        """Make a function whose unexpected exceptions are errors that name the plugin and its line."""
+        passed: tuple[type[Exception], ...] = (PrepError, MemoryError, pluggy.PluginValidationError, *expected)
+
+        @functools.wraps(function, updated=())
+        def call(*arguments: Any, **named: Any) -> T:
+            try:
+                return function(*arguments, **named)
+            except passed:
+                raise
+            except Exception as error:
+                raise PluginError(
+                    f"{name} of {plugin} failed: {type(error).__name__}: {error} "
+                    f"({_location(error, self.get_plugin(plugin.key))})"
+                ) from error
+
+        return call
 
     def _answers(self, hook: str, plugin: Plugin | None) -> list[Any]:
         """Call a hook without arguments, of all plugins or of one; the core's answer is the first."""

@@ -696,3 +696,16 @@ def test_a_pixel_engine_that_is_something_else_is_named(load) -> None:
 
     with pytest.raises(PluginError, match=r"pixel_engine of first 1\.0 returned a int, not a PixelEngine"):
         load(plugin(prep_pixel_engine)).pixel_engine()
+
+
+def test_a_failure_inside_a_pixel_engine_names_the_plugin_and_leaves_no_file(load, ccd: CCDData, tmp_path) -> None:
+    def copy_big_endian(words, copied):
+        return words[copied.size].item()
+
+    def prep_pixel_engine():
+        return PixelEngine(copy_big_endian=copy_big_endian)
+
+    match = r"copy_big_endian of first 1\.0 failed: IndexError: .* \(test_manager\.py, line \d+\)"
+    with load(plugin(prep_pixel_engine)).in_use(), pytest.raises(PluginError, match=match):
+        aia_ccdproc.write(ccd, tmp_path / "image.fits")
+    assert not list(tmp_path.iterdir())
