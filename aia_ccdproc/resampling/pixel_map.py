@@ -11,7 +11,7 @@ from astropy.wcs import WCS
 from astropy.wcs.utils import pixel_to_pixel
 from astropy.wcs.wcsapi import BaseLowLevelWCS, HighLevelWCSWrapper, SlicedLowLevelWCS
 
-from aia_ccdproc.plugin.resampling import affine_map
+from aia_ccdproc.plugin.linear_wcs import affine_map
 
 __all__ = ["AffineMap", "Block", "CelestialMap", "PixelMap", "Positions", "TangentMap"]
 
@@ -85,7 +85,7 @@ class _PixelWCS(BaseLowLevelWCS):  # type: ignore[misc]
     )
 
     def pixel_to_world_values(self, *pixel_arrays: np.ndarray) -> Positions:
-        return pixel_arrays[0], pixel_arrays[1]
+        return np.asarray(pixel_arrays[0]), np.asarray(pixel_arrays[1])
 
     def world_to_pixel_values(self, *world_arrays: np.ndarray) -> Positions:
         return world_arrays[0], world_arrays[1]
@@ -103,7 +103,8 @@ class _AffineWCS(_PixelWCS):
     def pixel_to_world_values(self, *pixel_arrays: np.ndarray) -> Positions:
         x, y = pixel_arrays
         (xx, xy), (yx, yy) = self.matrix
-        return x * xx + y * xy + self.offset[0], x * yx + y * yy + self.offset[1]
+        # Of a single pixel, the sums are numbers, and astropy needs arrays.
+        return np.asarray(x * xx + y * xy + self.offset[0]), np.asarray(x * yx + y * yy + self.offset[1])
 
     def world_to_pixel_values(self, *world_arrays: np.ndarray) -> Positions:
         inverse = np.linalg.inv(self.matrix)

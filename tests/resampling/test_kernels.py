@@ -103,6 +103,15 @@ def test_pixels_that_are_not_moved_keep_mask_and_variance(method, jumping):
     np.testing.assert_allclose(kept.variance, jumping, rtol=2e-3)
 
 
+@pytest.mark.parametrize("method", METHODS)
+def test_an_output_of_one_pixel_is_resampled(method):
+    image = np.arange(SIDE**2, dtype=np.float32).reshape(SIDE, SIDE)
+    target = linear(np.eye(2), (1, 1))
+    one = resample(image, image, None, linear(np.eye(2), (8, 6)), target, (1, 1), method)
+    assert one.data.shape == (1, 1)
+    assert one.data[0, 0] == pytest.approx(image[5, 7], rel=1e-5)
+
+
 def test_the_higher_of_two_flags_counts():
     grid = linear(np.eye(2), (10.3, 10.1))
     flags = np.zeros((SIDE, SIDE), dtype=np.uint8)
