@@ -7,14 +7,8 @@ import os
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, overload
+from typing import TYPE_CHECKING, Any, overload
 
-import numpy as np
-from astropy.io import fits
-from astropy.nddata import CCDData
-
-from aia_ccdproc.images.arithmetic import copy_image
-from aia_ccdproc.images.header import complete_header, with_header
 from aia_ccdproc.images.history import add_step_history
 from aia_ccdproc.plugin.instrument import Instrument
 from aia_ccdproc.plugin.loading import get_plugin_manager
@@ -22,6 +16,10 @@ from aia_ccdproc.plugin.manager import PrepPluginManager
 from aia_ccdproc.plugin.settings import StepSettings
 from aia_ccdproc.recipe.recipe import Recipe, load_recipe
 from aia_ccdproc.recipe.recipe_step import RecipeStep
+
+if TYPE_CHECKING:
+    from astropy.io import fits
+    from astropy.nddata import CCDData
 
 __all__ = ["Pipeline", "prep"]
 
@@ -102,14 +100,17 @@ class Pipeline:
         PrepError
             Any error that a step raises.
         """
+        from aia_ccdproc.images.arithmetic import without_shared_pixels
+
         with self._manager.in_use():
             result = self._run(ccd, {} if seconds is None else seconds)
-        if np.may_share_memory(result.data, ccd.data):  # header hooks do not copy the pixels
-            result = copy_image(result)
+        result = without_shared_pixels(result, ccd)  # header hooks do not copy the pixels
         result.header.update(self._cards)
         return result
 
     def _run(self, ccd: CCDData, seconds: dict[str, float]) -> CCDData:
+        from aia_ccdproc.images.header import complete_header, with_header
+
         header = complete_header(ccd)
         instrument = self._instrument or self._manager.identify(header)
         result = ccd
@@ -126,7 +127,7 @@ class Pipeline:
         return result
 
 
-class _SelectedHeaders(Sequence[fits.Header]):
+class _SelectedHeaders(Sequence["fits.Header"]):
     """The headers of a batch that meet a condition; they are read at first access."""
 
     def __init__(self, headers: Sequence[fits.Header], is_selected: Callable[[fits.Header], bool]) -> None:

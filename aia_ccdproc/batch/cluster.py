@@ -10,7 +10,7 @@ from typing import Any
 
 from aia_ccdproc.batch.executors import WorkerPool, make_prep_function
 from aia_ccdproc.batch.plan import Job
-from aia_ccdproc.batch.worker import BatchOptions
+from aia_ccdproc.batch.task import BatchOptions
 from aia_ccdproc.errors import PrepError, SettingsError
 from aia_ccdproc.report.results import FileResult
 
@@ -30,7 +30,7 @@ def dask_cluster(address: str, options: BatchOptions) -> Iterator[WorkerPool]:
     address : str
         Address of its scheduler, ``tcp://host:8786``. This package must be installed for the workers, and they must see
         the files under the same paths.
-    options : `~aia_ccdproc.batch.worker.BatchOptions`
+    options : `~aia_ccdproc.batch.task.BatchOptions`
         Options of the batch.
 
     Yields

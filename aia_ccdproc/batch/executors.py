@@ -14,14 +14,17 @@ from contextlib import contextmanager
 from dataclasses import replace
 from multiprocessing import connection
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from aia_ccdproc.batch.plan import Job
-from aia_ccdproc.batch.worker import BatchOptions, Worker, prep_job
+from aia_ccdproc.batch.task import BatchOptions, prep_job
 from aia_ccdproc.errors import PrepError
 from aia_ccdproc.parallel import available_cpus, retain_freed_memory, worker_context
 from aia_ccdproc.report.results import FileResult
 from aia_ccdproc.tables.cache import FetchCache
+
+if TYPE_CHECKING:
+    from aia_ccdproc.batch.worker import Worker
 
 __all__ = ["WorkerPool", "existing_executor", "make_prep_function", "this_process", "worker_processes"]
 
@@ -123,7 +126,7 @@ def make_prep_function(options: BatchOptions, threads: int) -> PrepFunction:
 
     Parameters
     ----------
-    options : `~aia_ccdproc.batch.worker.BatchOptions`
+    options : `~aia_ccdproc.batch.task.BatchOptions`
         Options of the batch.
     threads : int
         Largest number of threads for one file.
@@ -183,7 +186,7 @@ def existing_executor(executor: Executor, count: int, options: BatchOptions) -> 
         The executor. It is neither restarted nor shut down.
     count : int
         Number of its workers.
-    options : `~aia_ccdproc.batch.worker.BatchOptions`
+    options : `~aia_ccdproc.batch.task.BatchOptions`
         Options of the batch.
 
     Yields
@@ -205,7 +208,7 @@ def worker_processes(count: int, options: BatchOptions) -> Iterator[WorkerPool]:
     ----------
     count : int
         Number of processes. They share the available CPUs.
-    options : `~aia_ccdproc.batch.worker.BatchOptions`
+    options : `~aia_ccdproc.batch.task.BatchOptions`
         Options of the batch.
 
     Yields

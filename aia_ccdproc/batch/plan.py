@@ -6,12 +6,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from astropy.io import fits
-
 from aia_ccdproc.batch.inputs import Input
 from aia_ccdproc.errors import WriteError
 from aia_ccdproc.images.names import NamePattern
-from aia_ccdproc.io import read_header
 from aia_ccdproc.recipe.recipe import Recipe
 from aia_ccdproc.report.results import FileResult, failed_result
 
@@ -72,12 +69,15 @@ def make_plan(inputs: Sequence[Input], recipe: Recipe, folder: Path) -> list[Job
 
 
 def _plan_file(path: Path, recipe: Recipe, pattern: NamePattern, folder: Path) -> Job | FileResult:
-    needs_header = bool(recipe.select or pattern.keywords)
+    header = None
     try:
-        header = read_header(path, hdu=recipe.hdu) if needs_header else fits.Header()
-        mismatch = recipe.mismatch(header)
-        if mismatch is not None:
-            return FileResult(path, "skipped", reason=mismatch)
+        if recipe.select or pattern.keywords:
+            from aia_ccdproc.io import read_header
+
+            header = read_header(path, hdu=recipe.hdu)
+            mismatch = recipe.mismatch(header)
+            if mismatch is not None:
+                return FileResult(path, "skipped", reason=mismatch)
         return Job(path, folder / pattern.fill(path, header))
     except Exception as error:  # whatever a header contains, or a plugin does with it, must not end the batch
         return failed_result(path, error)

@@ -14,9 +14,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
-
-from astropy.io import fits
+from typing import TYPE_CHECKING, Any
 
 from aia_ccdproc.batch.cluster import dask_cluster
 from aia_ccdproc.batch.dispatch import dispatch
@@ -24,19 +22,19 @@ from aia_ccdproc.batch.executors import WorkerPool, existing_executor, this_proc
 from aia_ccdproc.batch.inputs import Files, find_inputs
 from aia_ccdproc.batch.plan import Job, make_plan
 from aia_ccdproc.batch.signals import BatchInterrupted, stop_on_signals
-from aia_ccdproc.batch.worker import BatchOptions, Worker
+from aia_ccdproc.batch.task import BatchOptions
 from aia_ccdproc.errors import SettingsError, WriteError, renamed_argument
 from aia_ccdproc.images.compression import Compression
 from aia_ccdproc.images.files import remove_abandoned
-from aia_ccdproc.io import read_header
 from aia_ccdproc.parallel import available_cpus, start_forkserver
 from aia_ccdproc.pipeline import Pipeline
 from aia_ccdproc.plugin.loading import get_plugin_manager
 from aia_ccdproc.recipe.output import OutputSettings
 from aia_ccdproc.recipe.recipe import Recipe, load_recipe
-from aia_ccdproc.report.quicklook import check_quicklook
 from aia_ccdproc.report.results import BatchInfo, FileResult
-from aia_ccdproc.report.write import check_report_path, write_report
+
+if TYPE_CHECKING:
+    from astropy.io import fits
 
 __all__ = ["Progress", "run"]
 
@@ -144,6 +142,8 @@ def run(
     jobs = _count_jobs(jobs, scheduler, executor)
     reports = [Path(report)] if isinstance(report, str | os.PathLike) else [Path(path) for path in report]
     if quicklook:
+        from aia_ccdproc.report.quicklook import check_quicklook
+
         check_quicklook()
     with stop_on_signals() as stop:
         loaded, folder = _override_output(load_recipe(recipe), overwrite, compression), Path(output_dir)
@@ -227,8 +227,11 @@ def _prepare_folders(folder: Path, todo: Sequence[Job], reports: Sequence[Path])
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise WriteError(f"the output folder {folder} cannot be created ({error.strerror})") from error
-    for path in reports:
-        check_report_path(path)
+    if reports:
+        from aia_ccdproc.report.write import check_report_path
+
+        for path in reports:
+            check_report_path(path)
     for used in {folder, *(job.output.parent for job in todo), *(path.parent for path in reports)}:
         remove_abandoned(used)
 
@@ -265,6 +268,8 @@ def _open_pool(
         return dask_cluster(scheduler, options)
     if workers > 1:
         return worker_processes(workers, options)
+    from aia_ccdproc.batch.worker import Worker  # imports astropy, which this process does not need otherwise
+
     return this_process(Worker(options, pipeline))
 
 
@@ -274,7 +279,7 @@ def _headers_to_prefetch(todo: Sequence[Job], recipe: Recipe) -> Sequence[fits.H
     return _LazyHeaders(paths, recipe.hdu)
 
 
-class _LazyHeaders(Sequence[fits.Header]):
+class _LazyHeaders(Sequence["fits.Header"]):
     """Headers of files, read when the first one is used. Files that cannot be read are omitted; they fail later."""
 
     def __init__(self, paths: Sequence[Path], hdu: int | str | None) -> None:
@@ -282,6 +287,8 @@ class _LazyHeaders(Sequence[fits.Header]):
 
     @functools.cached_property
     def _headers(self) -> list[fits.Header]:
+        from aia_ccdproc.io import read_header
+
         headers = []
         for path in self._paths:
             with suppress(Exception):
@@ -297,6 +304,10 @@ class _LazyHeaders(Sequence[fits.Header]):
 
 def _write_reports(paths: Sequence[Path], info: BatchInfo, results: Sequence[FileResult]) -> None:
     """Write all reports that can be written. Raise the first error after the last report."""
+    if not paths:
+        return
+    from aia_ccdproc.report.write import write_report
+
     errors = []
     for path in paths:
         try:

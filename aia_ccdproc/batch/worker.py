@@ -1,95 +1,36 @@
-"""Process one file of a batch: in this process, in a worker process, or in a worker of a cluster."""
+"""Process the files of a batch: in this process, in a worker process, or in a worker of a cluster."""
 
 from __future__ import annotations
 
-import functools
 import hashlib
 import logging
 import os
-import pickle
 import platform
 import sys
-import threading
 import time
 import warnings
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from astropy.io import fits
 from astropy.nddata import CCDData
 
 from aia_ccdproc.batch.plan import Job
-from aia_ccdproc.errors import PluginWarning, PrepError, PrepWarning, WriteError
+from aia_ccdproc.batch.task import BatchOptions
+from aia_ccdproc.errors import PrepError, PrepWarning, WriteError
 from aia_ccdproc.images.names import stem
 from aia_ccdproc.io import read, read_header, write
 from aia_ccdproc.parallel import limit_threads
 from aia_ccdproc.pipeline import Pipeline
-from aia_ccdproc.recipe.recipe import Recipe
-from aia_ccdproc.report.quicklook import quicklook
 from aia_ccdproc.report.results import FileResult, Status, failed_result
-from aia_ccdproc.report.thumbnail import thumbnail
-from aia_ccdproc.tables.cache import CacheSnapshot, FetchCache
 
-__all__ = ["BatchOptions", "Worker", "prep_job"]
+__all__ = ["Worker"]
 
 #: Keyword for the SHA-256 of the file from which an output was made.
 INPUT_HASH = "INPUTID"
-
-
-@dataclass(frozen=True)
-class BatchOptions:
-    """Options that are the same for every file of a batch."""
-
-    recipe: Recipe
-    #: Whether to make thumbnails of each input and output, for the HTML report.
-    thumbnails: bool = False
-    #: Whether to compute the hash of each output, for the reports.
-    output_hashes: bool = False
-    #: Whether to draw a quick-look picture beside each output.
-    quicklook: bool = False
-    #: Largest number of threads for one file; None for the number of available CPUs.
-    threads: int | None = None
-    #: Tables that have been fetched already, so that the workers do not fetch them again.
-    fetched: dict[str, CacheSnapshot] | None = None
-    #: Folder to which relative paths refer.
-    folder: Path = Path()
-
-
-# Warnings and the limit of threads belong to the whole process. A worker of a cluster or of a user's executor may have
-# several threads; these take turns.
-_process_lock = threading.Lock()
-
-
-def prep_job(job: Job, pickled_options: bytes) -> FileResult:
-    """Process one file in a worker.
-
-    Parameters
-    ----------
-    job : `~aia_ccdproc.batch.plan.Job`
-        The file and its output.
-    pickled_options : bytes
-        Pickled `BatchOptions`. The pipeline made from them is reused for the next job.
-
-    Returns
-    -------
-    `~aia_ccdproc.FileResult`
-        The result.
-    """
-    with _process_lock:
-        return _load_worker(pickled_options).prep(job)
-
-
-@functools.lru_cache(maxsize=1)
-def _load_worker(pickled_options: bytes) -> Worker:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", PluginWarning)  # reported by the process that runs the batch
-        options: BatchOptions = pickle.loads(pickled_options)
-        if options.fetched is not None:
-            FetchCache.restore_all(options.fetched)
-        return Worker(options)
 
 
 class Worker:
@@ -97,7 +38,7 @@ class Worker:
 
     Parameters
     ----------
-    options : `BatchOptions`
+    options : `~aia_ccdproc.batch.task.BatchOptions`
         Options of the batch.
     pipeline : `~aia_ccdproc.Pipeline`, optional
         Pipeline of the recipe, if one was made already.
@@ -220,6 +161,8 @@ class Worker:
 
     def _draw_quicklook(self, job: Job, image: CCDData, seconds: dict[str, float]) -> Path | None:
         """Draw the picture beside an output, and return its path; None, with a warning, if that fails."""
+        from aia_ccdproc.report.quicklook import quicklook
+
         try:
             with _timed(seconds, "quicklook"):
                 quicklook(image, _quicklook_path(self._options.folder / job.output))
@@ -230,6 +173,8 @@ class Worker:
 
 
 def _with_thumbnails(result: FileResult, level1: CCDData, image: CCDData, seconds: dict[str, float]) -> FileResult:
+    from aia_ccdproc.report.thumbnail import thumbnail
+
     try:
         with _timed(seconds, "pictures"):
             return replace(result, before=thumbnail(level1), after=thumbnail(image))

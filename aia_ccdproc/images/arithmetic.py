@@ -12,7 +12,7 @@ from astropy.nddata import CCDData
 from aia_ccdproc.images.header import current_header, set_unit
 from aia_ccdproc.images.statistics import without_statistics
 
-__all__ = ["copy_image", "divide", "multiply", "with_flags_and_psf", "without_psf"]
+__all__ = ["copy_image", "divide", "multiply", "with_flags_and_psf", "without_psf", "without_shared_pixels"]
 
 _CCD = TypeVar("_CCD", bound=CCDData)
 
@@ -139,3 +139,19 @@ def without_psf(ccd: _CCD) -> _CCD:
     bare = copy.copy(ccd)
     bare.psf = None
     return bare
+
+
+def without_shared_pixels(ccd: CCDData, other: CCDData) -> CCDData:
+    """Return an image that shares no pixels with another one.
+
+    Parameters
+    ----------
+    ccd, other : `~astropy.nddata.CCDData`
+        The images; not changed.
+
+    Returns
+    -------
+    `~astropy.nddata.CCDData`
+        A copy of ``ccd`` if it shares pixels; otherwise ``ccd``.
+    """
+    return copy_image(ccd) if np.may_share_memory(ccd.data, other.data) else ccd

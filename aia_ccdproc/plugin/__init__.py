@@ -45,13 +45,15 @@ from aia_ccdproc.plugin.instrument import Instrument
 from aia_ccdproc.plugin.loading import get_plugin_manager, load_plugins
 from aia_ccdproc.plugin.manager import PrepPluginManager
 from aia_ccdproc.plugin.plugin import Plugin
-from aia_ccdproc.plugin.resampling import BAD_WEIGHT_THRESHOLD, MethodParameter, Resampled, affine_map
+from aia_ccdproc.plugin.resampling import BAD_WEIGHT_THRESHOLD, MethodParameter, Resampled
 from aia_ccdproc.plugin.settings import RECORDED_BY_NAME, UNRECORDED, StepSettings
 from aia_ccdproc.plugin.step import Step, StepOrder, StepResult, step
 
 if TYPE_CHECKING:
     from aia_ccdproc.images.pixel_counts import CoarseCounts, FineCounts
     from aia_ccdproc.images.pixel_engine import PixelEngine
+    from aia_ccdproc.images.rice_image import RiceTiles
+    from aia_ccdproc.plugin.linear_wcs import affine_map
 
 __all__ = [
     "BAD_WEIGHT_THRESHOLD",
@@ -66,6 +68,7 @@ __all__ = [
     "PrepPluginManager",
     "RecipeFile",
     "Resampled",
+    "RiceTiles",
     "ServerURL",
     "Step",
     "StepOrder",
@@ -87,6 +90,8 @@ _LAZY = {
     "CoarseCounts": "aia_ccdproc.images.pixel_counts",
     "FineCounts": "aia_ccdproc.images.pixel_counts",
     "PixelEngine": "aia_ccdproc.images.pixel_engine",
+    "RiceTiles": "aia_ccdproc.images.rice_image",
+    "affine_map": "aia_ccdproc.plugin.linear_wcs",
 }
 
 

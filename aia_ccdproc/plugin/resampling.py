@@ -6,12 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
-import numpy as np
-
 from aia_ccdproc.errors import SettingsError
 
 if TYPE_CHECKING:
-    from astropy.wcs import WCS
+    import numpy as np
 
 __all__ = [
     "BAD_WEIGHT_THRESHOLD",
@@ -19,7 +17,6 @@ __all__ = [
     "MASKED",
     "MethodParameter",
     "Resampled",
-    "affine_map",
     "resolve_parameter",
 ]
 
@@ -30,12 +27,6 @@ MASKED, INVALID = 1, 2
 #: pixels are replaced by their nearest good neighbors before resampling. At the threshold, the remaining error is a
 #: hundredth of the difference between the true value and that of the neighbor. This is below the photon noise.
 BAD_WEIGHT_THRESHOLD = 0.01
-
-
-#: Numbers of an affine map are rounded to a multiple of this fraction if they are closer to it than their error, which
-#: is that of the matrix or that of the shift in pixels. Positions on the border of a pixel are then exact.
-_FRACTION = 1 / 64
-_MATRIX_ERROR, _SHIFT_ERROR = 2e-13, 1e-9
 
 
 class Resampled(NamedTuple):
@@ -49,32 +40,6 @@ class Resampled(NamedTuple):
     """uint8: 0 good, 1 affected by masked pixels, 2 affected by invalid pixels or not covered by the input."""
     propagation: str = ""
     """How ``variance`` was computed, for the keyword UNCPROP: ``"sum(w**2 var)"``, where w are the kernel's weights."""
-
-
-def affine_map(input_wcs: WCS, output_wcs: WCS) -> np.ndarray:
-    """Compute the map from the pixels of an output image to those of an input image.
-
-    Parameters
-    ----------
-    input_wcs, output_wcs : `~astropy.wcs.WCS`
-        Linear WCSs with the same world coordinates, as an engine receives them.
-
-    Returns
-    -------
-    `~numpy.ndarray`
-        Shape ``(2, 3)``: the position x, and then y, is the product of a row with ``(column, row, 1)``. All pixels are
-        counted from 0.
-    """
-    matrix = np.linalg.solve(input_wcs.pixel_scale_matrix, output_wcs.pixel_scale_matrix)
-    matrix = _without_rounding_error(matrix, _MATRIX_ERROR)
-    shift = np.linalg.solve(input_wcs.pixel_scale_matrix, output_wcs.wcs.crval - input_wcs.wcs.crval)
-    shift += input_wcs.wcs.crpix - 1 - matrix @ (output_wcs.wcs.crpix - 1)
-    return np.column_stack([matrix, _without_rounding_error(shift, _SHIFT_ERROR)])
-
-
-def _without_rounding_error(numbers: np.ndarray, error: float) -> np.ndarray:
-    exact = np.rint(numbers / _FRACTION) * _FRACTION
-    return np.where(np.abs(numbers - exact) < error, exact, numbers)
 
 
 @dataclass(frozen=True)

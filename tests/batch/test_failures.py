@@ -132,7 +132,7 @@ def test_a_report_that_fails_does_not_prevent_the_others(tmp_path: Path, files, 
         raise WriteError("the disk is full")
 
     monkeypatch.setattr(
-        "aia_ccdproc.batch.run.write_report",
+        "aia_ccdproc.report.write.write_report",
         lambda path, *rest: fail() if path == one else write_report(path, *rest),
     )
     with pytest.raises(WriteError, match="the disk is full"):

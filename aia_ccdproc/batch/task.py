@@ -1,0 +1,80 @@
+"""What a worker is given: the options of a batch, and the function that processes one file.
+
+The process that runs a batch imports this module and not the worker, which imports astropy.
+"""
+
+from __future__ import annotations
+
+import functools
+import pickle
+import threading
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from aia_ccdproc.batch.plan import Job
+from aia_ccdproc.errors import PluginWarning
+from aia_ccdproc.recipe.recipe import Recipe
+from aia_ccdproc.report.results import FileResult
+from aia_ccdproc.tables.cache import CacheSnapshot, FetchCache
+
+if TYPE_CHECKING:
+    from aia_ccdproc.batch.worker import Worker
+
+__all__ = ["BatchOptions", "prep_job"]
+
+
+@dataclass(frozen=True)
+class BatchOptions:
+    """Options that are the same for every file of a batch."""
+
+    recipe: Recipe
+    #: Whether to make thumbnails of each input and output, for the HTML report.
+    thumbnails: bool = False
+    #: Whether to compute the hash of each output, for the reports.
+    output_hashes: bool = False
+    #: Whether to draw a quick-look picture beside each output.
+    quicklook: bool = False
+    #: Largest number of threads for one file; None for the number of available CPUs.
+    threads: int | None = None
+    #: Tables that have been fetched already, so that the workers do not fetch them again.
+    fetched: dict[str, CacheSnapshot] | None = None
+    #: Folder to which relative paths refer.
+    folder: Path = Path()
+
+
+# Warnings and the limit of threads belong to the whole process. A worker of a cluster or of a user's executor may have
+# several threads; these take turns.
+_process_lock = threading.Lock()
+
+
+def prep_job(job: Job, pickled_options: bytes) -> FileResult:
+    """Process one file in a worker.
+
+    Parameters
+    ----------
+    job : `~aia_ccdproc.batch.plan.Job`
+        The file and its output.
+    pickled_options : bytes
+        Pickled `BatchOptions`. The pipeline made from them is reused for the next job.
+
+    Returns
+    -------
+    `~aia_ccdproc.FileResult`
+        The result.
+    """
+    with _process_lock:
+        return _load_worker(pickled_options).prep(job)
+
+
+@functools.lru_cache(maxsize=1)
+def _load_worker(pickled_options: bytes) -> Worker:
+    from aia_ccdproc.batch.worker import Worker
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", PluginWarning)  # reported by the process that runs the batch
+        options: BatchOptions = pickle.loads(pickled_options)
+        if options.fetched is not None:
+            FetchCache.restore_all(options.fetched)
+        return Worker(options)
