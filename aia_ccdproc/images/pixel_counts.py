@@ -69,7 +69,7 @@ def count_coarsely(values: np.ndarray, mask: np.ndarray | None) -> CoarseCounts:
     for start in range(0, values.size, _CHUNK_PIXELS):
         chunk = values[start : start + _CHUNK_PIXELS]
         if not _is_finite(chunk):
-            not_finite += int(np.count_nonzero(~np.isfinite(chunk)))
+            not_finite += chunk.size - int(np.count_nonzero(np.isfinite(chunk)))
             infinite += int(np.count_nonzero(np.isinf(chunk)))
         chunk = _good(chunk, None if mask is None else mask[start : start + _CHUNK_PIXELS])
         np.copyto(upper[: chunk.size], _halves(chunk, _UPPER))

@@ -7,6 +7,7 @@ import gzip
 import subprocess
 import sys
 import time
+import tracemalloc
 import warnings
 from collections.abc import Callable, Sequence
 from io import BufferedIOBase
@@ -155,6 +156,18 @@ def test_write_does_not_change_the_image(tmp_path: Path, ccd: CCDData) -> None:
     assert np.array_equal(ccd.uncertainty.array, before.uncertainty.array)
     assert ccd.header.tostring() == header
     assert ccd.wcs.wcs == before.wcs.wcs
+
+
+def test_an_uncompressed_image_is_written_without_a_copy_of_all_its_pixels(tmp_path: Path, ccd: CCDData) -> None:
+    data = np.random.default_rng(0).normal(100, 30, (2048, 4096)).astype(np.float32)
+    mask = np.zeros(data.shape, dtype=bool)
+    large = CCDData(data, unit="DN", mask=mask, header=ccd.header, wcs=ccd.wcs)
+    write(large, tmp_path / "first.fits")
+    tracemalloc.start()
+    write(large, tmp_path / "a.fits")
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < data.nbytes / 2
 
 
 # -- contents -------------------------------------------------------------------------------
