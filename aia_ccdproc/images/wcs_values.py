@@ -77,12 +77,10 @@ def standardize_value(header: fits.Header, keyword: str) -> bool:
         return True
     if is_text:
         return isinstance(value, str) and (not _DATE.match(keyword) or _standardize_time(header, keyword))
-    number = as_number(value)
-    if number is not None and isinstance(value, str):
+    number, is_integer = as_number(value), _INTEGER.match(keyword)
+    if number is not None and (isinstance(value, str) or is_integer):
         header[keyword] = number
-    return number is not None and (
-        not _INTEGER.match(keyword) or (isinstance(number, int) and abs(number) < _MAX_INTEGER)
-    )
+    return number is not None and (not is_integer or (isinstance(number, int) and abs(number) < _MAX_INTEGER))
 
 
 def _standardize_time(header: fits.Header, keyword: str) -> bool:

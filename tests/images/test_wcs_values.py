@@ -172,6 +172,13 @@ def test_an_epoch_or_a_word_is_not_a_time(text: str) -> None:
         parse_time(text)
 
 
+def test_a_whole_number_is_written_as_an_integer_where_wcslib_needs_one(tmp_path: Path) -> None:
+    path = write(read(input_file(tmp_path / "a.fits", {"VELREF": 257.0, "WCSAXES": 2.0})), tmp_path / "out.fits")
+    raw = path.read_bytes()
+    assert b"VELREF  =                  257" in raw
+    assert b"WCSAXES =                    2" in raw
+
+
 def test_a_large_number_as_text_is_written_without_a_warning(tmp_path: Path) -> None:
     assert as_number("-1E300") == -1e300
     assert isinstance(as_number("-1E300"), float)

@@ -149,6 +149,7 @@ def _originals() -> list[tuple[str, bytes, bool]]:
             fits.PrimaryHDU(image.data, image.header),
             fits.ImageHDU((image.data > 500).astype(np.uint8), name="MASK"),
             fits.ImageHDU(np.sqrt(image.data + 1), fits.Header({"UTYPE": "StdDevUncertainty"}), name="UNCERT"),
+            fits.ImageHDU(np.outer(np.hanning(9), np.hanning(9)), name="PSFIMAGE"),
         ]
     )
     plain, halves = _content(integers.writeto), _content(scaled.writeto)

@@ -16,6 +16,7 @@ from odd_values import (
     KEYWORDS,
     NUMBERS,
     ODD_KEYWORDS,
+    RELATED,
     STRINGS,
     STRUCTURAL,
     TIMES,
@@ -131,6 +132,17 @@ def _wrong_value(chance: Random, cards: Cards) -> str:
 def _wrong_coordinate(chance: Random, cards: Cards) -> str:
     keyword = chance.choice(COORDINATES)
     return _set(chance, cards, keyword, card(keyword, _literal(chance, keyword)))
+
+
+def _related_values(chance: Random, cards: Cards) -> str:
+    keywords = chance.choice(RELATED)
+    numbers = chance.choices(words("0 1 -1 0.5 5 45 1E5 6378137.0 1E15 1E100 1E300 -1E300 1E-300"), k=len(keywords))
+    literals = [
+        _literal(chance, keyword) if chance.random() < 0.2 or keyword.startswith(("DATE", "CTYPE", "CUNIT")) else number
+        for keyword, number in zip(keywords, numbers, strict=True)
+    ]
+    pairs = zip(keywords, literals, strict=True)
+    return " ".join([_set(chance, cards, keyword, card(keyword, literal)) for keyword, literal in pairs])
 
 
 def _wrong_structure(chance: Random, cards: Cards) -> str:
@@ -272,6 +284,7 @@ def _many_cards(chance: Random, cards: Cards) -> str:
 HEADER_MUTATIONS: dict[HeaderMutation, int] = {
     _wrong_value: 30,
     _wrong_coordinate: 12,
+    _related_values: 6,
     _wrong_structure: 10,
     _scaled_pixels: 6,
     _duplicate: 6,
