@@ -1,21 +1,24 @@
-"""Threads, memory, worker processes and signals of this process."""
+"""Threads, memory, worker processes and signals of this process.
+
+The command line imports this module first, to handle signals from then on. It therefore imports little itself.
+"""
 
 from __future__ import annotations
 
-import ctypes
-import multiprocessing
 import os
-import platform
 import signal
-from multiprocessing.context import BaseContext
-from types import FrameType
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
+
+if TYPE_CHECKING:
+    from multiprocessing.context import BaseContext
+    from types import FrameType
 
 __all__ = [
     "DEFAULT_HANDLERS",
     "available_cpus",
     "exit_on_signal",
     "limit_threads",
+    "raise_on_signal",
     "retain_freed_memory",
     "start_forkserver",
     "thread_count",
@@ -80,6 +83,9 @@ def retain_freed_memory() -> bool:
     bool
         Whether the setting was changed. False where the C library is not glibc.
     """
+    import ctypes
+    import platform
+
     if platform.libc_ver()[0] != "glibc":
         return False
     libc = ctypes.CDLL(None)
@@ -95,6 +101,8 @@ def worker_context() -> BaseContext:
         Forkserver, with the modules that all workers need already imported in the server; spawn where the system has
         no forkserver. Workers are never forked from this process, because it may have threads.
     """
+    import multiprocessing
+
     if "forkserver" not in multiprocessing.get_all_start_methods():
         return multiprocessing.get_context("spawn")
     context = multiprocessing.get_context("forkserver")
@@ -127,3 +135,21 @@ def exit_on_signal(number: int, frame: FrameType | None) -> NoReturn:
     """
     os.write(2, b"interrupted\n")
     os._exit(128 + number)
+
+
+def raise_on_signal(number: int, frame: FrameType | None) -> NoReturn:
+    """End this process with the exit code of a signal, after temporary files have been removed.
+
+    Parameters
+    ----------
+    number : int
+        The signal.
+    frame : frame
+        Not used.
+
+    Raises
+    ------
+    SystemExit
+        Always.
+    """
+    raise SystemExit(128 + number)

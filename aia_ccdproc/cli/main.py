@@ -29,7 +29,7 @@ from aia_ccdproc.cli.listing import plugins, steps
 from aia_ccdproc.cli.pointing import pointing
 from aia_ccdproc.cli.run import run
 from aia_ccdproc.errors import PrepError, RecipeError, SettingsError
-from aia_ccdproc.parallel import DEFAULT_HANDLERS, exit_on_signal
+from aia_ccdproc.parallel import exit_on_signal, raise_on_signal
 
 __all__ = ["app", "main"]
 
@@ -104,9 +104,9 @@ def _options(
     ] = False,
 ) -> None:
     if context.invoked_subcommand != "run":  # which handles signals itself
-        for number, default in DEFAULT_HANDLERS.items():
+        for number, handler in ((signal.SIGINT, signal.default_int_handler), (signal.SIGTERM, raise_on_signal)):
             if signal.getsignal(number) is exit_on_signal:
-                signal.signal(number, default)
+                signal.signal(number, handler)
 
 
 app.command()(run)

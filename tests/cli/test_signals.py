@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
 import subprocess
 import sys
@@ -26,14 +27,25 @@ def start(*arguments: object) -> subprocess.Popen[str]:
     return subprocess.Popen(command, preexec_fn=restore_sigint, stdout=-1, stderr=-1, text=True)
 
 
+def wait_for_handlers(process: subprocess.Popen[str]) -> None:
+    """Wait until a process has installed its handler of SIGTERM, where Linux shows this."""
+    status, bit = Path(f"/proc/{process.pid}/status"), 1 << (signal.SIGTERM - 1)
+    while status.exists() and process.poll() is None:
+        [handled] = re.findall(r"^SigCgt:\s*([0-9a-f]+)", status.read_text(), re.MULTILINE) or ["0"]
+        if int(handled, 16) & bit:
+            return
+        time.sleep(0.001)
+
+
 @pytest.mark.parametrize("number", SIGNALS)
-@pytest.mark.parametrize("delay", [0.15, 0.3, 0.6])
+@pytest.mark.parametrize("delay", [0.0, 0.15, 0.45])
 def test_a_signal_while_modules_are_imported_ends_with_one_line(
     tmp_path: Path, number: signal.Signals, delay: float
 ) -> None:
     image = small_exposure(shape=(900, 900)).image(small_sun())
     path = small_exposure(shape=(900, 900)).write_level1(image, tmp_path / "a.fits")
     process = start("run", path, "-r", "level1.5", "-o", tmp_path / "out", "-q")
+    wait_for_handlers(process)
     time.sleep(delay)
     process.send_signal(number)
     _, errors = process.communicate(timeout=30)

@@ -115,7 +115,8 @@ def test_missing_values_are_masked(jsoc):
     assert not getattr(records["A_171_X0"], "mask", [False])[0]
 
 
-def test_ctrl_c_ends_a_query_at_once(jsoc):
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_a_query_at_once_with_one_line(jsoc, number):
     jsoc.fail("slow")
     code = (
         "from aia_ccdproc.__main__ import main; import sys;"
@@ -125,7 +126,7 @@ def test_ctrl_c_ends_a_query_at_once(jsoc):
         while not jsoc.queries:
             time.sleep(0.02)
         started = time.monotonic()
-        process.send_signal(signal.SIGINT)
-        assert process.wait(timeout=10) == 130
+        process.send_signal(number)
+        assert process.wait(timeout=10) == 128 + number
         assert time.monotonic() - started < 5  # the timeout is a minute
         assert process.stderr.read().strip() == b"interrupted"
