@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from threading import Lock
 from typing import TypeVar
 
 import numpy as np
@@ -20,6 +21,7 @@ from aia_ccdproc_cubic.statistics_loops import (
     count_lower,
     count_upper,
     hide_masked,
+    select,
 )
 
 __all__ = ["count_coarsely", "count_finely"]
@@ -29,7 +31,7 @@ T = TypeVar("T")
 #: Pixels of a block. A block fits into the cache of a core, and has sums of its own, so that the result does not depend
 #: on the number of threads.
 _BLOCK_PIXELS = 2**17
-#: With more threads the loops would wait for the memory. Each thread needs counts of its own.
+#: With more threads the loops would wait for the memory.
 _MAX_THREADS = 8
 
 
@@ -85,18 +87,20 @@ def count_finely(
         The numbers and the moments.
     """
     pixels, lanes = _Pixels(values, mask), np.zeros((_block_count(values), 3, LANES))
+    # Few pixels are in these bins. So one array is enough for all threads, which wait for each other.
+    bins, lock = np.zeros((int(slots.max()) + 1, HALF_VALUES), np.int32), Lock()
 
-    def count(blocks: range) -> np.ndarray:
-        bins, inside = np.zeros((int(slots.max()) + 1, HALF_VALUES), np.int32), np.empty(_BLOCK_PIXELS + 1, np.uint32)
-        buffer = np.empty(_BLOCK_PIXELS, np.uint32)
+    def count(blocks: range) -> None:
+        buffer, selected = np.empty(_BLOCK_PIXELS, np.uint32), np.empty(_BLOCK_PIXELS + 1, np.uint32)
         for block in blocks:
             bits = pixels.good(block, buffer)
-            count_lower(bits, slots, bins, inside)
+            size = select(bits, slots, selected)
             add_powers(bits, center, lanes[block])
-        return bins
+            with lock:
+                count_lower(selected[:size], slots, bins)
 
-    bins = _map_blocks(count, len(lanes), threads)
-    return FineCounts(functools.reduce(np.add, bins), lanes.sum(axis=(0, 2)))
+    _map_blocks(count, len(lanes), threads)
+    return FineCounts(bins, lanes.sum(axis=(0, 2)))
 
 
 class _Pixels:

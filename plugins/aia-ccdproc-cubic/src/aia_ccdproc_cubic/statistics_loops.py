@@ -89,8 +89,8 @@ def count_upper(bits, bins):
 
 
 @cached_njit
-def count_lower(bits, slots, bins, inside):
-    """Count the pixels that are in some bins by the lower half of their bits.
+def select(bits, slots, selected):
+    """Select the pixels that are in some bins.
 
     Parameters
     ----------
@@ -98,17 +98,34 @@ def count_lower(bits, slots, bins, inside):
         Pixels, as uint32, shape ``(n,)``.
     slots : `~numpy.ndarray`
         Slot for each upper half of the bits, -1 if its pixels are not counted; int16.
-    bins : `~numpy.ndarray`
-        Numbers to which the pixels are added, int32, shape ``(slots, 65536)``.
-    inside : `~numpy.ndarray`
-        Buffer, uint32, shape ``(n + 1,)`` or longer.
+    selected : `~numpy.ndarray`
+        Array for the selected pixels, uint32, shape ``(n + 1,)`` or longer.
+
+    Returns
+    -------
+    int
+        Number of selected pixels.
     """
     count = uintp(0)
     for i in range(uintp(bits.size)):  # without a branch, which the processor could not predict
-        inside[count] = bits[i]
+        selected[count] = bits[i]
         count += uintp(slots[bits[i] >> _HALF] >= 0)
-    for i in range(count):
-        bins[slots[inside[i] >> _HALF], inside[i] & _LOWER_HALF] += np.int32(1)
+    return count
+
+
+@cached_njit
+def count_lower(selected, slots, bins):
+    """Count pixels by the lower half of their bits.
+
+    Parameters
+    ----------
+    selected, slots : `~numpy.ndarray`
+        Pixels that have a slot, and the slots, as of `select`.
+    bins : `~numpy.ndarray`
+        Numbers to which the pixels are added, int32, shape ``(slots, 65536)``.
+    """
+    for i in range(uintp(selected.size)):
+        bins[slots[selected[i] >> _HALF], selected[i] & _LOWER_HALF] += np.int32(1)
 
 
 @cached_njit
