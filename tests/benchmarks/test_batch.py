@@ -10,6 +10,7 @@ import itertools
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -19,7 +20,7 @@ from scenes import small_exposure, small_sun
 from aia_ccdproc import Pipeline, Progress, read, run, write
 
 RECIPE = "level1.5-rate"
-FILES, DISPATCHED_FILES = 50, 120
+FILES, FEW_FILES, MANY_FILES = 50, 20, 120
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -35,7 +36,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     folder = tmp_path_factory.mktemp("in")
     exposure = small_exposure(shape=(40, 50), corner=(2040, 1980))
     image = exposure.image(small_sun())
-    return [exposure.write_level1(image, folder / f"{i:03}.fits") for i in range(DISPATCHED_FILES)]
+    return [exposure.write_level1(image, folder / f"{i:03}.fits") for i in range(MANY_FILES)]
 
 
 def plain_loop(files: list[Path], folder: Path) -> None:
@@ -63,38 +64,36 @@ def test_batch(benchmark, files, tmp_path, how):
 
 
 class FirstStart(Progress):
-    """Records when files are submitted."""
+    """Records the wall time and the CPU time at which the first file is submitted."""
 
-    seconds: list[float]
+    def __init__(self) -> None:
+        self.times: tuple[float, float] | None = None
 
     def started(self, path: Path) -> None:
-        self.seconds.append(time.perf_counter())
+        self.times = self.times or (time.perf_counter(), time.process_time())
 
 
 @pytest.mark.filterwarnings("default")  # those of distributed would end its event loop
 @pytest.mark.benchmark(group="dispatch")
 @pytest.mark.parametrize("how", ["worker processes", "dask"])
 def test_dispatch(benchmark, files, tmp_path, how):
-    """Measure the CPU time of this process, and the time until it submits the first file.
+    """Measure the wall time for a file before the first one is submitted, and the CPU time of this process after that.
 
-    With dask, this process contains the scheduler.
+    Both are differences between a long and a short batch. With dask, this process contains the scheduler.
     """
     from distributed import LocalCluster
 
-    progress = FirstStart()
+    def work(number: int, count: int) -> tuple[float, float]:
+        first, start = FirstStart(), time.perf_counter()
+        run_batch(files[:count], tmp_path / str(number), progress=first, **options)
+        return first.times[0] - start, time.process_time() - first.times[1]
 
-    def work(folder: Path, **options: object) -> None:
-        start, progress.seconds = (time.perf_counter(), time.process_time()), []
-        run_batch(files, folder, progress=progress, **options)
-        benchmark.extra_info["cpu_per_file"] = (time.process_time() - start[1]) / len(files)
-        benchmark.extra_info["seconds_before_first"] = (progress.seconds[0] - start[0]) / len(files)
-
-    folders = (tmp_path / str(i) for i in itertools.count())
-    rounds = {"setup": lambda: ((next(folders),), options), "rounds": 1, "warmup_rounds": 1}
-    if how == "dask":
-        with LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster:
-            options = {"scheduler": cluster.scheduler_address}
-            benchmark.pedantic(work, **rounds)
-    else:
-        options = {"jobs": 2}
-        benchmark.pedantic(work, **rounds)
+    is_dask = how == "dask"
+    cluster = LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) if is_dask else nullcontext()
+    with cluster:
+        options = {"scheduler": cluster.scheduler_address} if is_dask else {"jobs": 2}
+        work(0, FEW_FILES)  # starts what is started once
+        few = work(1, FEW_FILES)
+        many = benchmark.pedantic(work, (2, MANY_FILES), rounds=1)
+    costs = [(long - short) / (MANY_FILES - FEW_FILES) for long, short in zip(many, few, strict=True)]
+    benchmark.extra_info.update(seconds_before_first=costs[0], cpu_per_file=costs[1])
