@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -12,6 +13,7 @@ from limits import CORES, limits, limits_table
 from machine import describe_cpu
 from measured import measure
 from results import MissingResultError, Results, update
+from variants import baseline_instructions
 
 #: Works for some time in a process that outlives its parent, as the server of a pool of workers may do.
 ORPHAN = """
@@ -100,3 +102,18 @@ def test_groups_that_run_again_replace_those_of_earlier_runs(tmp_path: Path) -> 
     assert "compiled engine" in results.parts()
     with pytest.raises(MissingResultError, match="core-2"):
         results.chain("core-2", 16)
+
+
+@pytest.mark.process
+def test_restricted_variants_use_only_the_instructions_of_every_processor() -> None:
+    pytest.importorskip("numba")
+    code = (
+        "from numpy._core._multiarray_umath import __cpu_dispatch__ as names, __cpu_features__ as enabled\n"
+        "from numba import njit\n"
+        "double = njit(lambda values: values.sum())\n"
+        "import numpy; double(numpy.ones(8, numpy.float32))\n"
+        "print([name for name in names if enabled[name]], 'ymm' in ''.join(double.inspect_asm().values()))"
+    )
+    environment = os.environ | baseline_instructions(sys.executable)
+    run = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
+    assert run.stdout.strip() == "[] False"
