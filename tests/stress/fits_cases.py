@@ -12,16 +12,16 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from astropy.io import fits
-from astropy.nddata import CCDData
-from bounded import Case
-from fixtures import REAL_DATA
-from mutations import card, damaged_fits, join_fits, split_fits
-from scenes import small_exposure, small_sun
-
 from aia_ccdproc import FileResult, Pipeline, Recipe, read, run, write
 from aia_ccdproc.images.repair import without_structure
 from aia_ccdproc.synthetic import builtin_pointing_path
+from astropy.io import fits
+from astropy.nddata import CCDData
+from bounded import Case
+from byte_damage import damaged_fits
+from fixtures import REAL_DATA
+from raw_fits import card, join_fits, split_fits
+from scenes import small_exposure, small_sun
 
 _SHAPE = (48, 64)
 #: What astropy's WCS says of valid headers, too: it derives values, or prefers the newer of two keywords.

@@ -7,9 +7,8 @@ import warnings
 from collections.abc import Callable
 
 import numpy as np
-from bounded import MAX_BYTES, Case
-
 from aia_ccdproc import ReadError
+from bounded import MAX_BYTES, Case
 
 
 def run_case(case: Case) -> None:

@@ -13,7 +13,8 @@ if sys.platform == "win32":
 
 import bounded
 import misbehaving_cases
-from mutations import card, damaged_fits, join_fits, split_fits
+from byte_damage import damaged_fits
+from raw_fits import card, join_fits, split_fits
 from scenes import small_exposure, small_sun
 
 
