@@ -12,15 +12,16 @@ from random import Random
 from typing import Any
 
 import numpy as np
+from astropy.time import Time
+from bounded import Case
+from byte_damage import mutate_bytes
+from jsoc_server import JsocServer, as_json_rows, run_jsoc_server
+
 from aia_ccdproc.pointing.settings import PointingSettings
 from aia_ccdproc.pointing.sources import find_record
 from aia_ccdproc.synthetic import builtin_pointing_path
 from aia_ccdproc.tables import CalibrationTable, FetchCache
 from aia_ccdproc.testing.tables import response_table
-from astropy.time import Time
-from bounded import Case
-from byte_damage import mutate_bytes
-from jsoc_server import JsocServer, as_json_rows, run_jsoc_server
 
 _SERIES = "aia.response"
 _T_OBS = Time("2020-01-01T00:00:11.57")

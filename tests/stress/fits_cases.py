@@ -12,9 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from aia_ccdproc import FileResult, Pipeline, Recipe, read, run, write
-from aia_ccdproc.images.repair import without_structure
-from aia_ccdproc.synthetic import builtin_pointing_path
 from astropy.io import fits
 from astropy.nddata import CCDData
 from bounded import Case
@@ -22,6 +19,10 @@ from byte_damage import damaged_fits
 from fixtures import REAL_DATA
 from raw_fits import card, join_fits, split_fits
 from scenes import small_exposure, small_sun
+
+from aia_ccdproc import FileResult, Pipeline, Recipe, read, run, write
+from aia_ccdproc.images.repair import without_structure
+from aia_ccdproc.synthetic import builtin_pointing_path
 
 _SHAPE = (48, 64)
 #: What astropy's WCS says of valid headers, too: it derives values, or prefers the newer of two keywords.

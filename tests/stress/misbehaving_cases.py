@@ -7,8 +7,9 @@ import warnings
 from collections.abc import Callable
 
 import numpy as np
-from aia_ccdproc import ReadError
 from bounded import MAX_BYTES, Case
+
+from aia_ccdproc import ReadError
 
 
 def run_case(case: Case) -> None:

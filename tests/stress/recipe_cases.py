@@ -9,12 +9,13 @@ from collections.abc import Callable
 from pathlib import Path
 from random import Random
 
+from bounded import MAX_MESSAGE_BYTES, Case
+from scenes import small_exposure, small_sun
+
 from aia_ccdproc import Recipe, get_plugin_manager, load_recipe, run
 from aia_ccdproc.errors import RecipeError
 from aia_ccdproc.plugin.settings import SettingInfo
 from aia_ccdproc.synthetic import builtin_pointing_path
-from bounded import MAX_MESSAGE_BYTES, Case
-from scenes import small_exposure, small_sun
 
 #: The first cases are random recipes, and those after them are hostile.
 RANDOM_CASES = 500
