@@ -5,17 +5,25 @@ process that started them. Ctrl-C, and a SIGTERM to the group, therefore reach o
 finish their files.
 """
 
-import contextlib
+import gc
 import os
 import warnings
+from contextlib import suppress
 
-with contextlib.suppress(OSError):
+
+def _preload() -> None:
+    import aia_ccdproc.batch.worker  # noqa: F401
+    from aia_ccdproc.errors import PluginError
+    from aia_ccdproc.plugin.loading import get_plugin_manager
+
+    with warnings.catch_warnings(), suppress(PluginError):  # reported by the process that runs the batch
+        warnings.simplefilter("ignore")
+        get_plugin_manager().preload()
+
+
+with suppress(OSError):
     os.setpgid(0, 0)
-
-import aia_ccdproc.batch.worker  # noqa: F401
-from aia_ccdproc.errors import PluginError
-from aia_ccdproc.plugin.loading import load_chosen_plugins
-
-with warnings.catch_warnings(), contextlib.suppress(PluginError):  # reported by the process that runs the batch
-    warnings.simplefilter("ignore")
-    load_chosen_plugins()  # for its imports. A worker may have another environment, so it loads its plugins again.
+gc.disable()  # the modules contain hundreds of thousands of objects, and none of them is garbage
+_preload()
+gc.freeze()  # workers do not search these objects for garbage, which would copy their memory
+gc.enable()

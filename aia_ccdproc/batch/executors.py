@@ -20,6 +20,7 @@ from aia_ccdproc.batch.plan import Job
 from aia_ccdproc.batch.task import BatchOptions, prep_job
 from aia_ccdproc.errors import PrepError
 from aia_ccdproc.parallel import available_cpus, retain_freed_memory, worker_context
+from aia_ccdproc.plugin.loading import forget_other_plugins
 from aia_ccdproc.report.results import FileResult
 from aia_ccdproc.tables.cache import FetchCache
 
@@ -266,6 +267,7 @@ def _initialize_process(environment: dict[str, str]) -> None:
     # The forkserver has the environment of the moment when it was started, not the present one.
     os.environ.clear()
     os.environ.update(environment)
+    forget_other_plugins()
     retain_freed_memory()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)

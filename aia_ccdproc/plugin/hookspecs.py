@@ -56,6 +56,16 @@ def prep_steps() -> list[Step]:
     return []
 
 
+@hookspec
+def prep_preload() -> None:
+    """Import the modules that the other hooks of this plugin import when they are called.
+
+    Called in the process from which the workers of a batch are forked, before it is known which steps they will run.
+    The workers then share the modules, and compiled code. Must not start threads. A failure is ignored, because it will
+    occur again when an image is processed. All implementations are called.
+    """
+
+
 @hookspec(firstresult=True)
 def prep_explain_unknown_step(name: str) -> str | None:
     """Explain why a recipe cannot use a step of this name.

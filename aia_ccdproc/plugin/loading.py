@@ -10,6 +10,7 @@ import warnings
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
 from typing import Any
 
 import pluggy
@@ -21,7 +22,7 @@ from aia_ccdproc.plugin.plugin import CORE, BrokenPlugin, Plugin, normalize_name
 from aia_ccdproc.plugin.resampling import MethodParameter
 from aia_ccdproc.plugin.step import Step
 
-__all__ = ["ENTRY_POINTS", "get_plugin_manager", "load_chosen_plugins", "load_plugins"]
+__all__ = ["ENTRY_POINTS", "forget_other_plugins", "get_plugin_manager", "load_chosen_plugins", "load_plugins"]
 
 #: Entry-point group by which plugins are found.
 ENTRY_POINTS = "aia_ccdproc"
@@ -51,7 +52,7 @@ def get_plugin_manager() -> PrepPluginManager:
     PluginError
         If the variable names a plugin that is not installed.
     """
-    return manager_in_use.get() or _installed_plugins()
+    return manager_in_use.get() or _installed_plugins()[0]
 
 
 def load_chosen_plugins() -> PrepPluginManager:
@@ -71,7 +72,32 @@ def load_chosen_plugins() -> PrepPluginManager:
     return load_plugins(None if chosen is None else [name.strip() for name in chosen.split(",") if name.strip()])
 
 
-_installed_plugins = functools.cache(load_chosen_plugins)
+@functools.cache
+def _installed_plugins() -> tuple[PrepPluginManager, object]:
+    return load_chosen_plugins(), _search_places()
+
+
+def forget_other_plugins() -> None:
+    """Forget the plugins of `get_plugin_manager` if others may be found now.
+
+    A worker calls this. It has the plugins that were loaded in the forkserver. Environment variables and the folders of
+    modules may have changed since.
+    """
+    if _installed_plugins.cache_info().currsize and _installed_plugins()[1] != _search_places():
+        _installed_plugins.cache_clear()
+
+
+def _search_places() -> object:
+    """Return what determines which plugins are found: our variables, and the folders that contain distributions."""
+    variables = {name: value for name, value in os.environ.items() if name.startswith("AIA_CCDPROC_")}
+    return variables, list(filter(_contains_distributions, sys.path))
+
+
+def _contains_distributions(folder: str) -> bool:
+    try:
+        return any(path.suffix in (".dist-info", ".egg-info") for path in Path(folder).iterdir())
+    except OSError:
+        return True  # an archive, for example
 
 
 def load_plugins(chosen: Collection[str] | None = None) -> PrepPluginManager:

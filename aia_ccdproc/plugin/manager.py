@@ -7,7 +7,7 @@ import functools
 import os
 import traceback
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
@@ -460,6 +460,12 @@ class PrepPluginManager(pluggy.PluginManager):
         return PixelEngine(
             **{name: loop and self._attribute(loop, name, answer.plugin, ValueError) for name, loop in loops.items()}
         )
+
+    def preload(self) -> None:
+        """Have the plugins import what they need to process an image. A plugin that fails to do so is ignored."""
+        for plugin in self.implementers("prep_preload"):
+            with suppress(PrepError):
+                self.call("prep_preload", plugin)
 
     @contextmanager
     def in_use(self) -> Iterator[None]:

@@ -286,3 +286,18 @@ def test_a_plugin_in_the_environment_that_is_not_installed_is_an_error_with_the_
     install("aia-halve", HALVE)
     with pytest.raises(PluginError, match=r"plugin 'aia-halv' is not installed; did you mean 'aia-halve'\?"):
         load_plugins(["aia-halv"])
+
+
+def test_a_worker_keeps_the_plugins_of_the_forkserver_unless_others_may_be_found(install, monkeypatch) -> None:
+    preloaded = loading.get_plugin_manager()
+    try:
+        loading.forget_other_plugins()  # the folder that `install` has added to the path contains no distribution yet
+        assert loading.get_plugin_manager() is preloaded
+        install("aia-halve", HALVE)
+        loading.forget_other_plugins()
+        assert loading.get_plugin_manager() is not preloaded
+        monkeypatch.setenv(CHOSEN_PLUGINS, "aia-halve")
+        loading.forget_other_plugins()
+        assert "aia-halve:it" in loading.get_plugin_manager().plugins
+    finally:
+        loading._installed_plugins.cache_clear()

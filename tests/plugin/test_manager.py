@@ -388,6 +388,17 @@ def instruments(load, ccd):
     return [each.name for each in load(plugin(prep_instruments)).instruments()] == ["AIA", "MINE"]
 
 
+def preload(load, ccd):
+    called = []
+
+    def prep_preload():
+        called.append("first")
+        raise ImportError("no such library")
+
+    load(plugin(prep_preload)).preload()  # the failure is ignored: it will occur again when the library is used
+    return called == ["first"]
+
+
 def pixel_engine(load, ccd):
     seen = []
 
@@ -418,6 +429,7 @@ EXERCISED = [
     resampling_methods,
     resample,
     pixel_engine,
+    preload,
 ]
 
 

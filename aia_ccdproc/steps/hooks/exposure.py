@@ -19,3 +19,9 @@ def prep_normalize_exposure(ccd: CCDData, instrument: Instrument, settings: Expo
     from aia_ccdproc.steps.exposure import normalize_exposure
 
     return normalize_exposure(ccd, add_keyword=None)
+
+
+@hookimpl
+def prep_preload() -> None:
+    """Import the step."""
+    import aia_ccdproc.steps.exposure  # noqa: F401

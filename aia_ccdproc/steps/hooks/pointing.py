@@ -29,3 +29,9 @@ def prep_prefetch_update_pointing(headers: Sequence[fits.Header], settings: Poin
         from aia_ccdproc.steps.pointing import prefetch_pointing
 
         prefetch_pointing(headers, settings)
+
+
+@hookimpl
+def prep_preload() -> None:
+    """Import the step."""
+    import aia_ccdproc.steps.pointing  # noqa: F401

@@ -19,3 +19,9 @@ def prep_register(ccd: CCDData, instrument: Instrument, settings: RegistrationSe
     from aia_ccdproc.steps.registration import register_image
 
     return register_image(ccd, instrument, settings, plugin)
+
+
+@hookimpl
+def prep_preload() -> None:
+    """Import the step."""
+    import aia_ccdproc.steps.registration  # noqa: F401
