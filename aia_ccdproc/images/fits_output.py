@@ -28,7 +28,7 @@ from aia_ccdproc.images.fits_uncompressed import write_uncompressed
 from aia_ccdproc.images.header import current_header
 from aia_ccdproc.images.history import add_history
 from aia_ccdproc.images.pixel_engine import NUMPY_ENGINE, PixelEngine
-from aia_ccdproc.images.repair import repair_header, without_structure
+from aia_ccdproc.images.repair import is_readable, repair_header, without_structure
 from aia_ccdproc.images.statistics import statistics_cards, summarize_image, without_statistics
 from aia_ccdproc.images.wcs_cards import remove_superseded
 from aia_ccdproc.images.wcs_values import is_empty_wcs_card
@@ -175,8 +175,8 @@ def _output_header(ccd: CCDData, statistics: fits.Header) -> tuple[fits.Header, 
         "[ISO] Date_time of processing; ISO 8601",
     )
     header, problem = repair_header(header)
-    if problem is None:  # what current_header had to repair
-        problem = None if not isinstance(ccd.header, fits.Header) else repair_header(ccd.header)[1]
+    if problem is None and isinstance(ccd.header, fits.Header) and not is_readable(ccd.header):
+        problem = repair_header(ccd.header)[1]  # by current_header
     notes = [] if problem is None else [problem]
     removed = apply_conventions(header)
     if removed:

@@ -14,7 +14,7 @@ from aia_ccdproc.images.geometry_keywords import (
     update_geometry_keywords,
     without_geometry_keywords,
 )
-from aia_ccdproc.images.repair import repair_header
+from aia_ccdproc.images.repair import is_readable, repair_header
 from aia_ccdproc.images.values import as_number
 from aia_ccdproc.images.wcs import check_celestial, geometry_cards, ignore_wcs_warnings, wcs_from_header
 from aia_ccdproc.images.wcs_cards import observer_cards, remove_superseded, without_wcs
@@ -39,12 +39,7 @@ def fits_header(ccd: CCDData) -> fits.Header:
         raise TypeError(f"the image is a {type(ccd).__name__}, not a CCDData. Read it with aia_ccdproc.read")
     if not isinstance(ccd.header, fits.Header):
         return fits.Header(dict(ccd.header))
-    try:
-        for card in ccd.header.cards:
-            _ = card.value
-    except fits.VerifyError:  # a card that is not valid FITS
-        return repair_header(ccd.header)[0]
-    return ccd.header.copy()
+    return ccd.header.copy() if is_readable(ccd.header) else repair_header(ccd.header)[0]
 
 
 def complete_header(ccd: CCDData) -> fits.Header:

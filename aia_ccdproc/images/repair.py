@@ -9,7 +9,7 @@ from astropy.io import fits
 
 from aia_ccdproc.images.cards import repair_cards
 
-__all__ = ["repair_header", "without_structure"]
+__all__ = ["is_readable", "repair_header", "without_structure"]
 
 #: Cards that describe how pixels are stored in a file.
 _STRUCTURE = re.compile(
@@ -34,6 +34,27 @@ def without_structure(header: fits.Header) -> fits.Header:
         The copy, without BSCALE, BZERO, BLANK, CHECKSUM, and the cards of compressed images and of extensions.
     """
     return fits.Header([card for card in header.cards if not _STRUCTURE.match(card.keyword)], copy=True)
+
+
+def is_readable(header: fits.Header) -> bool:
+    """Check whether astropy can read the value of each card of a header.
+
+    Parameters
+    ----------
+    header : `~astropy.io.fits.Header`
+        The header; not changed.
+
+    Returns
+    -------
+    bool
+        False if a card is not valid FITS.
+    """
+    try:
+        for card in header.cards:
+            _ = card.value
+    except fits.VerifyError:
+        return False
+    return True
 
 
 def repair_header(header: fits.Header) -> tuple[fits.Header, str | None]:
