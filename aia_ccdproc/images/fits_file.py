@@ -27,6 +27,8 @@ from aia_ccdproc.images.conventions import apply_conventions, guess_unit, withou
 from aia_ccdproc.images.fits_open import MAX_PIXELS, PLANES, OpenedFile, image_shape, is_image, open_image
 from aia_ccdproc.images.pixel_engine import NUMPY_ENGINE, PixelEngine
 from aia_ccdproc.images.repair import without_structure
+from aia_ccdproc.images.rice_image import find_rice_image
+from aia_ccdproc.images.rice_reading import decode_image
 from aia_ccdproc.images.wcs import wcs_from_header
 
 __all__ = ["read", "read_frame", "read_header"]
@@ -96,7 +98,7 @@ def read(
         If cards were repaired or left out, if CUNIT was missing, or if pixels are infinite or too large for float32.
     """
     path = Path(path)
-    content = _load(path, hdu)
+    content = _load(path, hdu, engine)
     try:
         instrument = identify(content.header)
         assumed = guess_unit(content.header, instrument.plate_scale)
@@ -136,7 +138,7 @@ def read_frame(path: str | os.PathLike[str], identify: Callable[[fits.Header], I
         As in `read`.
     """
     path = Path(path)
-    content = _load(path, None)
+    content = _load(path, None, NUMPY_ENGINE)
     unit, wcs = _unit(content.header, ""), None
     with suppress(HeaderError, InstrumentError):
         instrument = identify(content.header)
@@ -182,13 +184,20 @@ class _Content(NamedTuple):
     """What was repaired in the headers."""
 
 
-def _load(path: Path, hdu: int | str | None) -> _Content:
+def _load(path: Path, hdu: int | str | None, engine: PixelEngine) -> _Content:
     with open_image(path, hdu) as opened:
         header, notes = _complete_header(opened)
-        data = np.asarray(opened.image.data).reshape(image_shape(opened.image))
-        content = _Content(header, data, *_read_planes(opened.hdus, opened.image), notes)
+        data = _pixels(opened.image, engine).reshape(image_shape(opened.image))
+        content = _Content(header, data, *_read_planes(opened, engine), notes)
     with np.errstate(over="ignore", invalid="ignore"):
         return content._replace(data=data.astype(np.float32, copy=False))  # also converts to the native byte order
+
+
+def _pixels(hdu: Any, engine: PixelEngine) -> np.ndarray:
+    image = None if engine.decode_rice is None else find_rice_image(hdu)
+    if image is None or engine.decode_rice is None:
+        return np.asarray(hdu.data)
+    return decode_image(image, engine.decode_rice)
 
 
 def _image(path: Path, content: _Content, unit: u.UnitBase, wcs: WCS | None) -> CCDData:
@@ -220,8 +229,11 @@ def _complete_header(opened: OpenedFile) -> tuple[fits.Header, list[str]]:
     return header, notes
 
 
-def _read_planes(hdus: fits.HDUList, image: Any) -> tuple[np.ndarray | None, NDUncertainty | None, np.ndarray | None]:
+def _read_planes(
+    opened: OpenedFile, engine: PixelEngine
+) -> tuple[np.ndarray | None, NDUncertainty | None, np.ndarray | None]:
     """Return mask, uncertainty and PSF of an image, as far as the file contains them."""
+    hdus, image = opened.hdus, opened.image
     found = {hdu.name: hdu for hdu in reversed(hdus) if hdu.name in PLANES and hdu is not image and is_image(hdu)}
     same_shape = {name: hdu for name, hdu in found.items() if hdu.shape == image_shape(image)}
     mask = uncertainty = psf = None
@@ -229,7 +241,7 @@ def _read_planes(hdus: fits.HDUList, image: Any) -> tuple[np.ndarray | None, NDU
         mask = same_shape["MASK"].data.astype(bool)
     if "UNCERT" in same_shape:
         kind = _UNCERTAINTIES.get(found["UNCERT"].header.get("UTYPE", "std"), StdDevUncertainty)
-        uncertainty = kind(found["UNCERT"].data.astype(np.float32))
+        uncertainty = kind(_pixels(same_shape["UNCERT"], engine).astype(np.float32, copy=False))
     if "PSFIMAGE" in found and math.prod(found["PSFIMAGE"].shape) <= MAX_PIXELS:
         psf = found["PSFIMAGE"].data.astype(np.float32)
     return mask, uncertainty, psf

@@ -9,6 +9,8 @@ import numpy as np
 
 from aia_ccdproc.images import fits_checksum, pixel_counts
 from aia_ccdproc.images.pixel_counts import CoarseCounts, FineCounts
+from aia_ccdproc.images.quantized_rows import EncodeRice
+from aia_ccdproc.images.rice_image import RiceTiles
 
 __all__ = ["NUMPY_ENGINE", "PixelEngine"]
 
@@ -19,7 +21,7 @@ class PixelEngine:
 
     A plugin returns one from `~aia_ccdproc.plugin.hookspecs.prep_pixel_engine`. The fields that it does not set are
     those of the core. Results must not depend on the engine, nor on the number of threads; sums may differ by the
-    rounding of float64.
+    rounding of float64. A ValueError says that the data are damaged; any other exception is an error of the plugin.
     """
 
     count_coarsely: Callable[[np.ndarray, np.ndarray | None], CoarseCounts] = pixel_counts.count_coarsely
@@ -39,6 +41,22 @@ class PixelEngine:
     """Copy 32-bit words in the byte order of FITS, and return their sum: ``copy_big_endian(words, copied)``.
 
     Both arrays are uint32, C-contiguous, shape ``(n,)``; ``words`` is in native byte order.
+    """
+    decode_rice: Callable[[RiceTiles], np.ndarray] | None = None
+    """Decode tiles of a RICE-compressed image, ``decode_rice(tiles)``; None to decode by astropy.
+
+    Returns the integers of all tiles, one after the other, as uint32; only the lower ``tiles.bits`` of each are used.
+    Called in several threads at the same time. Raises a ValueError if a tile is damaged; no position in the tiles may
+    be trusted.
+    """
+    encode_rice: EncodeRice | None = None
+    """Round rows of pixels to a fraction of their noise and encode them by RICE_1,
+    ``encode_rice(rows, divisor, first)``; None to encode by astropy.
+
+    ``rows`` is float32, C-contiguous, shape ``(rows, nx)``. Pixels are rounded to the noise of their row divided by
+    ``divisor``, as CFITSIO measures it, with the dithering SUBTRACTIVE_DITHER_1. ``first`` is the index of the first
+    row in the sequence of random numbers. Pixels that are NaN become -2147483648. The result is that of
+    `~aia_ccdproc.images.quantized_rows.encode_by_astropy`, bit for bit. Called in several threads at the same time.
     """
 
 

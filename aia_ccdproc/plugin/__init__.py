@@ -51,7 +51,9 @@ from aia_ccdproc.plugin.step import Step, StepOrder, StepResult, step
 
 if TYPE_CHECKING:
     from aia_ccdproc.images.pixel_counts import CoarseCounts, FineCounts
+    from aia_ccdproc.images.dithering import dithering_numbers
     from aia_ccdproc.images.pixel_engine import PixelEngine
+    from aia_ccdproc.images.quantized_rows import QuantizedRows
     from aia_ccdproc.images.rice_image import RiceTiles
     from aia_ccdproc.plugin.linear_wcs import affine_map
 
@@ -66,6 +68,7 @@ __all__ = [
     "PixelEngine",
     "Plugin",
     "PrepPluginManager",
+    "QuantizedRows",
     "RecipeFile",
     "Resampled",
     "RiceTiles",
@@ -76,6 +79,7 @@ __all__ = [
     "StepSettings",
     "Timeout",
     "affine_map",
+    "dithering_numbers",
     "get_plugin_manager",
     "hookimpl",
     "hookspec",
@@ -90,8 +94,10 @@ _LAZY = {
     "CoarseCounts": "aia_ccdproc.images.pixel_counts",
     "FineCounts": "aia_ccdproc.images.pixel_counts",
     "PixelEngine": "aia_ccdproc.images.pixel_engine",
+    "QuantizedRows": "aia_ccdproc.images.quantized_rows",
     "RiceTiles": "aia_ccdproc.images.rice_image",
     "affine_map": "aia_ccdproc.plugin.linear_wcs",
+    "dithering_numbers": "aia_ccdproc.images.dithering",
 }
 
 
