@@ -9,7 +9,7 @@ from astropy.io import fits
 
 from aia_ccdproc.images.compression import Compression
 from aia_ccdproc.images.fits_hdu import Plane, write_hdu
-from aia_ccdproc.images.pixel_engine import NUMPY_ENGINE, PixelEngine
+from aia_ccdproc.images.pixel_engine import PixelEngine
 from aia_ccdproc.images.tile_encoding import encode_lossless, encode_rice
 from aia_ccdproc.images.tile_table import write_tile_table
 
@@ -20,7 +20,7 @@ RICE_NOISE_DIVISOR = 16
 
 
 def write_compressed(
-    stream: BufferedIOBase, planes: Sequence[Plane], compression: Compression, engine: PixelEngine = NUMPY_ENGINE
+    stream: BufferedIOBase, planes: Sequence[Plane], compression: Compression, engine: PixelEngine
 ) -> None:
     """Write the planes of an image as extensions, after an empty primary HDU.
 

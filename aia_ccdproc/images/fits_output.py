@@ -89,7 +89,7 @@ def write(
                 if compression == "none":
                     write_uncompressed(stream, planes, engine)
                 else:
-                    write_compressed(stream, planes, compression)
+                    write_compressed(stream, planes, compression, engine)
     except WriteError as error:
         raise WriteError(f"{path}: {error}") from None
     except (OSError, ValueError, fits.VerifyError) as error:
