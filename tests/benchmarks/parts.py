@@ -1,117 +1,72 @@
-"""Measure each part of the chain for one full-size file, in one process: python parts.py PROGRAM FOLDER FILE
+"""Measure the parts of the chain for one full-size file, by program, on the terminal.
 
-PROGRAM is ``ours``, or the method of aiapy's script. The result is JSON: wall and CPU seconds of each part, and the
-size of each output. The interpreter may be that of an older version of this package.
+``python tests/benchmarks/parts.py`` measures with this interpreter. With ``--python PYTHON``, which can be repeated,
+the parts of this package are measured with other interpreters, for example with that of an older version.
 """
 
 from __future__ import annotations
 
-import functools
+import argparse
 import json
 import os
 import subprocess
 import sys
-import time
-import warnings
-from collections.abc import Callable, Mapping
+import tempfile
 from pathlib import Path
-from statistics import median
 from typing import Any
 
-#: A part is repeated until it has taken this long, but at least twice and at most seven times.
-_SECONDS = 3.0
+from inputs import level1_files
+from variants import CORE, ENGINE, Variant
 
-#: What is measured: a function for each part.
-Parts = dict[str, Callable[[], Any]]
+#: Script that measures in a process of its own, which may have another interpreter.
+_SCRIPT = Path(__file__).with_name("timed_parts.py")
 
-
-def measure_parts(python: str, program: str, folder: Path, file: Path, environment: Mapping[str, str]) -> Any:
-    """Measure the parts of a program in a process of an interpreter. Return the content of its JSON."""
-    command = [python, __file__, program, str(folder.absolute()), str(file.absolute())]
-    done = subprocess.run(
-        command, cwd=folder, env=os.environ | environment, stdout=subprocess.PIPE, text=True, check=True
-    )
-    return json.loads(done.stdout)
-
-
-def ours(file: Path, folder: Path) -> Parts:
-    """Return the parts of ``aia-prep run``."""
-    from aia_ccdproc import get_plugin_manager, normalize_exposure, read, register, update_pointing, write
-    from aia_ccdproc.images.statistics import image_statistics
-    from aia_ccdproc.parallel import retain_freed_memory
-    from aia_ccdproc.synthetic import builtin_pointing_path
-
-    retain_freed_memory()  # as the workers of a batch do
-    manager, table = get_plugin_manager(), builtin_pointing_path()
-    # Version 0.1 has no engine for statistics.
-    engine = {"engine": manager.pixel_engine()} if hasattr(manager, "pixel_engine") else {}
-    level1 = read(file)
-    pointed = update_pointing(level1, source=table)
-    registered = register(pointed)
-    rate = normalize_exposure(registered)
-    return {
-        "read": lambda: read(file),
-        "point": lambda: update_pointing(level1, source=table),
-        "register": lambda: register(pointed),
-        "expose": lambda: normalize_exposure(registered),
-        "statistics": lambda: image_statistics(rate.data, rate.mask, **engine),
-        **{
-            compression: functools.partial(write, rate, folder / f"{compression}.fits", compression=compression)
-            for compression in ("none", "rice", "lossless")
-        },
-    }
+#: The programs, by name: what the script measures, and the environment.
+PROGRAMS = {
+    "compiled engine": ("ours", Variant("", ENGINE)),
+    "without the engine": ("ours", Variant("", CORE)),
+    "compiled engine, restricted": ("ours", Variant("", ENGINE, restricted=True)),
+    "without the engine, restricted": ("ours", Variant("", CORE, restricted=True)),
+    "aiapy, OpenCV": ("opencv", Variant("")),
+    "aiapy, scipy": ("scipy", Variant("")),
+}
 
 
-def aiapy(method: str, file: Path, folder: Path) -> Parts:
-    """Return the parts of aiapy's script."""
-    import sunpy.map
-    from aiapy.calibrate import register, update_pointing
-    from aiapy_chain import read_table
-    from astropy.io.fits import CompImageHDU
-
-    from aia_ccdproc.synthetic import builtin_pointing_path
-
-    warnings.simplefilter("ignore")
-    table = read_table(builtin_pointing_path())
-    level1 = sunpy.map.Map(file)
-    pointed = update_pointing(level1, pointing_table=table)
-    registered = register(pointed, method=method)
-    rate = registered / registered.exposure_time
-    lossless = functools.partial(CompImageHDU, compression_type="GZIP_2", quantize_level=0)
-    return {
-        "read": lambda: sunpy.map.Map(file).data,
-        "point": lambda: update_pointing(level1, pointing_table=table),
-        "register": lambda: register(pointed, method=method),
-        "expose": lambda: registered / registered.exposure_time,
-        "none": lambda: rate.save(folder / "none.fits"),
-        "rice": lambda: rate.save(folder / "rice.fits", hdu_type=CompImageHDU),
-        "lossless": lambda: rate.save(folder / "lossless.fits", hdu_type=lossless),
-    }
+def measure_parts(name: str, python: str = sys.executable) -> dict[str, dict[str, float]]:
+    """Return wall and CPU seconds of each part of a program, and the size of each output."""
+    program, variant = PROGRAMS[name]
+    python = str(Path(python).absolute())
+    with tempfile.TemporaryDirectory() as folder:
+        command = [python, _SCRIPT, program, folder, level1_files(1)[0]]
+        environment = os.environ | variant.environment(python)
+        output = subprocess.run(
+            command, cwd=folder, env=environment, stdout=subprocess.PIPE, text=True, check=True
+        ).stdout
+    result: dict[str, dict[str, float]] = json.loads(output)
+    return result
 
 
-def main(program: str, folder: Path, file: Path) -> None:
-    """Measure the parts of a program, and print the result."""
-    parts = ours(file, folder) if program == "ours" else aiapy(program, file, folder)
-    result = {}
-    for part, work in parts.items():
-        output = folder / f"{part}.fits"
-        result[part] = _measure(work, output)
-        if output.exists():
-            result[part]["output_bytes"] = output.stat().st_size
-    print(json.dumps(result))
+def main() -> None:
+    """Measure what the command line asks for."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--python", action="append", help="interpreter; by default this one; can be repeated")
+    parser.add_argument("--only", nargs="+", default=list(PROGRAMS), choices=PROGRAMS, help="programs")
+    parser.add_argument("--json", type=Path, help="file for the results")
+    options = parser.parse_args()
+    results: list[dict[str, Any]] = []
+    for name in options.only:
+        is_ours = PROGRAMS[name][0] == "ours"
+        for python in options.python or [sys.executable] if is_ours else [sys.executable]:
+            results.append({"program": name, "python": python, "parts": measure_parts(name, python)})
+            print(_line(results[-1]), flush=True)
+    if options.json:
+        options.json.write_text(json.dumps(results, indent=1))
 
 
-def _measure(work: Callable[[], Any], output: Path) -> dict[str, float]:
-    """Return the medians of wall and CPU seconds. The output is removed before each round."""
-    rounds: list[tuple[float, float]] = []
-    while len(rounds) < 2 or (sum(wall for wall, _ in rounds) < _SECONDS and len(rounds) < 7):
-        output.unlink(missing_ok=True)
-        wall, cpu = time.perf_counter(), time.process_time()
-        work()
-        rounds.append((time.perf_counter() - wall, time.process_time() - cpu))
-    walls, cpus = zip(*rounds, strict=True)
-    return {"wall": median(walls), "cpu": median(cpus)}
+def _line(result: dict[str, Any]) -> str:
+    parts = "  ".join(f"{part} {values['cpu']:.3f}" for part, values in result["parts"].items())
+    return f"{result['program']}: CPU seconds {parts}  {result['python']}"
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], Path(sys.argv[2]), Path(sys.argv[3]))
+    main()
