@@ -28,8 +28,10 @@ class CoarseCounts:
     """Numbers of pixels, and their sum."""
 
     bins: np.ndarray
-    """Number of pixels for each upper half of the bits of a float32, integers, shape ``(65536,)``. Masked pixels are not
-    counted. In the bins of values that are not finite, the numbers do not matter."""
+    """Number of pixels for each upper half of the bits of a float32, integers, shape ``(65536,)``.
+
+    Masked pixels are not counted. In the bins of values that are not finite, the numbers do not matter.
+    """
     total: float
     """Sum of the pixels that are finite and not masked, in float64."""
     not_finite: int
@@ -43,7 +45,7 @@ class FineCounts:
     """Numbers of pixels in some bins of `CoarseCounts`, and moments of all pixels."""
 
     bins: np.ndarray
-    """Number of pixels for each slot and for each lower half of the bits of a float32, integers, shape ``(n, 65536)``."""
+    """Number of pixels for each slot and each lower half of the bits of a float32, integers, shape ``(n, 65536)``."""
     sums: np.ndarray
     """Sums of the second to fourth powers of pixel minus center, over the pixels that are finite and not masked;
     float64, shape ``(3,)``."""
