@@ -18,7 +18,6 @@ from aia_ccdproc import Recipe, RecipeError, SettingsError, register
 from aia_ccdproc.__main__ import main
 from aia_ccdproc.synthetic import Exposure, Source, Sun
 from aia_ccdproc_cubic import prep_resample
-from aia_ccdproc_cubic.compiling import cached_njit
 
 METHODS = ["cubic-convolution", "cubic-spline"]
 
@@ -210,10 +209,3 @@ def test_listing_the_methods_does_not_import_numba():
     )
     process = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert process.stdout.split() == ["True", "False"]
-
-
-def test_a_function_that_cannot_be_cached_on_disk_is_compiled_anyway():
-    """Numba has no cache folder for a function that is not in a file."""
-    names: dict[str, object] = {}
-    exec("def twice(x):\n    return 2 * x", names)
-    assert cached_njit(names["twice"])(21) == 42

@@ -14,17 +14,36 @@ if TYPE_CHECKING:
     import numpy as np
     from astropy.wcs import WCS
 
-    from aia_ccdproc.plugin import CoarseCounts, FineCounts, PixelEngine, Resampled
+    from aia_ccdproc.plugin import (
+        CoarseCounts,
+        FineCounts,
+        PixelEngine,
+        QuantizedRows,
+        Resampled,
+        RiceTiles,
+        StepSettings,
+    )
 
 #: Parameter of cubic convolution. Outside this range the kernel is not useful.
 _KERNEL_PARAMETER = MethodParameter(-0.5, -1, 0, "a of the kernel: SSW and JSOC use -0.5, OpenCV -0.75")
 _METHODS = {"cubic-convolution": _KERNEL_PARAMETER, "cubic-spline": None}
+#: Methods of the core that the engine serves between linear WCSs, where its result equals that of reproject.
+_CORE_METHODS = ("nearest-neighbor", "bilinear", "bicubic")
 
 
 @hookimpl
 def prep_resampling_methods() -> dict[str, MethodParameter | None]:
-    """Return the methods of this plugin with their parameters."""
-    return dict(_METHODS)
+    """Return the methods of this plugin with their parameters, and the methods of the core that it serves."""
+    return _METHODS | dict.fromkeys(_CORE_METHODS)
+
+
+@hookimpl
+def prep_prefetch_register(settings: StepSettings) -> None:
+    """Compile the loops, if that was not done on this machine yet, before a batch starts its workers."""
+    if getattr(settings, "method", None) in (*_METHODS, *_CORE_METHODS):
+        from aia_ccdproc_cubic.engine import LOOPS
+
+        LOOPS.prepare()
 
 
 @hookimpl
@@ -38,16 +57,13 @@ def prep_resample(
     method: str,
     parameter: float | None,
 ) -> Resampled | None:
-    """Resample an image with one of the methods of this plugin."""
-    if method not in _METHODS:
+    """Resample an image with one of the methods of this plugin, or with one of the core between linear WCSs."""
+    if method in _CORE_METHODS and input_wcs.has_celestial:
         return None
     from aia_ccdproc_cubic.engine import resample
-    from aia_ccdproc_cubic.kernels import cubic_convolution, cubic_spline
+    from aia_ccdproc_cubic.kernels import kernel_of
 
-    if method == "cubic-spline":
-        kernel = cubic_spline()
-    else:
-        kernel = cubic_convolution(_KERNEL_PARAMETER.default if parameter is None else parameter)
+    kernel = kernel_of(method, _KERNEL_PARAMETER.default if parameter is None else parameter)
     return resample(data, variance, flags, input_wcs, output_wcs, output_shape, kernel)
 
 
@@ -56,7 +72,13 @@ def prep_pixel_engine() -> PixelEngine:
     """Return the compiled loops over pixels."""
     from aia_ccdproc.plugin import PixelEngine
 
-    return PixelEngine(count_coarsely=_count_coarsely, count_finely=_count_finely, copy_big_endian=_copy_big_endian)
+    return PixelEngine(
+        count_coarsely=_count_coarsely,
+        count_finely=_count_finely,
+        copy_big_endian=_copy_big_endian,
+        decode_rice=_decode_rice,
+        encode_rice=_encode_rice,
+    )
 
 
 def _count_coarsely(values: np.ndarray, mask: np.ndarray | None) -> CoarseCounts:
@@ -76,3 +98,15 @@ def _copy_big_endian(words: np.ndarray, copied: np.ndarray) -> int:
     from aia_ccdproc_cubic.word_loops import copy_swapped
 
     return int(call_compiled(copy_swapped, words, copied))
+
+
+def _decode_rice(tiles: RiceTiles) -> np.ndarray:
+    from aia_ccdproc_cubic.rice import decode_rice
+
+    return decode_rice(tiles)
+
+
+def _encode_rice(rows: np.ndarray, divisor: int, first: int) -> QuantizedRows:
+    from aia_ccdproc_cubic.rice import encode_rice
+
+    return encode_rice(rows, divisor, first)

@@ -5,24 +5,32 @@ from __future__ import annotations
 import itertools
 import math
 import warnings
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 from astropy.wcs import WCS
 from astropy.wcs.utils import pixel_to_pixel
 
-from aia_ccdproc.plugin import BAD_WEIGHT_THRESHOLD, Resampled, thread_count
-from aia_ccdproc_cubic.compiling import call_compiled
+from aia_ccdproc.plugin import BAD_WEIGHT_THRESHOLD, Resampled, affine_map, thread_count
 from aia_ccdproc_cubic.kernels import InterpolationKernel
-from aia_ccdproc_cubic.loops import TILE_SIZE, compute_spline_coefficients, resample_block
+from aia_ccdproc_cubic.machine_code import CompiledLoops
 
-__all__ = ["resample"]
+__all__ = ["LOOPS", "resample"]
+
+LOOPS = CompiledLoops("aia_ccdproc_cubic.resampling_loops")
 
 #: Rows and columns of a block of output pixels. Together with its window of the input it fits the cache of a core.
-_BLOCK_SHAPE = (128, 1024)
-#: Positions and coefficients of an affine map are rounded to a whole number if they are closer to it than this. Such a
-#: difference is a rounding error, not a shift.
-_WHOLE_NUMBER_TOLERANCE = 1e-9
+_BLOCK_SHAPE = (128, 512)
+#: Pixels by which positions are moved if the kernel takes the nearest pixel, so that a position in the middle between
+#: two pixels belongs to the second one, whatever the rounding error.
+_TIE_PIXELS = 1e-9
+#: Pixels of the image on each side of a window that the filter of the spline takes into account.
+_FILTER_MARGIN = 16
+#: Width of the square tiles for which the worst flag is known. A kernel must not be wider than a tile.
+_TILE_SIZE = 32
+#: Output pixels whose weights are computed at a time: they fit the nearest cache.
+_CHUNK_SIZE = 128
 
 
 def resample(
@@ -36,7 +44,7 @@ def resample(
     *,
     threads: int | None = None,
 ) -> Resampled:
-    """Resample the planes of an image with a cubic kernel.
+    """Resample the planes of an image with an interpolation kernel.
 
     Parameters
     ----------
@@ -67,16 +75,37 @@ def resample(
     task = _Resampling((data, variance, flags), (output_wcs, input_wcs), output_shape, kernel)
     rows, columns = (range(0, n, step) for n, step in zip(output_shape, _BLOCK_SHAPE, strict=True))
     corners = itertools.product(rows, columns)
-    with warnings.catch_warnings(), ThreadPoolExecutor(threads or thread_count()) as pool:
+    count = min(threads or thread_count(), max(1, len(rows) * len(columns)))
+    with warnings.catch_warnings(), ThreadPoolExecutor(count) as pool:
         # sunpy warns about positions off the disk if the observers differ. These pixels are not covered.
         warnings.filterwarnings("ignore", "The conversion of these 2D helioprojective")
         # astropy warns of positions far from the image, at which a distortion has no inverse.
         warnings.filterwarnings("ignore", "'WCS.all_world2pix' failed to converge")
-        first = next(corners, None)
-        if first is not None:
-            call_compiled(task.resample_block, first)
-        list(pool.map(task.resample_block, corners))
+        for done in [pool.submit(task.resample_blocks, corners) for _ in range(count)]:
+            done.result()
     return task.resampled
+
+
+class _Buffers:
+    """Memory that the loops use while they work on a block. Each thread has its own."""
+
+    def __init__(self, taps: int) -> None:
+        columns = _BLOCK_SHAPE[1]
+        self._window = np.empty((0, 0), np.float32), np.empty((2, 0), np.float32)
+        self._others = (
+            np.empty((2, columns)),
+            np.empty((2, _CHUNK_SIZE), np.int32),
+            np.empty((3 + 4 * taps, _CHUNK_SIZE), np.float32),
+        )
+
+    def for_window(self, rows: int, columns: int) -> tuple[np.ndarray, ...]:
+        """Return the buffers for a block that needs this part of the input."""
+        needed = rows + 2 * _FILTER_MARGIN, columns + 2 * _FILTER_MARGIN
+        plane = self._window[0]
+        if any(size < least for size, least in zip(plane.shape, needed, strict=True)):
+            larger = [max(pair) for pair in zip(plane.shape, needed, strict=True)]
+            self._window = np.empty(larger, np.float32), np.empty((2, larger[1]), np.float32)
+        return *self._window, *self._others
 
 
 class _Resampling:
@@ -91,78 +120,77 @@ class _Resampling:
     ) -> None:
         empty = np.empty((0, 0), dtype=np.float32)
         data, variance, flags = planes
-        # Writable, because numba would compile the loops again for read-only arrays.
-        self._data = np.require(data, np.float32, ["C", "W"])
-        input_variance = np.require(empty if variance is None else variance, np.float32, ["C", "W"])
-        input_flags = np.require(empty if flags is None else flags, np.uint8, ["C", "W"])
-        self._inputs = (input_variance.reshape(-1), input_flags.reshape(-1), _worst_flag_by_tile(input_flags))
-        self._wcs_pair = wcs_pair
-        self._affine = empty.astype(float) if wcs_pair[1].has_celestial else _compute_affine(*wcs_pair, shape)
-        self._pole, self._response_radius = np.float32(kernel.pole), kernel.response.size - 1
-        self._kernel = (kernel.basis, kernel.response, kernel.margin, np.float32(BAD_WEIGHT_THRESHOLD))
-        self._shape = shape
+        self._data = np.ascontiguousarray(data, np.float32)
+        input_variance = empty if variance is None else np.ascontiguousarray(variance, np.float32)
+        input_flags = empty.astype(np.uint8) if flags is None else np.ascontiguousarray(flags, np.uint8)
+        self._inputs = (self._data, input_variance, input_flags, _worst_flag_by_tile(input_flags))
+        self._wcs_pair, self._shape, self._kernel = wcs_pair, shape, kernel
+        self._affine = np.empty((0, 0))
+        if not wcs_pair[1].has_celestial:
+            self._affine = affine_map(wcs_pair[1], wcs_pair[0])
+            self._affine[:, 2] += _TIE_PIXELS if kernel.offset else 0.0
         self.resampled = Resampled(
             np.empty(shape, dtype=np.float32),
             None if variance is None else np.zeros(shape, dtype=np.float32),
             np.zeros(shape, dtype=np.uint8),
             "" if variance is None else "sum(w**2 var)",
         )
-        outputs = [empty if plane is None else plane for plane in self.resampled[:3]]
-        self._outputs = (*(plane.reshape(-1) for plane in outputs), shape[1])
+        self._outputs = tuple(empty if plane is None else plane for plane in self.resampled[:3])
 
-    def resample_block(self, corner: tuple[int, int]) -> None:
-        """Resample the block that starts at a row and a column."""
-        size = (min(_BLOCK_SHAPE[0], self._shape[0] - corner[0]), min(_BLOCK_SHAPE[1], self._shape[1] - corner[1]))
-        x, y = self._positions(corner, size)
-        source = self._source(x, y)
-        if self._affine.size:
-            x = y = self._affine[:0]
-        mapping, block = (x, y, self._affine), (corner, size)
-        resample_block(self._inputs, self._outputs, source, mapping, block, self._data.shape, self._kernel)
+    def resample_blocks(self, corners: Iterator[tuple[int, int]]) -> None:
+        """Resample blocks until none is left; each starts at a row and a column."""
+        buffers = _Buffers(4 + 2 * self._kernel.margin)
+        for corner in corners:
+            self._resample_block(corner, buffers)
 
-    def _positions(self, corner: tuple[int, int], size: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
-        """Return the positions of a block's pixels in the input. For an affine map, only those of its corners."""
-        (row, column), (rows, columns) = corner, size
+    def _resample_block(self, corner: tuple[int, int], buffers: _Buffers) -> None:
+        rows, columns = (min(step, n - start) for step, n, start in zip(_BLOCK_SHAPE, self._shape, corner, strict=True))
         if self._affine.size:
-            y, x = np.meshgrid([row, row + rows - 1], [column, column + columns - 1], indexing="ij")
-            along_x, along_y = (line[0] * x + line[1] * y + line[2] for line in self._affine)
-            return along_x, along_y
-        y, x = np.mgrid[row : row + rows, column : column + columns].astype(float)
+            x = y = np.empty((0, 0))
+            ranges = [_linear_range(line, corner, rows, columns) for line in self._affine.tolist()]
+        else:
+            x, y = self._positions(corner, rows, columns)
+            ranges = [_finite_range(positions) for positions in (x, y)]
+        window = _find_window(ranges, self._data.shape)
+        block = np.array([*corner, rows, columns, *window])
+        kernel = (*self._kernel, BAD_WEIGHT_THRESHOLD, _TILE_SIZE)
+        used = buffers.for_window(window[1] - window[0], window[3] - window[2])
+        LOOPS.resample_block(*self._inputs, *self._outputs, x, y, self._affine, block, *kernel, *used)
+
+    def _positions(self, corner: tuple[int, int], rows: int, columns: int) -> tuple[np.ndarray, np.ndarray]:
+        """Return the positions of a block's pixels in the input."""
+        y, x = np.mgrid[corner[0] : corner[0] + rows, corner[1] : corner[1] + columns].astype(float)
         # Two threads must not use one WCS at the same time.
         x, y = pixel_to_pixel(*(wcs.deepcopy() for wcs in self._wcs_pair), x, y)
-        return np.ascontiguousarray(x), np.ascontiguousarray(y)  # the loops are compiled for this layout
-
-    def _source(self, x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, int, int, int]:
-        """Return the flat plane to which the weights are applied, its first row and column in the input, its width."""
-        rows, columns = (_find_window(position, n) for position, n in zip((y, x), self._data.shape, strict=True))
-        if not self._pole or rows is None or columns is None:
-            return self._data.reshape(-1), 0, 0, self._data.shape[1]
-        coefficients = compute_spline_coefficients(self._data, rows, columns, self._pole, self._response_radius)
-        return coefficients.reshape(-1), rows[0], columns[0], coefficients.shape[1]
+        return np.ascontiguousarray(x), np.ascontiguousarray(y)
 
 
 def _worst_flag_by_tile(flags: np.ndarray) -> np.ndarray:
-    """Return the worst flag in each tile of ``TILE_SIZE`` × ``TILE_SIZE`` pixels."""
+    """Return the worst flag in each tile."""
     for axis, n in enumerate(flags.shape):
-        flags = np.maximum.reduceat(flags, np.arange(0, n, TILE_SIZE), axis=axis) if n else flags
+        flags = np.maximum.reduceat(flags, np.arange(0, n, _TILE_SIZE), axis=axis) if n else flags
     return flags
 
 
-def _find_window(positions: np.ndarray, n: int) -> tuple[int, int] | None:
-    """Return the range of pixels along an axis that have a weight, mirrored ones included; None if there are none."""
-    covered = np.clip(positions[np.isfinite(positions)], -0.5, n - 0.5)
-    if not covered.size:
-        return None
-    # The kernel has four taps. One pixel more on each side allows for different rounding in the compiled loops.
-    first, last = math.floor(covered.min()) - 2, math.floor(covered.max()) + 3
-    return max(0, min(first, n - 5)), min(n, max(last, 4) + 1)
+def _linear_range(line: list[float], corner: tuple[int, int], rows: int, columns: int) -> tuple[float, float]:
+    """Return the smallest and the largest position of a block along an axis."""
+    start = line[0] * corner[1] + line[1] * corner[0] + line[2]
+    across, down = line[0] * (columns - 1), line[1] * (rows - 1)
+    return start + min(across, 0) + min(down, 0), start + max(across, 0) + max(down, 0)
 
 
-def _compute_affine(output_wcs: WCS, input_wcs: WCS, shape: tuple[int, int]) -> np.ndarray:
-    """Return the affine map between the pixels of two linear WCSs: ``x, y`` from ``column, row, 1``, shape (2, 3)."""
-    far = max(shape)
-    x, y = pixel_to_pixel(output_wcs, input_wcs, np.array([far, 0.0, 0.0]), np.array([0.0, far, 0.0]))
-    affine = np.array([[(line[0] - line[2]) / far, (line[1] - line[2]) / far, line[2]] for line in (x, y)])
-    whole = np.rint(affine)
-    is_whole = np.abs(affine - whole) < _WHOLE_NUMBER_TOLERANCE / np.array([far, far, 1])
-    return np.where(is_whole, whole, affine)
+def _finite_range(positions: np.ndarray) -> tuple[float, float]:
+    finite = positions[np.isfinite(positions)]
+    return (float(finite.min()), float(finite.max())) if finite.size else (math.inf, -math.inf)
+
+
+def _find_window(ranges: list[tuple[float, float]], shape: tuple[int, int]) -> tuple[int, int, int, int]:
+    """Return the part of the input that has a weight, mirrored pixels included: rows and columns from and to."""
+    limits: list[int] = []
+    for (least, greatest), n in zip(reversed(ranges), shape, strict=True):
+        if least > n - 0.5 or greatest < -0.5:
+            return 0, 0, 0, 0
+        # The kernel has four taps. One pixel more on each side allows for different rounding in the compiled loops.
+        first, last = math.floor(max(least, -0.5)) - 2, math.floor(min(greatest, n - 0.5)) + 3
+        limits += [max(0, min(first, n - 5)), min(n, max(last, 4) + 1)]
+    return limits[0], limits[1], limits[2], limits[3]

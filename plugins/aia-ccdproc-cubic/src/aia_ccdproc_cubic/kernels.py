@@ -1,4 +1,4 @@
-"""The interpolation kernels: cubic polynomials, and the prefilter of the spline."""
+"""The interpolation kernels: polynomials, and the prefilter of the spline."""
 
 from __future__ import annotations
 
@@ -7,30 +7,57 @@ from typing import NamedTuple
 
 import numpy as np
 
-__all__ = ["InterpolationKernel", "cubic_convolution", "cubic_spline"]
+__all__ = ["InterpolationKernel", "bilinear", "cubic_convolution", "cubic_spline", "kernel_of", "nearest_neighbor"]
 
 #: Pole of the filter that converts pixels to coefficients of a cubic B-spline (Unser, Aldroubi & Eden 1993).
 _POLE = math.sqrt(3) - 2
 #: Radius in pixels to which the response of that filter is followed. There it has fallen to 0.268**16, which is below
 #: the rounding error of float32.
 _RESPONSE_RADIUS = 16
-#: Pixels on each side, beyond the nearest four, whose weights the variance of the spline includes. The weights of all
-#: others contribute less than 1e-6 of it.
-_SPLINE_MARGIN = 4
+#: Pixels on each side, beyond the nearest four, that variance and flags of a cubic spline include, as in the core's
+#: engine. The weights of all others contribute less than 2e-5 of the variance.
+_SPLINE_MARGIN = 2
 
 
 class InterpolationKernel(NamedTuple):
-    """A separable interpolation kernel: a cubic polynomial for each of four pixels, after an optional filter."""
+    """A separable interpolation kernel: a polynomial for each of four pixels, after an optional filter."""
 
     basis: np.ndarray
     """Coefficients of the polynomials, float32, shape ``(4, 4)``: one row per pixel, one column per power of the phase.
-    The phase is the position between the two inner pixels, from 0 to 1."""
-    pole: float
-    """Pole of the filter, which runs forwards and backwards along each axis; 0 if there is no filter."""
+    The phase is the position relative to the second of the four pixels, from ``-offset`` to ``1 - offset``."""
     response: np.ndarray
     """Impulse response of the filter from its center outwards, float32."""
+    pole: float
+    """Pole of the filter, which runs forwards and backwards along each axis; 0 if there is no filter."""
+    offset: float
+    """0 if the second of the four pixels is the one on the left of the position, 0.5 if it is the nearest one."""
+    clamped: bool
+    """Whether positions beyond the centers of the outermost pixels are moved to these centers. Otherwise the image is
+    continued by mirroring it there."""
     margin: int
-    """Pixels on each side, beyond those four, that have a weight because of the filter."""
+    """Pixels on each side, beyond those four, whose weights are used for variance and flags."""
+
+
+def kernel_of(method: str, parameter: float) -> InterpolationKernel:
+    """Return the kernel of a method.
+
+    Parameters
+    ----------
+    method : str
+        One of the methods that the plugin lists.
+    parameter : float
+        Parameter of cubic convolution.
+
+    Returns
+    -------
+    `InterpolationKernel`
+        The kernel.
+    """
+    if method == "cubic-convolution":
+        return cubic_convolution(parameter)
+    if method in ("cubic-spline", "bicubic"):
+        return cubic_spline(clamped=method == "bicubic")
+    return bilinear() if method == "bilinear" else nearest_neighbor()
 
 
 def cubic_convolution(a: float) -> InterpolationKernel:
@@ -52,11 +79,40 @@ def cubic_convolution(a: float) -> InterpolationKernel:
     Park, S. K., and Schowengerdt, R. A. 1983, Computer Vision, Graphics, and Image Processing, 23, 258.
     """
     basis = [[0, a, -2 * a, a], [1, 0, -a - 3, a + 2], [0, -a, 2 * a + 3, -a - 2], [0, 0, a, -a]]
-    return InterpolationKernel(np.array(basis, dtype=np.float32), 0.0, np.ones(1, dtype=np.float32), 0)
+    return InterpolationKernel(np.array(basis, np.float32), np.ones(1, np.float32), 0.0, 0.0, False, 0)
 
 
-def cubic_spline() -> InterpolationKernel:
+def nearest_neighbor() -> InterpolationKernel:
+    """Return the kernel that takes the nearest pixel.
+
+    Returns
+    -------
+    `InterpolationKernel`
+        The kernel of reproject's ``nearest-neighbor``.
+    """
+    basis = [[0, 0, 0, 0], [1, 0, 0, 0], [0, 0, 0, 0], [0, 0, 0, 0]]
+    return InterpolationKernel(np.array(basis, np.float32), np.ones(1, np.float32), 0.0, 0.5, True, 0)
+
+
+def bilinear() -> InterpolationKernel:
+    """Return the kernel of bilinear interpolation.
+
+    Returns
+    -------
+    `InterpolationKernel`
+        The kernel of reproject's ``bilinear``.
+    """
+    basis = [[0, 0, 0, 0], [1, -1, 0, 0], [0, 1, 0, 0], [0, 0, 0, 0]]
+    return InterpolationKernel(np.array(basis, np.float32), np.ones(1, np.float32), 0.0, 0.0, True, 0)
+
+
+def cubic_spline(*, clamped: bool) -> InterpolationKernel:
     """Return the kernel of the interpolating cubic spline.
+
+    Parameters
+    ----------
+    clamped : bool
+        As in `InterpolationKernel`. If True, this is the kernel of reproject's ``bicubic``.
 
     Returns
     -------
@@ -68,5 +124,5 @@ def cubic_spline() -> InterpolationKernel:
     Unser, M., Aldroubi, A., and Eden, M. 1993, IEEE Transactions on Signal Processing, 41, 821.
     """
     basis = [[1, -3, 3, -1], [4, 0, -6, 3], [1, 3, 3, -3], [0, 0, 0, 1]]
-    response = math.sqrt(3) / 6 * _POLE ** np.arange(_RESPONSE_RADIUS + 1)
-    return InterpolationKernel(np.array(basis, dtype=np.float32), _POLE, response.astype(np.float32), _SPLINE_MARGIN)
+    response = (math.sqrt(3) / 6 * _POLE ** np.arange(_RESPONSE_RADIUS + 1)).astype(np.float32)
+    return InterpolationKernel(np.array(basis, np.float32), response, _POLE, 0.0, clamped, _SPLINE_MARGIN)
