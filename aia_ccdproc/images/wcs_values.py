@@ -35,7 +35,7 @@ _UNSUPPORTED = re.compile(
 )
 #: Cards of axes that an image does not have.
 _OTHER_AXIS = re.compile(
-    r"(NAXIS|CTYPE|CUNIT|CRPIX|CRVAL|CDELT|CROTA|CNAME|CRDER|CSYER|CZPHS|CPERI)(0|[3-9]|\d\d+)[A-Z]?$"
+    r"NAXIS(?![12]$)[\d_-]+$|(CTYPE|CUNIT|CRPIX|CRVAL|CDELT|CROTA|CNAME|CRDER|CSYER|CZPHS|CPERI)(0|[3-9]|\d\d+)[A-Z]?$"
     r"|(PC|CD)((0|[3-9]|\d\d+)_\d+|\d_(0|[3-9]|\d\d+))[A-Z]?$|(PV|PS)(0|[3-9]|\d\d+)_\d+[A-Z]?$"
 )
 _AXES = re.compile(r"WCSAXES[A-Z]?$")
