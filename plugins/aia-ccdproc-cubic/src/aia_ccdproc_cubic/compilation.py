@@ -8,8 +8,9 @@ from collections.abc import Callable
 from typing import Any
 
 import llvmlite.binding as llvm
-from numba import carray, cfunc, njit, types
+from numba import cfunc, njit, types
 from numba.extending import intrinsic
+from numba.np.numpy_support import carray
 
 from aia_ccdproc_cubic.machine_code import MachineCode, target_machine
 
@@ -17,6 +18,7 @@ __all__ = ["compile_loops", "entry_point", "loop", "square_root"]
 
 #: Contraction fuses multiplications and additions. Other unsafe transformations are off, so that NaN stays NaN.
 _OPTIONS: dict[str, Any] = {"nogil": True, "error_model": "numpy", "fastmath": {"contract"}}
+_LOOP_OPTIONS: dict[str, Any] = {**_OPTIONS, "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
 #: Functions of the C library that LLVM may call for a copy or a fill.
 _C_FUNCTIONS = frozenset(["memcpy", "memset", "memmove"])
 
@@ -34,7 +36,7 @@ def loop(function: Callable[..., Any]) -> Any:
     callable
         The function as numba's ``njit`` returns it.
     """
-    return njit(no_cpython_wrapper=True, no_cfunc_wrapper=True, **_OPTIONS)(function)
+    return njit(**_LOOP_OPTIONS)(function)
 
 
 class _EntryPoint:
@@ -61,7 +63,7 @@ class _EntryPoint:
             lengths = [f"n{index}_{axis}" for axis in range(kind.ndim)]
             parameters += lengths
             arguments.append(f"carray(p{index}, ({', '.join(lengths)},))")
-            c_types += [types.CPointer(kind.dtype), *[types.intp] * kind.ndim]
+            c_types += [types.CPointer(kind.dtype), *[types.intp] * kind.ndim]  # type: ignore[no-untyped-call]
         names: dict[str, Any] = {"carray": carray, "loop": self._loop}
         exec(f"def {self.name}({', '.join(parameters)}):\n    return loop({', '.join(arguments)})", names)
         return cfunc((self.returns or types.void)(*c_types), **_OPTIONS)(names[self.name])
