@@ -14,7 +14,7 @@ from aia_ccdproc import get_plugin_manager
 from aia_ccdproc.images.pixel_summary import summarize
 from aia_ccdproc.plugin import PixelEngine
 from aia_ccdproc_cubic import prep_pixel_engine
-from aia_ccdproc_cubic.statistics import count_coarsely, count_finely
+from aia_ccdproc_cubic.pixels import count_coarsely, count_finely
 
 ENGINE = prep_pixel_engine()
 

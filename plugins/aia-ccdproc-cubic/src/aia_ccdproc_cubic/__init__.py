@@ -82,22 +82,21 @@ def prep_pixel_engine() -> PixelEngine:
 
 
 def _count_coarsely(values: np.ndarray, mask: np.ndarray | None) -> CoarseCounts:
-    from aia_ccdproc_cubic.statistics import count_coarsely
+    from aia_ccdproc_cubic.pixels import count_coarsely
 
     return count_coarsely(values, mask)
 
 
 def _count_finely(values: np.ndarray, mask: np.ndarray | None, slots: np.ndarray, center: float) -> FineCounts:
-    from aia_ccdproc_cubic.statistics import count_finely
+    from aia_ccdproc_cubic.pixels import count_finely
 
     return count_finely(values, mask, slots, center)
 
 
 def _copy_big_endian(words: np.ndarray, copied: np.ndarray) -> int:
-    from aia_ccdproc_cubic.compiling import call_compiled
-    from aia_ccdproc_cubic.word_loops import copy_swapped
+    from aia_ccdproc_cubic.pixels import copy_big_endian
 
-    return int(call_compiled(copy_swapped, words, copied))
+    return copy_big_endian(words, copied)
 
 
 def _decode_rice(tiles: RiceTiles) -> np.ndarray:

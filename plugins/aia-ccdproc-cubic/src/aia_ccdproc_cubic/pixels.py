@@ -1,4 +1,4 @@
-"""The loops of the statistics of an image, in blocks of pixels on a pool of threads."""
+"""Loops over the pixels of an image: statistics, in blocks on a pool of threads, and byte order."""
 
 from __future__ import annotations
 
@@ -11,26 +11,21 @@ from typing import TypeVar
 import numpy as np
 
 from aia_ccdproc.plugin import CoarseCounts, FineCounts, thread_count
-from aia_ccdproc_cubic.compiling import call_compiled
-from aia_ccdproc_cubic.statistics_loops import (
-    HALF_VALUES,
-    LANES,
-    add_powers,
-    add_values,
-    count_invalid,
-    count_lower,
-    count_upper,
-    hide_masked,
-    select,
-)
+from aia_ccdproc_cubic.machine_code import CompiledLoops
 
-__all__ = ["count_coarsely", "count_finely"]
+__all__ = ["LOOPS", "copy_big_endian", "count_coarsely", "count_finely"]
+
+LOOPS = CompiledLoops("aia_ccdproc_cubic.pixel_loops")
 
 T = TypeVar("T")
 
 #: Pixels of a block. A block fits into the cache of a core, and has sums of its own, so that the result does not depend
 #: on the number of threads.
 _BLOCK_PIXELS = 2**17
+#: Number of values that half of the bits of a float32 can have.
+_HALF_VALUES = 2**16
+#: Lanes of a sum, as in the loops.
+_LANES = 64
 #: With more threads the loops would wait for the memory.
 _MAX_THREADS = 8
 
@@ -50,16 +45,16 @@ def count_coarsely(values: np.ndarray, mask: np.ndarray | None, *, threads: int 
     `~aia_ccdproc.plugin.CoarseCounts`
         The numbers and the sum.
     """
-    pixels, lanes = _Pixels(values, mask), np.zeros((_block_count(values), LANES))
+    pixels, lanes = _Pixels(values, mask), np.zeros((_block_count(values), _LANES))
 
     def count(blocks: range) -> tuple[np.ndarray, np.ndarray]:
-        bins, counts = np.zeros((2, HALF_VALUES), np.int32), np.zeros(2, np.int64)
+        bins, counts = np.zeros((2, _HALF_VALUES), np.int32), np.zeros(2, np.int64)
         buffer = np.empty(_BLOCK_PIXELS, np.uint32)
         for block in blocks:
-            count_invalid(pixels.all(block), counts)
+            LOOPS.count_invalid(pixels.all(block), counts)
             bits = pixels.good(block, buffer)
-            count_upper(bits, bins)
-            add_values(bits, lanes[block])
+            LOOPS.count_upper(bits, bins)
+            LOOPS.add_values(bits.view(np.float32), lanes[block])
         return bins.sum(axis=0), counts
 
     bins, counts = zip(*_map_blocks(count, len(lanes), threads), strict=True)
@@ -86,30 +81,46 @@ def count_finely(
     `~aia_ccdproc.plugin.FineCounts`
         The numbers and the moments.
     """
-    pixels, lanes = _Pixels(values, mask), np.zeros((_block_count(values), 3, LANES))
+    pixels, lanes = _Pixels(values, mask), np.zeros((_block_count(values), 3, _LANES))
     # Few pixels are in these bins. So one array is enough for all threads, which wait for each other.
-    bins, lock = np.zeros((int(slots.max()) + 1, HALF_VALUES), np.int32), Lock()
+    bins, lock = np.zeros((int(slots.max()) + 1, _HALF_VALUES), np.int32), Lock()
 
     def count(blocks: range) -> None:
         buffer, selected = np.empty(_BLOCK_PIXELS, np.uint32), np.empty(_BLOCK_PIXELS + 1, np.uint32)
         for block in blocks:
             bits = pixels.good(block, buffer)
-            size = select(bits, slots, selected)
-            add_powers(bits, center, lanes[block])
+            size = LOOPS.select(bits, slots, selected)
+            LOOPS.add_powers(bits.view(np.float32), center, lanes[block])
             with lock:
-                count_lower(selected[:size], slots, bins)
+                LOOPS.count_lower(selected[:size], slots, bins)
 
     _map_blocks(count, len(lanes), threads)
     return FineCounts(bins, lanes.sum(axis=(0, 2)))
+
+
+def copy_big_endian(words: np.ndarray, copied: np.ndarray) -> int:
+    """Copy 32-bit words in the byte order of FITS, and add them up.
+
+    Parameters
+    ----------
+    words, copied : `~numpy.ndarray`
+        The words and the array for the copy, as for `~aia_ccdproc.plugin.PixelEngine`.
+
+    Returns
+    -------
+    int
+        The sum of the words.
+    """
+    total: int = LOOPS.copy_swapped(words, copied)
+    return total
 
 
 class _Pixels:
     """The bits of the pixels of an image, block by block."""
 
     def __init__(self, values: np.ndarray, mask: np.ndarray | None) -> None:
-        # Writable, because numba would compile the loops again for read-only arrays.
-        self._bits = np.require(values, requirements="W").view(np.uint32)
-        self._mask = None if mask is None else np.require(mask, requirements="W").view(np.uint8)
+        self._bits = values.view(np.uint32)
+        self._mask = None if mask is None else mask.view(np.uint8)
 
     def all(self, block: int) -> np.ndarray:
         """Return all pixels of a block."""
@@ -120,7 +131,7 @@ class _Pixels:
         bits = self.all(block)
         if self._mask is None:
             return bits
-        hide_masked(bits, self._mask[block * _BLOCK_PIXELS : (block + 1) * _BLOCK_PIXELS], buffer[: bits.size])
+        LOOPS.hide_masked(bits, self._mask[block * _BLOCK_PIXELS : (block + 1) * _BLOCK_PIXELS], buffer[: bits.size])
         return buffer[: bits.size]
 
 
@@ -129,8 +140,8 @@ def _block_count(values: np.ndarray) -> int:
 
 
 def _map_blocks(function: Callable[[range], T], count: int, threads: int | None) -> list[T]:
-    """Divide blocks among threads; call a function in each with the numbers of its blocks. It may be called again."""
+    """Divide blocks among threads; call a function in each with the numbers of its blocks."""
     workers = max(1, min(threads or thread_count(), _MAX_THREADS, count))
     shares = [range(count * i // workers, count * (i + 1) // workers) for i in range(workers)]
     with ThreadPoolExecutor(workers) as pool:
-        return list(pool.map(functools.partial(call_compiled, function), shares))
+        return list(pool.map(function, shares))
