@@ -25,7 +25,7 @@ try:
 except ImportError:  # Windows
     fcntl = None  # type: ignore[assignment]
 
-__all__ = ["CodeCache"]
+__all__ = ["CodeCache", "target_processor"]
 
 _log = logging.getLogger("aia_ccdproc")
 #: The folder is also used for numba's own cache.
@@ -78,6 +78,22 @@ class CodeCache:
         return compile_loops(self.module)
 
 
+def target_processor() -> tuple[str, str]:
+    """Return the processor for which loops are compiled.
+
+    Returns
+    -------
+    tuple of str
+        LLVM's name of the processor and its features: those of this machine, unless numba's environment variables
+        ``NUMBA_CPU_NAME`` and ``NUMBA_CPU_FEATURES`` give others.
+    """
+    name, features = os.environ.get("NUMBA_CPU_NAME"), os.environ.get("NUMBA_CPU_FEATURES")
+    return (
+        name or llvm.get_host_cpu_name(),
+        llvm.get_host_cpu_features().flatten() if features is None else features,
+    )
+
+
 def _digest(module: str) -> str:
     """Return a digest of everything on which machine code depends: source, compilers, processor."""
     spec = find_spec(module)
@@ -88,8 +104,8 @@ def _digest(module: str) -> str:
     digest = hashlib.sha256()
     for path in [Path(__file__).with_name("compilation.py"), *sources]:
         digest.update(path.read_bytes())
-    processor = (llvm.get_process_triple(), llvm.get_host_cpu_name(), llvm.get_host_cpu_features().flatten())
-    digest.update(repr((version("numba"), version("llvmlite"), *processor)).encode())
+    target = (llvm.get_process_triple(), *target_processor())
+    digest.update(repr((version("numba"), version("llvmlite"), *target)).encode())
     return digest.hexdigest()[:16]
 
 

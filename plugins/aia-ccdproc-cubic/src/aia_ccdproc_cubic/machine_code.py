@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import llvmlite.binding as llvm
 import numpy as np
 
-from aia_ccdproc_cubic.code_cache import CodeCache
+from aia_ccdproc_cubic.code_cache import CodeCache, target_processor
 
 __all__ = ["CompiledLoops", "MachineCode", "target_machine"]
 
@@ -140,18 +140,15 @@ def target_machine() -> Any:
     Returns
     -------
     `llvmlite.binding.TargetMachine`
-        For code that is loaded into this process and uses all instructions of its processor. A new one at every call,
-        because it belongs to the compiler to which it is given.
+        For code that is loaded into this process. A new one at every call, because it belongs to the compiler to which
+        it is given.
     """
     llvm.initialize_native_target()
     llvm.initialize_native_asmprinter()
     triple = llvm.get_process_triple()
     if triple.startswith("x86_64-pc-windows"):  # only object files of this format can be loaded
         triple += "-elf"
+    name, features = target_processor()
     return llvm.Target.from_triple(triple).create_target_machine(
-        cpu=llvm.get_host_cpu_name(),
-        features=llvm.get_host_cpu_features().flatten(),
-        opt=3,
-        codemodel="jitdefault",
-        jit=True,
+        cpu=name, features=features, opt=3, codemodel="jitdefault", jit=True
     )
