@@ -174,7 +174,9 @@ def _find_scaling(header: fits.Header, image_header: fits.Header) -> Scaling | N
         return None
     if blank is not None:
         is_unsigned = scale == 1 and abs(zero) == 2 ** (bits - 1)
-        if type(blank) is not int or blank == 0 or is_unsigned:  # astropy ignores these
+        smallest = 0 if bits == 8 else -(2 ** (bits - 1))
+        # astropy ignores some values, and refuses others.
+        if type(blank) is not int or blank == 0 or not smallest <= blank < smallest + 2**bits or is_unsigned:
             return None
     return Scaling(scale, zero, blank)
 
