@@ -128,7 +128,7 @@ def _write_failure(path: Path, error: Exception) -> str:
 
 def _planes(ccd: CCDData, compression: Compression, engine: PixelEngine) -> tuple[list[Plane], list[str]]:
     """Make the planes of a file, and describe what had to be changed because FITS does not allow it."""
-    data = _float32(ccd.data)
+    data = _float32("image", ccd.data)
     mask = None if ccd.mask is None else np.broadcast_to(np.asarray(ccd.mask, dtype=bool), data.shape)
     summary = summarize_image(data, mask, engine)
     header, notes = _output_header(ccd, statistics_cards(data, mask, summary))
@@ -145,14 +145,17 @@ def _planes(ccd: CCDData, compression: Compression, engine: PixelEngine) -> tupl
         if np.shape(ccd.uncertainty.array) != data.shape:
             raise WriteError(f"the uncertainty has shape {np.shape(ccd.uncertainty.array)}, the image {data.shape}")
         kind = fits.Header({"UTYPE": type(ccd.uncertainty).__name__})
-        planes.append(Plane(_without_infinities(_float32(ccd.uncertainty.array)), kind, "UNCERT"))
+        planes.append(Plane(_without_infinities(_float32("uncertainty", ccd.uncertainty.array)), kind, "UNCERT"))
     if ccd.psf is not None:
-        planes.append(Plane(_without_infinities(_float32(ccd.psf)), fits.Header(), "PSFIMAGE"))
+        planes.append(Plane(_without_infinities(_float32("PSF", ccd.psf)), fits.Header(), "PSFIMAGE"))
     return planes, notes
 
 
-def _float32(values: Any) -> np.ndarray:
-    """Convert to float32. Values that are too large become infinite."""
+def _float32(name: str, values: Any) -> np.ndarray:
+    """Convert a plane to float32. Values that are too large become infinite."""
+    if np.ndim(values) != 2 or not np.size(values) or np.iscomplexobj(values):
+        kind = f"shape {np.shape(values)} and type {np.asarray(values).dtype}"
+        raise WriteError(f"the {name} has {kind}. Real numbers on two axes are needed")
     with np.errstate(over="ignore", invalid="ignore"):
         return np.ascontiguousarray(values, dtype=np.float32)
 

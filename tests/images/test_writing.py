@@ -218,6 +218,20 @@ def test_a_psf_is_written_and_read_back(tmp_path: Path, ccd: CCDData, compressio
         assert np.array_equal(back.data, ccd.data, equal_nan=True)
 
 
+@pytest.mark.parametrize("psf", [np.ones(5), np.ones((3, 5, 7)), np.ones((0, 5)), np.ones((3, 3), complex)])
+def test_a_psf_that_is_not_an_image_of_real_numbers_is_refused(tmp_path: Path, ccd: CCDData, psf: np.ndarray) -> None:
+    ccd.psf = psf
+    with pytest.raises(WriteError, match=r"a\.fits: the PSF has shape .* and type (float64|complex128)\. Real numbers"):
+        write(ccd, tmp_path / "a.fits")
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_cube_or_a_complex_image_is_not_written(tmp_path: Path, ccd: CCDData) -> None:
+    for data in (np.ones((2, 60, 80)), np.ones(80), ccd.data + 1j):
+        with pytest.raises(WriteError, match=r"a\.fits: the image has shape"):
+            write(CCDData(data, unit="DN"), tmp_path / "a.fits")
+
+
 def test_a_header_that_could_not_be_read_again_is_not_written(tmp_path: Path, ccd: CCDData) -> None:
     ccd.header = fits.Header([*ccd.header.cards, *(fits.Card("HISTORY", str(i)) for i in range(10_300))])
     assert len(read(write(ccd, tmp_path / "a.fits", compression="rice")).header) > 10_300
