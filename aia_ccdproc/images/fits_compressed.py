@@ -17,6 +17,8 @@ __all__ = ["RICE_NOISE_DIVISOR", "write_compressed"]
 
 #: RICE: floating-point values are rounded to the noise of their row divided by this number.
 RICE_NOISE_DIVISOR = 16
+#: Names of the planes that have noise: the image and its uncertainty.
+_ROUNDED = ("", "UNCERT")
 
 
 def write_compressed(
@@ -31,7 +33,7 @@ def write_compressed(
     planes : sequence of `Plane`
         The planes.
     compression : {"rice", "lossless"}
-        Tile compression of the planes of floating-point numbers. Others are compressed without loss.
+        Tile compression of image and uncertainty. The other planes are compressed without loss.
     engine : `PixelEngine`
         Loops over the pixels.
 
@@ -42,7 +44,7 @@ def write_compressed(
     """
     write_hdu(stream, fits.Header([*fits.PrimaryHDU().header.cards, ("EXTEND", True)]), [])
     for plane in planes:
-        if compression == "rice" and plane.array.dtype.kind == "f":
+        if compression == "rice" and plane.name in _ROUNDED:
             table = encode_rice(plane.array, engine.encode_rice, RICE_NOISE_DIVISOR)
         else:
             table = encode_lossless(plane.array)

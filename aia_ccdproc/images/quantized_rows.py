@@ -28,6 +28,24 @@ class QuantizedRows(NamedTuple):
     zeros: np.ndarray
     """Level 0, float64."""
 
+    def section(self, first: int, count: int) -> QuantizedRows:
+        """Return some of the rows.
+
+        Parameters
+        ----------
+        first, count : int
+            Index of the first row, and their number.
+
+        Returns
+        -------
+        `QuantizedRows`
+            These rows, without a copy.
+        """
+        rows = slice(first, first + count)
+        start = int(self.lengths[:first].sum())
+        data = self.data[start : start + int(self.lengths[rows].sum())]
+        return QuantizedRows(data, self.lengths[rows], self.scales[rows], self.zeros[rows])
+
 
 #: Function that encodes rows: of pixels, the divisor of the noise, and the index of the first row in the image.
 EncodeRice: TypeAlias = Callable[[np.ndarray, int, int], QuantizedRows]

@@ -80,7 +80,7 @@ def _scale(image: RiceImage, which: slice, decode: Callable[[RiceTiles], np.ndar
     if scale == 1 and zero == 0:
         pixels[...] = integers
     else:
-        scaled = integers.astype(np.float64 if image.tiles.bits == 32 else np.float32)
+        scaled: np.ndarray = integers.astype(np.float64 if image.tiles.bits == 32 else np.float32)
         if scale != 1:
             scaled *= scale
         if zero != 0:
@@ -108,10 +108,10 @@ def _restore(image: RiceImage, which: slice, decode: Callable[[RiceTiles], np.nd
     rows[rounded] = levels
     for row in np.flatnonzero(tiles.lengths == 0):
         start, length = unrounded[which][row]
-        rows[row] = _gunzip(tiles.data[start : start + length], rows.shape[1])
+        rows[row] = _gunzip(tiles.data[start : start + length].tobytes(), rows.shape[1])
 
 
-def _gunzip(packed: np.ndarray, count: int) -> np.ndarray:
+def _gunzip(packed: bytes, count: int) -> np.ndarray:
     """Unpack pixels that are compressed by gzip."""
     try:
         return np.frombuffer(zlib.decompressobj(wbits=31).decompress(packed, 4 * count), ">f4", count)

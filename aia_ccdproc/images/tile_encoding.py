@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from aia_ccdproc.images.gzip_tiles import gzip_parts, pack_tile
-from aia_ccdproc.images.quantized_rows import BLANK, EncodeRice, encode_by_astropy
+from aia_ccdproc.images.quantized_rows import BLANK, EncodeRice, QuantizedRows, encode_by_astropy
 from aia_ccdproc.images.tile_table import TileTable
 from aia_ccdproc.parallel import thread_count
 
@@ -72,26 +72,14 @@ def encode_rice(array: np.ndarray, encode: EncodeRice | None, divisor: int) -> T
     `TileTable`
         Its rows. Rows without noise are not rounded, and compressed by gzip.
     """
+    if encode is None:  # astropy needs a new HDU for each call, and holds the interpreter lock
+        whole = encode_by_astropy(array, divisor, 0)
 
     def encode_rows(first: int) -> _Part:
-        rows = array[first : first + step]
-        encoded = (encode or encode_by_astropy)(rows, divisor, first)
-        packed = {
-            int(row): gzip_parts([rows[row].astype(">f4").tobytes()]) for row in np.flatnonzero(encoded.lengths == 0)
-        }
-        lengths = np.zeros(len(rows), np.int64)
-        lengths[list(packed)] = list(map(len, packed.values()))
-        columns = {
-            "COMPRESSED_DATA": _pointers(encoded.lengths),
-            "GZIP_COMPRESSED_DATA": _pointers(lengths, encoded.data.size),
-            "ZSCALE": encoded.scales,
-            "ZZERO": encoded.zeros,
-        }
-        return _Part(columns, b"".join([encoded.data.data, *packed.values()]))
+        rows = array[first : first + _CHUNK_ROWS]
+        return _quantized_part(rows, encode(rows, divisor, first) if encode else whole.section(first, len(rows)))
 
-    # astropy holds the interpreter lock, and needs a new HDU for each call.
-    step = array.shape[0] if encode is None else _CHUNK_ROWS
-    parts = _map(encode_rows, range(0, array.shape[0], step))
+    parts = _map(encode_rows, range(0, array.shape[0], _CHUNK_ROWS))
     cards: list[tuple[str, Any, str]] = [
         ("ZNAME1", "BLOCKSIZE", "compression block size"),
         ("ZVAL1", 32, "pixels per block"),
@@ -104,6 +92,21 @@ def encode_rice(array: np.ndarray, encode: EncodeRice | None, divisor: int) -> T
         ("ZBLANK", BLANK, "integer in place of NaN"),
     ]
     return _join("RICE_1", cards, (1, array.shape[1]), parts)
+
+
+def _quantized_part(rows: np.ndarray, encoded: QuantizedRows) -> _Part:
+    """Add the rows that are not rounded to those that are encoded."""
+    unrounded = np.flatnonzero(encoded.lengths == 0)
+    packed = [gzip_parts([row.astype(">f4").tobytes()]) for row in rows[unrounded]]
+    lengths = np.zeros(len(rows), np.int64)
+    lengths[unrounded] = list(map(len, packed))
+    columns = {
+        "COMPRESSED_DATA": _pointers(encoded.lengths),
+        "GZIP_COMPRESSED_DATA": _pointers(lengths, encoded.data.size),
+        "ZSCALE": encoded.scales,
+        "ZZERO": encoded.zeros,
+    }
+    return _Part(columns, b"".join([encoded.data.data, *packed]))
 
 
 def _map(encode: Callable[[int], _Part], starts: range) -> list[_Part]:
