@@ -422,9 +422,5 @@ def test_two_writes_give_the_same_bytes_except_dates(tmp_path: Path, ccd: CCDDat
     one = write(ccd, tmp_path / "1.fits", compression=compression)
     time.sleep(1.01)  # dates in FITS are whole seconds
     other = write(ccd, tmp_path / "2.fits", compression=compression)
-    if compression == "lossless":  # every gzip tile of float pixels contains the time, which changes the checksums
-        dated = ["DATE", "CHECKSUM", "DATASUM", "ZHECKSUM", "ZDATASUM"]
-        assert fits.FITSDiff(one, other, ignore_keywords=dated).identical
-        return
     assert len(without_dates(one.read_bytes())) > 19200
     assert without_dates(one.read_bytes()) == without_dates(other.read_bytes())
