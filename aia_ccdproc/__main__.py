@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import atexit
+import gc
 import signal
 import sys
 import threading
@@ -24,6 +26,7 @@ def main(arguments: list[str] | None = None) -> int:
     int
         The exit code, as `aia_ccdproc.cli.main.main` returns it.
     """
+    atexit.register(gc.freeze)  # the search for garbage at exit takes as long as the registration of an image
     handlers = DEFAULT_HANDLERS.items() if threading.current_thread() is threading.main_thread() else ()
     replaced = {number: default for number, default in handlers if signal.getsignal(number) is default}
     for number in replaced:

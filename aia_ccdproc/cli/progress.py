@@ -6,21 +6,16 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-import rich.progress
-from rich.console import Group
-from rich.live import Live
 from rich.markup import escape
-from rich.table import Table
 
 from aia_ccdproc.batch.run import Progress
 from aia_ccdproc.cli.console import console, discard_stdout, escape_text
 from aia_ccdproc.report.results import FileResult, format_rate
 
 if TYPE_CHECKING:
-    from rich.console import Console, RenderableType
+    from rich.console import Console
 
 __all__ = ["LineProgress", "show_progress"]
 
@@ -46,8 +41,9 @@ def show_progress(verbosity: int) -> Iterator[LineProgress]:
     if not out.is_terminal or verbosity < 0:
         yield LineProgress(out, verbosity)
         return
-    display = _LiveProgress(out, verbosity)
-    with Live(console=out, get_renderable=display.render, refresh_per_second=4, transient=True):
+    from aia_ccdproc.cli.live import LiveProgress  # imports parts of rich that are not needed otherwise
+
+    with LiveProgress(out, verbosity).shown() as display:
         yield display
 
 
@@ -139,44 +135,3 @@ class LineProgress(Progress):
             reason, files = self._reasons.most_common(1)[0]
             text += f"\nThe recipe selects none of the files. For {files} of them: {escape_text(reason)}"
         return text
-
-
-class _LiveProgress(LineProgress):
-    """Shows a progress bar and the files that are being prepped; prints lines only for files that failed."""
-
-    def __init__(self, out: Console, verbosity: int) -> None:
-        super().__init__(out, verbosity)
-        if verbosity <= 0:
-            self._shown_statuses.discard("done")
-        self._bar = rich.progress.Progress(
-            rich.progress.BarColumn(),
-            rich.progress.MofNCompleteColumn(),
-            rich.progress.TextColumn("{task.description}"),
-            rich.progress.TimeRemainingColumn(),
-            console=out,
-        )
-        self._task = self._bar.add_task("", total=None)
-        self._running: dict[Path, float] = {}
-
-    def planned(self, files: int) -> None:
-        """Set the length of the bar."""
-        self._bar.update(self._task, total=files)
-
-    def started(self, path: Path) -> None:
-        """Add a file to those that are being prepped."""
-        self._running[path] = time.monotonic()
-
-    def finished(self, result: FileResult) -> None:
-        """Advance the bar."""
-        self._running.pop(result.path, None)
-        super().finished(result)
-        rate = self.counts.total() / max(time.monotonic() - self._start, 0.001)
-        failed = f"[bold red]{self.counts['failed']} failed[/], " if self.counts["failed"] else ""
-        self._bar.update(self._task, advance=1, description=f"{failed}{rate:.1f} files/s, remaining:")
-
-    def render(self) -> RenderableType:
-        """Return the display as it is now."""
-        files = Table.grid(padding=(0, 1))
-        for path, start in list(self._running.items()):
-            files.add_row(f"[dim]{time.monotonic() - start:5.1f} s[/]", escape_text(path.name))
-        return Group(files, self._bar)
