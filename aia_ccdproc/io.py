@@ -136,7 +136,7 @@ def write(
         Whether an existing file may be replaced.
     compression : {"none", "rice", "lossless"} or None
         Tile compression. ``"rice"`` is RICE_1: values are rounded to 1/16 of the noise of their row, with subtractive
-        dithering. ``"lossless"`` is GZIP_2: it keeps every bit of the float32 values, and stores the time of writing.
+        dithering. ``"lossless"`` is GZIP_2: it keeps every bit of the float32 values. :ref:`compressed` says more.
         An uncompressed image is in the primary HDU, a compressed one in extension 1. None is the same as ``"none"``.
 
     Returns
