@@ -13,7 +13,7 @@ from astropy.nddata import CCDData
 from astropy.wcs import WCS
 from scenes import small_exposure, small_sun
 
-from aia_ccdproc import Pipeline, get_plugin_manager, load_recipe, read, write
+from aia_ccdproc import Pipeline, get_plugin_manager, images, load_recipe, read, write
 from aia_ccdproc.images.header import complete_header
 from aia_ccdproc.images.wcs import wcs_from_header
 from aia_ccdproc.plugin.manager import PrepPluginManager
@@ -26,7 +26,8 @@ from aia_ccdproc.synthetic import Exposure, builtin_pointing_path
 @pytest.fixture
 def calls(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
     """The number of WCSs built from a header, of headers completed, and of instruments identified."""
-    get_plugin_manager()  # imports the modules of the steps, before names in them are replaced
+    get_plugin_manager().preload()  # imports the modules of the steps, before names in them are replaced
+    images.wcs._parse.cache_clear()
     count: Counter[str] = Counter()
     init, identify = WCS.__init__, PrepPluginManager.identify
 
@@ -89,5 +90,27 @@ def test_reading_builds_one_wcs_and_writing_none(tmp_path: Path, calls: Counter[
     calls.clear()
     write(ccd, tmp_path / "a.fits")
     assert calls["WCS"] == 0
+    images.wcs._parse.cache_clear()
     read(tmp_path / "a.fits")
     assert calls["WCS"] == 1
+
+
+def test_a_file_that_is_read_and_processed_needs_at_most_three_wcs(tmp_path: Path, calls: Counter[str]) -> None:
+    exposure = small_exposure(shape=(60, 80), corner=(2040, 1980))
+    path = exposure.write_level1(exposure.image(small_sun()), tmp_path / "a.fits")
+    pipeline = level15_rate()
+    images.wcs._parse.cache_clear()
+    calls.clear()
+    pipeline(read(path))
+    assert calls["WCS"] <= 3  # of level 1, with the corrected pointing, and of level 1.5
+
+
+def test_a_wcs_that_is_changed_in_place_does_not_change_the_next_one_of_the_same_header() -> None:
+    header = small_exposure(shape=(60, 80)).header()
+    first = wcs_from_header(header)
+    crpix = first.wcs.crpix.copy()
+    first.wcs.crpix += 7
+    first.array_shape = (1, 1)
+    again = wcs_from_header(header)
+    assert (again.wcs.crpix == crpix).all()
+    assert again.array_shape == (60, 80)

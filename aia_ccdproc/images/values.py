@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
@@ -23,13 +24,13 @@ _MAX_WHOLE = 2.0**63
 _DECIMAL = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eEdD][+-]?\d+)?$", re.ASCII)
 
 
-def finite_number(header: fits.Header, keyword: str) -> float:
+def finite_number(header: fits.Header | Mapping[str, object], keyword: str) -> float:
     """Read a keyword that must be a finite number.
 
     Parameters
     ----------
-    header : `~astropy.io.fits.Header`
-        The header.
+    header : `~astropy.io.fits.Header` or dict
+        The header, or values by keyword.
     keyword : str
         The keyword.
 

@@ -8,10 +8,11 @@ from the corrected header.
 
 from __future__ import annotations
 
+import functools
 import logging
 import math
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 import numpy as np
@@ -79,28 +80,35 @@ def wcs_from_header(header: fits.Header) -> WCS:
     missing = [key for key in _REQUIRED if key not in header]
     if missing:
         raise HeaderError(f"no WCS: {', '.join(missing)} {'is' if len(missing) == 1 else 'are'} missing")
-    relevant = [card for card in header.cards if is_wcs_card(card.keyword)]
-    for card in relevant:
-        _check_card(header, card)
+    # Each value is read once: astropy looks up its configuration for each access.
+    cards = [(card.keyword, card.value) for card in header.cards if is_wcs_card(card.keyword)]
+    values = dict(reversed(cards))  # of several cards with one keyword, the first counts
+    for keyword, _ in cards:
+        _check_card(values, keyword)
     for key in ("CDELT1", "CDELT2"):
         if "CD1_1" not in header and finite_number(header, key) == 0:
             raise HeaderError(f"no WCS: {key} is 0")
-    wcs = _parse([(c.keyword, _standard_value(c)) for c in relevant if not is_empty(c.value) and c.value != ""])
+    standard = [(keyword, _standard_value(keyword, value)) for keyword, value in cards if not _is_blank(value)]
+    wcs = _parse(tuple(standard)).deepcopy()
     if all(isinstance(header.get(key), int) for key in ("NAXIS1", "NAXIS2")):
         wcs.array_shape = (header["NAXIS2"], header["NAXIS1"])
     return wcs
 
 
-def _standard_value(card: fits.Card) -> object:
+def _is_blank(value: object) -> bool:
+    return is_empty(value) or value == ""
+
+
+def _standard_value(keyword: str, value: object) -> object:
     """Return the value of a card as wcslib requires it."""
-    if not isinstance(card.value, str):
-        return card.value
-    if card.keyword in ("CTYPE1", "CTYPE2"):
-        return standard_ctype(card.value)
-    if card.keyword in ("CUNIT1", "CUNIT2"):
-        return standard_unit(card.value)
-    is_number = NUMERIC_CARD.match(card.keyword) or card.keyword in POSITION_KEYWORDS
-    return as_number(card.value) if is_number else card.value
+    if not isinstance(value, str):
+        return value
+    if keyword in ("CTYPE1", "CTYPE2"):
+        return standard_ctype(value)
+    if keyword in ("CUNIT1", "CUNIT2"):
+        return standard_unit(value)
+    is_number = NUMERIC_CARD.match(keyword) or keyword in POSITION_KEYWORDS
+    return as_number(value) if is_number else value
 
 
 #: Smallest ratio of the sides of a pixel; the inverse of a matrix with a smaller one has no correct digits.
@@ -112,23 +120,24 @@ _MAX_PIXEL_DEGREES = 360.0
 _MAX_SIP_ORDER = 9
 
 
-def _check_card(header: fits.Header, card: fits.Card) -> None:
+def _check_card(values: Mapping[str, object], keyword: str) -> None:
     """Refuse a card that wcslib would ignore without a warning."""
-    keyword = card.keyword
+    value = values[keyword]
     if keyword in ("CTYPE1", "CTYPE2", "CUNIT1", "CUNIT2"):
-        if not isinstance(card.value, str):
-            raise HeaderError(f"no WCS: {keyword} is {'empty' if is_empty(card.value) else repr(card.value)}")
+        if not isinstance(value, str):
+            raise HeaderError(f"no WCS: {keyword} is {'empty' if is_empty(value) else repr(value)}")
     elif NUMERIC_CARD.match(keyword):
-        finite_number(header, keyword)
-    elif keyword in ("A_ORDER", "B_ORDER") and finite_number(header, keyword) > _MAX_SIP_ORDER:
-        raise HeaderError(f"no WCS: {keyword} is {header[keyword]}; the SIP convention allows up to {_MAX_SIP_ORDER}")
-    elif keyword in POSITION_KEYWORDS and not is_empty(card.value) and card.value != "":
-        value = finite_number(header, keyword)
-        if keyword in ("DSUN_OBS", "RSUN_REF") and value <= 0:
-            raise HeaderError(f"{keyword} is {value:g}; a distance must be positive")
+        finite_number(values, keyword)
+    elif keyword in ("A_ORDER", "B_ORDER") and finite_number(values, keyword) > _MAX_SIP_ORDER:
+        raise HeaderError(f"no WCS: {keyword} is {value}; the SIP convention allows up to {_MAX_SIP_ORDER}")
+    elif keyword in POSITION_KEYWORDS and not _is_blank(value):
+        number = finite_number(values, keyword)
+        if keyword in ("DSUN_OBS", "RSUN_REF") and number <= 0:
+            raise HeaderError(f"{keyword} is {number:g}; a distance must be positive")
 
 
-def _parse(cards: list[tuple[str, object]]) -> WCS:
+@functools.lru_cache(maxsize=4)  # a step often needs the WCS that the step before it has built
+def _parse(cards: tuple[tuple[str, object], ...]) -> WCS:
     """Build a WCS from its cards alone: a level-1 header has some 200 others."""
     header = fits.Header(cards)
     remove_superseded(header)
