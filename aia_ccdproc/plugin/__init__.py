@@ -50,8 +50,8 @@ from aia_ccdproc.plugin.settings import RECORDED_BY_NAME, UNRECORDED, StepSettin
 from aia_ccdproc.plugin.step import Step, StepOrder, StepResult, step
 
 if TYPE_CHECKING:
-    from aia_ccdproc.images.pixel_counts import CoarseCounts, FineCounts
     from aia_ccdproc.images.dithering import dithering_numbers
+    from aia_ccdproc.images.pixel_counts import CoarseCounts, FineCounts
     from aia_ccdproc.images.pixel_engine import PixelEngine
     from aia_ccdproc.images.quantized_rows import QuantizedRows
     from aia_ccdproc.images.rice_image import RiceTiles

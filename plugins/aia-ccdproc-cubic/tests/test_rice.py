@@ -187,6 +187,17 @@ def test_a_damaged_tile_is_an_error_or_other_pixels_and_nothing_else(data: st.Da
     assert values.shape == (image.size,)
 
 
+@pytest.mark.parametrize("tile", [0, 1, 2])
+def test_a_tile_with_bytes_that_belong_to_no_pixel_is_damaged(tile: int) -> None:
+    image = np.random.default_rng(0).normal(0, 9, (3, 90)).astype(np.int16)
+    with fits.open(compressed(image)) as hdus:
+        tiles = find_rice_image(hdus[1]).tiles
+    assert decode_rice(tiles).size == image.size
+    tiles.lengths[tile] += 1
+    with pytest.raises(ValueError, match="a compressed tile is damaged"):
+        decode_rice(tiles)
+
+
 def test_a_damaged_tile_is_reported_as_a_damaged_file(level1: Path, tmp_path: Path) -> None:
     content = bytearray(level1.read_bytes())
     with fits.open(level1, disable_image_compression=True) as hdus:

@@ -133,6 +133,10 @@ def _decode_pair(data, position, other, end, other_end, bits, block, values, k, 
         if other > other_end:
             return 2
         done += size
+    if end - position > _7:  # bytes that belong to no pixel
+        return 1
+    if other_end - other > _7:
+        return 2
     _add_up(values, k, count, value)
     if j != k:
         _add_up(values, j, count, other_value)
