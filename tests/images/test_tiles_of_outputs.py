@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gzip
+import shutil
+import subprocess
 import time
 from io import BytesIO
 from pathlib import Path
@@ -10,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from astropy.io import fits
+from astropy.nddata import StdDevUncertainty
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
@@ -100,6 +103,24 @@ def test_a_part_of_an_image_is_read_without_the_rest() -> None:
     with fits.open(BytesIO(content)) as hdus:
         assert np.array_equal(hdus[1].section[130:140, 260:270], expected)
         assert np.array_equal(expected, array[130:140, 260:270])
+
+
+@pytest.mark.skipif(shutil.which("funpack") is None, reason="funpack of CFITSIO is not installed")
+@pytest.mark.parametrize("compression", ["rice", "lossless"])
+def test_cfitsio_unpacks_what_astropy_reads(tmp_path: Path, compression: str) -> None:
+    ccd = small_exposure().image(small_sun(), noise=1)
+    ccd.data = ccd.data * np.float32(0.7)
+    ccd.data[:2] = 7
+    ccd.mask = ccd.data > 50
+    ccd.uncertainty = StdDevUncertainty(np.sqrt(np.abs(ccd.data)))
+    ccd.data[5, 5:50] = np.nan
+    path = write(ccd, tmp_path / "a.fits", compression=compression)
+    subprocess.run(["funpack", "-O", tmp_path / "b.fits", path], check=True)
+    with fits.open(path) as packed, fits.open(tmp_path / "b.fits") as unpacked:
+        assert len(packed) == len(unpacked) == 4
+        for one, other in zip(packed[1:], unpacked[1:], strict=True):
+            assert np.array_equal(one.data, other.data, equal_nan=one.data.dtype.kind == "f")
+            assert one.header.get("EXTNAME") == other.header.get("EXTNAME")
 
 
 @pytest.mark.parametrize("compression", ["rice", "lossless"])

@@ -55,15 +55,15 @@ def compressed(image: np.ndarray, cards: dict[str, object] | None = None, **opti
     return result
 
 
-def read_both(content: io.BytesIO) -> tuple[np.ndarray | None, np.ndarray]:
+def read_both(content: io.BytesIO, hdu: int = 1) -> tuple[np.ndarray | None, np.ndarray]:
     """Read an image by the compiled loops and by astropy."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         with fits.open(content) as hdus:
-            image = find_rice_image(hdus[1])
+            image = find_rice_image(hdus[hdu])
             ours = None if image is None else decode_image(image, decode_rice)
             with np.errstate(over="ignore", invalid="ignore"):
-                return ours, np.asarray(hdus[1].data).astype(np.float32)
+                return ours, np.asarray(hdus[hdu].data).astype(np.float32)
 
 
 def assert_same_bits(ours: np.ndarray | None, expected: np.ndarray) -> None:
@@ -137,6 +137,17 @@ def test_other_compressions_are_left_to_astropy(tmp_path: Path) -> None:
         with fits.open(tmp_path / f"{kind}.fits") as hdus:
             assert find_rice_image(hdus[0]) is None
             assert find_rice_image(hdus[1]) is None
+
+
+@pytest.mark.slow
+def test_real_files_are_decoded_as_by_astropy(real_data: Path) -> None:
+    names = []
+    for path in sorted(real_data.rglob("*.f*ts")):
+        ours, expected = read_both(io.BytesIO(path.read_bytes()), hdu=-1)
+        if ours is not None:
+            assert_same_bits(ours, expected)
+            names.append(path.name)
+    assert len(names) >= 5
 
 
 @pytest.fixture(scope="module")
@@ -248,6 +259,14 @@ def test_rows_are_encoded_as_by_astropy(rows: np.ndarray, divisor: int, first: i
 def test_long_rows_use_the_random_numbers_several_times() -> None:
     rows = np.random.default_rng(0).normal(0, 10, (2, 31000)).astype(np.float32)
     for one, other in zip(encode_rice(rows, 16, 9999), encode_by_astropy(rows, 16, 9999), strict=True):
+        assert np.array_equal(one, other)
+
+
+@pytest.mark.slow
+def test_rows_of_a_real_image_are_encoded_as_by_astropy(real_data: Path) -> None:
+    [path] = (real_data / "aia_level1").glob("*171.image_lev1.fits")
+    rows = aia_ccdproc.read(path).data[1900:2100] * np.float32(0.731)
+    for one, other in zip(encode_rice(rows, 16, 0), encode_by_astropy(rows, 16, 0), strict=True):
         assert np.array_equal(one, other)
 
 
