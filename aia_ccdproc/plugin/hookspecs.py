@@ -57,13 +57,18 @@ def prep_steps() -> list[Step]:
 
 
 @hookspec
-def prep_preload() -> None:
-    """Import the modules that the other hooks of this plugin import when they are called.
+def prep_recipes() -> dict[str, str]:
+    """Return the recipes that this plugin brings.
 
-    Called in the process from which the workers of a batch are forked, before it is known which steps they will run.
-    The workers then share the modules, and compiled code. Must not start threads. A failure is ignored, because it will
-    occur again when an image is processed. All implementations are called.
+    Called when a recipe is loaded by a name that is not built in. All answers are joined. A built-in recipe of the same
+    name is used instead.
+
+    Returns
+    -------
+    dict of str to str
+        Their TOML, by name.
     """
+    return {}
 
 
 @hookspec(firstresult=True)
@@ -81,6 +86,16 @@ def prep_explain_unknown_step(name: str) -> str | None:
     -------
     str or None
         The error message, or None if the plugin knows nothing about the name.
+    """
+
+
+@hookspec
+def prep_preload() -> None:
+    """Import the modules that the other hooks of this plugin import when they are called.
+
+    Called in the process from which the workers of a batch are forked, before it is known which steps they will run.
+    The workers then share the modules, and compiled code. Must not start threads. A failure is ignored, because it will
+    occur again when an image is processed. All implementations are called.
     """
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from aia_ccdproc.errors import InstrumentError, RecipeError, RecipeProblem, suggestion, warn_renamed
+from aia_ccdproc.errors import InstrumentError, PluginError, RecipeError, RecipeProblem, suggestion, warn_renamed
 from aia_ccdproc.images.files import read_regular_file
 from aia_ccdproc.images.history import printable
 from aia_ccdproc.plugin.instrument import Instrument
@@ -25,7 +25,7 @@ from aia_ccdproc.recipe.toml import MAX_BYTES
 if TYPE_CHECKING:
     from astropy.io import fits
 
-__all__ = ["Recipe", "builtin_recipes", "load_recipe"]
+__all__ = ["Recipe", "builtin_recipes", "load_recipe", "named_recipes"]
 
 
 @dataclass(frozen=True)
@@ -195,14 +195,37 @@ def builtin_recipes() -> dict[str, str]:
     return {file.name.removesuffix(".toml"): file.read_text() for file in files if file.name.endswith(".toml")}
 
 
+def named_recipes() -> dict[str, str]:
+    """List the recipes that can be loaded by name.
+
+    Returns
+    -------
+    dict of str to str
+        Their TOML, by name: those of plugins, and the built-in ones, which replace others of the same name.
+
+    Raises
+    ------
+    PluginError
+        If two plugins bring a recipe of the same name.
+    """
+    manager = get_plugin_manager()
+    recipes: dict[str, str] = {}
+    for brought in manager.hook.prep_recipes():
+        twice = recipes.keys() & brought.keys()
+        if twice:
+            raise PluginError(f"two plugins bring the recipe {min(twice)!r}. Remove one of the plugins")
+        recipes |= brought
+    return recipes | builtin_recipes()
+
+
 def load_recipe(name_or_path: str | os.PathLike[str] | Recipe) -> Recipe:
     """Load and validate a recipe.
 
     Parameters
     ----------
     name_or_path : str, path-like or `Recipe`
-        Name of a built-in recipe (``"level1.5"``, ``"level1.5-rate"``), or the path of a TOML file. A `Recipe` is
-        returned as it is.
+        Name of a built-in recipe (``"level1.5"``, ``"level1.5-rate"``) or of a recipe of a plugin, or the path of a
+        TOML file. A `Recipe` is returned as it is.
 
     Returns
     -------
@@ -218,16 +241,18 @@ def load_recipe(name_or_path: str | os.PathLike[str] | Recipe) -> Recipe:
     if isinstance(name_or_path, Recipe):
         return name_or_path
     name = os.fspath(name_or_path)
-    builtin = builtin_recipes()
-    if name in builtin:
-        return Recipe.from_toml(builtin[name], name=name)
+    known = builtin_recipes()
+    if name not in known:  # plugins are asked only if they are needed
+        known = named_recipes()
+    if name in known:
+        return Recipe.from_toml(known[name], name=name)
     if not name:
-        raise RecipeError("recipe", [RecipeProblem("recipe", f"the name is empty; {suggestion(name, builtin)}")])
+        raise RecipeError("recipe", [RecipeProblem("recipe", f"the name is empty; {suggestion(name, known)}")])
     path = Path(name)
     try:
         text = read_regular_file(path, MAX_BYTES).decode("utf-8-sig")
     except FileNotFoundError:
-        message = f"no such file or built-in recipe; {suggestion(name, builtin)}"
+        message = f"no such file or built-in recipe; {suggestion(name, known)}"
         raise RecipeError(name, [RecipeProblem("recipe", message)]) from None
     except (OSError, ValueError) as error:  # not UTF-8, or a name that contains a null character
         reason = getattr(error, "strerror", None) or error
