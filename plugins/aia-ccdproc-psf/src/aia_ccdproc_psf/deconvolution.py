@@ -1,0 +1,306 @@
+"""The function `deconvolve`, which removes from an image the light that the telescope scattered."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from dataclasses import replace
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+from astropy.io import fits
+from astropy.nddata import CCDData, NDUncertainty, StdDevUncertainty, UnknownUncertainty
+
+from aia_ccdproc import PrepWarning, StateError
+from aia_ccdproc.images import complete_header, copy_image, finite_number, printable, with_header, without_statistics
+from aia_ccdproc_psf.camera import check_level1
+from aia_ccdproc_psf.device import Device, WholeConvolution, cuda_device
+from aia_ccdproc_psf.fourier import Convolution
+from aia_ccdproc_psf.methods import Solution, solve
+from aia_ccdproc_psf.noise import filtered_sigma, monte_carlo_sigma
+from aia_ccdproc_psf.observation import Observation
+from aia_ccdproc_psf.optics import Optics, find_optics
+from aia_ccdproc_psf.settings import DeconvolutionSettings
+
+__all__ = ["deconvolve"]
+
+
+def deconvolve(
+    ccd: CCDData,
+    *,
+    psf: str | os.PathLike[str] | np.ndarray = "grigis2012",
+    method: Literal["richardson-lucy", "richardson-lucy-accelerated", "bid"] = "richardson-lucy",
+    iterations: int | None = None,
+    tolerance: float | None = None,
+    clip_negative: bool = True,
+    saturation: float = 15000.0,
+    surroundings: Literal["uniform", "dark", "periodic"] = "uniform",
+    uncertainty: Literal["propagate", "monte-carlo", "none"] = "propagate",
+    realizations: int = 20,
+    device: Literal["cpu", "cuda"] = "cpu",
+) -> CCDData:
+    """Remove the light that the telescope scattered and diffracted from a level-1 image.
+
+    Parameters
+    ----------
+    ccd : `~astropy.nddata.CCDData`
+        Level-1 image of AIA in DN, full frame or cutout, shape ``(ny, nx)``; not changed.
+    psf : {"grigis2012", "grigis2012-preflight"}, path-like or `~numpy.ndarray`
+        Point spread function: a model, as in `point_spread_function`; the path of a FITS file; or an array. Its center
+        is the pixel ``(n // 2, m // 2)``, and its sum is 1.
+    method : {"richardson-lucy", "richardson-lucy-accelerated", "bid"}
+        Method of the deconvolution.
+    iterations : int, optional
+        Number of iterations, or the largest number if ``tolerance`` is given. By default 25 for Richardson-Lucy, and 10
+        for the other methods.
+    tolerance : float, optional
+        Stop when an iteration changes the reduced chi-square by less than this.
+    clip_negative : bool
+        Set negative counts to zero, and keep the result from becoming negative.
+    saturation : float
+        Pixels with this value or more, in DN, are saturated.
+    surroundings : {"uniform", "dark", "periodic"}
+        Light from outside of the image: of a uniform brightness that is fitted; none; or that of the opposite border.
+    uncertainty : {"propagate", "monte-carlo", "none"}
+        How the uncertainty of the result is computed. ``"none"`` drops it, with a warning.
+    realizations : int
+        Number of realizations of the noise for ``"monte-carlo"``.
+    device : {"cpu", "cuda"}
+        Processor.
+
+    Returns
+    -------
+    `~astropy.nddata.CCDData`
+        New image in DN, float32. Pixels that are masked, saturated or not finite have no weight. They contain what the
+        model expects, they are masked, and their uncertainty is NaN. PSFMODEL, PSFMETH, PSFITER, PSFCHI2, PSFFILL and
+        PSFOUTER in the header record the deconvolution.
+
+    Raises
+    ------
+    InstrumentError
+        If the image was not taken by AIA, or if the model has no point spread function of its channel.
+    SettingsError
+        If a setting has a wrong value, or if no graphics processor can be used.
+    StateError
+        If the image is deconvolved, not in DN, registered, resampled or rotated, or has no good pixel.
+    HeaderError
+        If WAVELNTH, IMSCL_MP, INST_ROT or SAT_ROT is missing.
+    ReadError
+        If the file with the point spread function cannot be read.
+
+    Notes
+    -----
+    Richardson, W. H. 1972, JOSA 62, 55; Lucy, L. B. 1974, AJ 79, 745; Biggs, D. S. C., and Andrews, M. 1997, Applied
+    Optics 36, 1766; Hofmeister, S. J. 2024, Solar Physics 299, 77.
+    """
+    settings = DeconvolutionSettings.of(
+        psf=psf,
+        method=method,
+        iterations=iterations,
+        tolerance=tolerance,
+        clip_negative=clip_negative,
+        saturation=saturation,
+        surroundings=surroundings,
+        uncertainty=uncertainty,
+        realizations=realizations,
+        device=device,
+    )
+    header = complete_header(ccd)
+    check_level1(ccd, header)
+    channel = round(finite_number(header, "WAVELNTH"))
+    optics = find_optics(settings.psf, channel, ccd.shape, periodic=settings.surroundings == "periodic")
+    planes = _Planes.of(ccd, settings)
+    work = _Deconvolution(settings, optics, planes)
+    observation, solution = work.solution(planes.counts)
+    image = work.device.get(solution.image) if work.device else solution.image
+
+    result = with_header(copy_image(ccd), without_statistics(header))
+    result.data = image
+    result.mask = planes.mask(ccd)
+    result.uncertainty = _uncertainty(ccd, work, observation, solution)
+    _record(result.header, work, observation, solution)
+    if result.psf is not None:
+        warnings.warn("the psf of the image is dropped: it is not that of the deconvolved image", PrepWarning, 2)
+        result.psf = None
+    return result
+
+
+class _Planes(NamedTuple):
+    """The planes of an image as a deconvolution needs them."""
+
+    counts: np.ndarray
+    """Counts, float32, 0 where they are masked or not finite, and not negative if they are clipped."""
+    bad: np.ndarray | None
+    """Pixels that are masked, saturated or not finite; None if there are none."""
+    sigma: np.ndarray | None
+    """Standard deviation of the counts, 0 where it is not known or the pixel is bad."""
+
+    @classmethod
+    def of(cls, ccd: CCDData, settings: DeconvolutionSettings) -> _Planes:
+        """Prepare the planes of an image."""
+        data = np.asarray(ccd.data)
+        bad = ~np.isfinite(data)
+        if ccd.mask is not None:
+            bad |= np.asarray(ccd.mask, bool)
+        counts = np.where(bad, np.float32(0), data).astype(np.float32)
+        bad |= counts >= settings.saturation
+        if bad.all():
+            raise StateError("cannot deconvolve an image without good pixels: all are masked, saturated or not finite")
+        if settings.clip_negative:
+            np.maximum(counts, 0, out=counts)
+        sigma = None
+        if isinstance(ccd.uncertainty, NDUncertainty) and not isinstance(ccd.uncertainty, UnknownUncertainty):
+            sigma = np.array(ccd.uncertainty.represent_as(StdDevUncertainty).array, np.float32)
+            sigma[bad | ~np.isfinite(sigma)] = 0
+        return cls(counts, bad if bad.any() else None, sigma)
+
+    def mask(self, ccd: CCDData) -> np.ndarray | None:
+        """Return the mask of the result."""
+        if self.bad is None:
+            return None if ccd.mask is None else np.zeros(ccd.shape, bool)
+        return self.bad
+
+    def edge_brightness(self) -> float:
+        """Return the mean of the good pixels at the border of the image, at least a small positive number."""
+        border = np.ones(self.counts.shape, bool)
+        border[1:-1, 1:-1] = False
+        good = border if self.bad is None else border & ~self.bad
+        return max(float(self.counts[good].mean()) if good.any() else 0.0, 1e-3)
+
+
+class _Deconvolution:
+    """Deconvolution of images with the same pixels masked: the image, and realizations of its noise."""
+
+    def __init__(self, settings: DeconvolutionSettings, optics: Optics, planes: _Planes) -> None:
+        self.settings = settings
+        self.optics = optics
+        self.planes = planes
+        self.device: Device | None = cuda_device() if settings.device == "cuda" else None
+        shape = planes.counts.shape
+        if self.device is None:
+            self._convolver: Any = Convolution(optics.otf, optics.padded, shape)
+        else:
+            self._convolver = WholeConvolution(self.device.xp, self._put(optics.otf), optics.padded, shape)
+        self._observation = self._observe()
+
+    def _put(self, array: np.ndarray) -> Any:
+        return self.device.put(array) if self.device else array
+
+    def _observe(self) -> Observation:
+        planes = self.planes
+        variance = None
+        if planes.sigma is not None:
+            variance = self._put(np.where(planes.sigma > 0, planes.sigma**2, np.float32(1)))
+        return Observation(
+            self.device.xp if self.device else np,
+            self._convolver,
+            self._put(planes.counts),
+            None if planes.bad is None else self._put((~planes.bad).astype(np.float32)),
+            variance,
+            self.settings.clip_negative,
+            planes.edge_brightness() if self.settings.surroundings == "uniform" else 0.0,
+        )
+
+    def solution(self, counts: np.ndarray) -> tuple[Observation, Solution]:
+        """Deconvolve an image."""
+        known = replace_counts(self._observation, self._put(counts))
+        first = self._first_estimate(known, counts)
+        settings = self.settings
+        return known, solve(settings.method, known, first, settings.iterations, settings.tolerance)
+
+    def _first_estimate(self, known: Observation, counts: np.ndarray) -> Any:
+        """Return the counts, and for bad pixels the mean of good pixels near them, weighted by the PSF.
+
+        A saturated pixel is at least as bright as its counts.
+        """
+        if known.weights is None:
+            return self._put(counts.copy())
+        xp = known.xp
+        near = known.convolved(known.counts * known.weights)
+        weight = known.convolved(known.weights)
+        mean = near / xp.where(weight > 1e-3, weight, 1 + 0 * weight)
+        mean = xp.where(mean < known.counts, known.counts, mean)  # masked pixels have no counts
+        return known.limited(xp.where(known.weights > 0, known.counts, mean))
+
+
+def replace_counts(observation: Observation, counts: Any) -> Observation:
+    """Return the model of another exposure with the same camera, surroundings and good pixels.
+
+    Parameters
+    ----------
+    observation : `~aia_ccdproc_psf.observation.Observation`
+        The model of an exposure.
+    counts : array
+        Counts of the other exposure.
+
+    Returns
+    -------
+    `~aia_ccdproc_psf.observation.Observation`
+        Its model.
+    """
+    return observation if counts is observation.counts else replace(observation, counts=counts)
+
+
+def _uncertainty(
+    ccd: CCDData, work: _Deconvolution, observation: Observation, solution: Solution
+) -> NDUncertainty | None:
+    """Return the uncertainty of the result, of the same type as that of the image; None if it is dropped."""
+    if ccd.uncertainty is None:
+        return None
+    planes, settings = work.planes, work.settings
+    if settings.uncertainty == "none" or planes.sigma is None:
+        reason = "as uncertainty = 'none'" if planes.sigma is not None else "as its type is not known"
+        warnings.warn(f"the uncertainty of the image is dropped, {reason}", PrepWarning, 3)
+        return None
+    if settings.uncertainty == "monte-carlo":
+
+        def deconvolved(counts: np.ndarray) -> np.ndarray:
+            realization = work.solution(np.maximum(counts, 0) if settings.clip_negative else counts)[1].image
+            return work.device.get(realization) if work.device else np.asarray(realization)
+
+        sigma = monte_carlo_sigma(planes.counts, planes.sigma, settings.realizations, deconvolved)
+    else:
+        sigma = _propagated(work, observation, solution)
+    if planes.bad is not None:
+        sigma[planes.bad] = np.nan
+    return StdDevUncertainty(sigma, unit=ccd.unit).represent_as(type(ccd.uncertainty))
+
+
+def _propagated(work: _Deconvolution, observation: Observation, solution: Solution) -> np.ndarray:
+    """Return the standard deviation of the result as if the method were a linear filter.
+
+    Basic Iterative Deconvolution is one. Richardson-Lucy is one for deviations that are relative to the estimate and to
+    the expected counts (Barrett, Wilson and Tsui 1994, Physics in Medicine and Biology 39, 833).
+    """
+    assert work.planes.sigma is not None
+    sigma, basic = work.planes.sigma, work.settings.method == "bid"
+    if not basic:
+        expected = observation.expected(slice(None), observation.convolved(solution.image))
+        expected = work.device.get(expected) if work.device else expected
+        image = work.device.get(solution.image) if work.device else solution.image
+        sigma = sigma / np.maximum(expected, 1e-3)
+    result = filtered_sigma(
+        sigma, work.optics.otf, work.optics.padded, accelerations=solution.accelerations, basic=basic
+    )
+    return result if basic else result * image
+
+
+def _record(header: fits.Header, work: _Deconvolution, observation: Observation, solution: Solution) -> None:
+    """Add the keywords that record the deconvolution."""
+    settings, bad = work.settings, work.planes.bad
+    filled = 0 if bad is None else int(np.count_nonzero(bad))
+    header["PSFMODEL"] = (printable(work.optics.name), "Point spread function")
+    header["PSFMETH"] = (settings.method, "Method of deconvolution")
+    header["PSFITER"] = (len(solution.accelerations), "Iterations")
+    header["PSFCHI2"] = (round(solution.chi_square, 6), "Reduced chi-square before the last iteration")
+    header["PSFFILL"] = (filled, "Masked or saturated pixels, filled by model")
+    outer = "periodic" if settings.surroundings == "periodic" else round(observation.surroundings, 4)
+    header["PSFOUTER"] = (outer, "[DN] Brightness of the surroundings")
+    header.remove("UNCPROP", ignore_missing=True)
+    if work.planes.sigma is not None or settings.uncertainty == "none":
+        how = {
+            "propagate": "linear filter",
+            "monte-carlo": f"Monte Carlo, {settings.realizations} realizations",
+            "none": "dropped",
+        }
+        header["UNCPROP"] = (how[settings.uncertainty], "Uncertainty after deconvolution")

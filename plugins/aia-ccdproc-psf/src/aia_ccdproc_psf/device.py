@@ -1,0 +1,127 @@
+"""Deconvolution on a graphics processor, by the array API."""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from aia_ccdproc import SettingsError
+from aia_ccdproc_psf.fourier import Sink, Source
+
+__all__ = ["Device", "WholeConvolution", "cuda_device"]
+
+
+class Device(NamedTuple):
+    """A namespace of the array API, and copies to and from its device."""
+
+    xp: Any
+    """The namespace."""
+    device: Any
+    """The device, as the namespace names it."""
+
+    def put(self, array: np.ndarray) -> Any:
+        """Copy an array to the device.
+
+        Parameters
+        ----------
+        array : `~numpy.ndarray`
+            The array.
+
+        Returns
+        -------
+        array
+            The copy.
+        """
+        return self.xp.asarray(array, device=self.device)
+
+    def get(self, array: Any) -> np.ndarray:
+        """Copy an array from the device.
+
+        Parameters
+        ----------
+        array : array
+            The array.
+
+        Returns
+        -------
+        `~numpy.ndarray`
+            The copy.
+        """
+        if hasattr(array, "get"):  # cupy
+            return np.asarray(array.get())
+        return np.asarray(array.cpu() if hasattr(array, "cpu") else array)
+
+
+def cuda_device() -> Device:
+    """Find a graphics processor.
+
+    Returns
+    -------
+    `Device`
+        That of cupy, or else of torch.
+
+    Raises
+    ------
+    SettingsError
+        If neither is installed with array-api-compat, or if there is no such processor.
+    """
+    reasons = []
+    for name in ("cupy", "torch"):
+        try:
+            library = importlib.import_module(name)
+            xp = importlib.import_module(f"array_api_compat.{name}")
+            if name == "torch" and not library.cuda.is_available():
+                raise RuntimeError("no CUDA device is available")
+            device = library.cuda.Device() if name == "cupy" else "cuda"
+            xp.zeros(1, device=device)
+        except Exception as error:  # the libraries raise many types of errors
+            reasons.append(f"{name}: {error}")
+        else:
+            return Device(xp, device)
+    raise SettingsError(
+        f'cannot deconvolve with device = "cuda": {"; ".join(reasons)}. Install array-api-compat and cupy or torch, or '
+        'use device = "cpu"'
+    )
+
+
+class WholeConvolution:
+    """Convolution of whole images on any device.
+
+    Parameters
+    ----------
+    xp : module
+        Namespace of the array API.
+    otf : array
+        Transfer function, as `~aia_ccdproc_psf.fourier.transfer` computes it, on the device.
+    padded : tuple of int
+        Rows and columns of the Fourier transform.
+    shape : tuple of int
+        Rows and columns of the images.
+    """
+
+    def __init__(self, xp: Any, otf: Any, padded: tuple[int, int], shape: tuple[int, int]) -> None:
+        self._xp = xp
+        self._otf = otf
+        self._padded = padded
+        self._shape = shape
+
+    def apply(self, source: Source, sink: Sink, *, adjoint: bool = False) -> None:
+        """Convolve an image, as `~aia_ccdproc_psf.fourier.Convolver.apply`.
+
+        Parameters
+        ----------
+        source : callable
+            Returns the image.
+        sink : callable
+            Receives the result.
+        adjoint : bool
+            Convolve with the point spread function that is turned by 180 degrees.
+        """
+        everything = slice(None)
+        spectrum = self._xp.fft.rfftn(source(everything), s=self._padded, axes=(0, 1))
+        is_complex = self._xp.isdtype(self._otf.dtype, "complex floating")
+        spectrum *= self._xp.conj(self._otf) if adjoint and is_complex else self._otf
+        result = self._xp.fft.irfftn(spectrum, s=self._padded, axes=(0, 1))
+        sink(everything, result[: self._shape[0], : self._shape[1]])
