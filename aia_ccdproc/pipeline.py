@@ -109,9 +109,9 @@ class Pipeline:
         return result
 
     def _run(self, ccd: CCDData, seconds: dict[str, float]) -> CCDData:
-        from aia_ccdproc.images.header import complete_header, with_header
+        from aia_ccdproc.images.header import uncopied_header, with_header
 
-        header = complete_header(ccd)
+        header = uncopied_header(ccd)
         instrument = self._instrument or self._manager.identify(header)
         result = ccd
         for step, planned, label in zip(self.steps, self._planned, self._labels, strict=True):

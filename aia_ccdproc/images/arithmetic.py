@@ -9,8 +9,9 @@ import astropy.units as u
 import numpy as np
 from astropy.nddata import CCDData
 
+from aia_ccdproc.images.card_filter import without_cards
 from aia_ccdproc.images.header import current_header, set_unit
-from aia_ccdproc.images.statistics import without_statistics
+from aia_ccdproc.images.statistics import is_statistics_card
 
 __all__ = ["copy_image", "divide", "multiply", "with_flags_and_psf", "without_psf", "without_shared_pixels"]
 
@@ -78,7 +79,7 @@ def _same_precision(number: float | u.Quantity, ccd: CCDData) -> u.Quantity:
 
 def _completed(result: CCDData, ccd: CCDData) -> CCDData:
     """Add the header, the unit, the flags and the PSF that astropy's arithmetic has dropped."""
-    result.header = without_statistics(current_header(ccd))
+    result.header = without_cards(current_header(ccd), is_statistics_card, share=True)
     set_unit(result.header, result.unit)
     return with_flags_and_psf(result, ccd)
 

@@ -8,14 +8,13 @@ from astropy.io import fits
 
 from aia_ccdproc.images.values import as_number, is_empty
 from aia_ccdproc.images.wcs_cards import NUMERIC_CARD, POSITION_KEYWORDS
-from aia_ccdproc.images.wcs_values import is_other_axis_card, remove_contradictions, standardize_value
+from aia_ccdproc.images.wcs_values import remove_contradictions, standardize_value
 
 __all__ = [
     "apply_conventions",
     "guess_unit",
     "standard_ctype",
     "standard_unit",
-    "without_flat_axes",
 ]
 
 #: Keywords of AIA whose value is a number.
@@ -164,22 +163,3 @@ def _scale(header: fits.Header) -> float | None:
         if scale > 0:
             return scale
     return None
-
-
-def without_flat_axes(header: fits.Header) -> fits.Header:
-    """Copy a header without the cards of axes other than the first and the second.
-
-    Parameters
-    ----------
-    header : `~astropy.io.fits.Header`
-        Header of an image whose third and later axes have the length 1; not changed.
-
-    Returns
-    -------
-    `~astropy.io.fits.Header`
-        The copy.
-    """
-    result = fits.Header([card for card in header.cards if not is_other_axis_card(card)], copy=True)
-    if (as_number(result.get("NAXIS")) or 0) > 2:
-        result["NAXIS"] = 2
-    return result

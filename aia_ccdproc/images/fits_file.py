@@ -23,10 +23,10 @@ from astropy.nddata import (
 from astropy.wcs import WCS
 
 from aia_ccdproc.errors import HeaderError, InstrumentError, PrepWarning
-from aia_ccdproc.images.conventions import apply_conventions, guess_unit, without_flat_axes
+from aia_ccdproc.images.conventions import apply_conventions, guess_unit
 from aia_ccdproc.images.fits_open import MAX_PIXELS, PLANES, OpenedFile, image_shape, is_image, open_image
 from aia_ccdproc.images.pixel_engine import NUMPY_ENGINE, PixelEngine
-from aia_ccdproc.images.repair import without_structure
+from aia_ccdproc.images.repair import image_cards
 from aia_ccdproc.images.rice_image import find_rice_image
 from aia_ccdproc.images.rice_reading import decode_image
 from aia_ccdproc.images.wcs import wcs_from_header
@@ -221,7 +221,7 @@ def _complete_header(opened: OpenedFile) -> tuple[fits.Header, list[str]]:
     header = opened.image.header.copy()
     if opened.image is not opened.hdus[0]:
         header.extend(opened.hdus[0].header, unique=True, strip=True)
-    header = without_flat_axes(without_structure(header))
+    header = image_cards(header)
     removed = apply_conventions(header)
     notes = list(dict.fromkeys(opened.problems))
     if removed:

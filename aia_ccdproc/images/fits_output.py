@@ -18,9 +18,10 @@ from astropy.io import fits
 from astropy.nddata import CCDData
 
 from aia_ccdproc.errors import PrepWarning, WriteError
+from aia_ccdproc.images.card_filter import without_cards
 from aia_ccdproc.images.cards import MAX_CARDS
 from aia_ccdproc.images.compression import Compression
-from aia_ccdproc.images.conventions import apply_conventions, without_flat_axes
+from aia_ccdproc.images.conventions import apply_conventions
 from aia_ccdproc.images.files import atomic_write
 from aia_ccdproc.images.fits_compressed import RICE_NOISE_DIVISOR, write_compressed
 from aia_ccdproc.images.fits_hdu import Plane
@@ -28,8 +29,8 @@ from aia_ccdproc.images.fits_uncompressed import write_uncompressed
 from aia_ccdproc.images.header import current_header
 from aia_ccdproc.images.history import add_history
 from aia_ccdproc.images.pixel_engine import NUMPY_ENGINE, PixelEngine
-from aia_ccdproc.images.repair import is_readable, repair_header, without_structure
-from aia_ccdproc.images.statistics import statistics_cards, summarize_image, without_statistics
+from aia_ccdproc.images.repair import image_cards, is_readable, repair_header
+from aia_ccdproc.images.statistics import is_statistics_card, statistics_cards, summarize_image
 from aia_ccdproc.images.wcs_cards import remove_superseded
 from aia_ccdproc.images.wcs_values import is_empty_wcs_card
 
@@ -170,7 +171,7 @@ def _output_header(ccd: CCDData, statistics: fits.Header) -> tuple[fits.Header, 
     """Make the header of the image, and describe the cards that had to be changed."""
     header = current_header(ccd)
     remove_superseded(header)
-    header = without_flat_axes(without_statistics(without_structure(header)))
+    header = image_cards(header, is_statistics_card)
     header["BUNIT"] = (ccd.unit.to_string(), "Unit of the pixels")
     header.update(statistics)
     header["DATE"] = (
@@ -184,7 +185,7 @@ def _output_header(ccd: CCDData, statistics: fits.Header) -> tuple[fits.Header, 
     removed = apply_conventions(header)
     if removed:
         notes.append(f"cards that are not valid in a WCS: {', '.join(removed)} left out")
-    header = fits.Header([card for card in header.cards if not is_empty_wcs_card(card)])
+    header = without_cards(header, is_empty_wcs_card, share=True)
     if len(header) > _MAX_IMAGE_CARDS:
         raise WriteError(
             f"the header has {len(header)} cards; {_MAX_IMAGE_CARDS} are allowed. Remove cards such as HISTORY"

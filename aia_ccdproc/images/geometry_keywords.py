@@ -14,6 +14,7 @@ import numpy as np
 from astropy.io import fits
 from astropy.wcs import WCS
 
+from aia_ccdproc.images.card_filter import without_cards
 from aia_ccdproc.images.geometry import Geometry, wcs_geometry
 from aia_ccdproc.images.values import as_number
 
@@ -204,7 +205,7 @@ def without_geometry_keywords(header: fits.Header) -> fits.Header:
         The copy.
     """
     dependent = {keyword for keyword, _ in _dependent(header)}
-    return fits.Header([card for card in header.cards if card.keyword not in dependent], copy=True)
+    return without_cards(header, lambda card: card.keyword in dependent)
 
 
 def image_center_cards(wcs: WCS, shape: tuple[int, int]) -> fits.Header:

@@ -19,7 +19,16 @@ from aia_ccdproc.images.values import as_number
 from aia_ccdproc.images.wcs import check_celestial, geometry_cards, ignore_wcs_warnings, wcs_from_header
 from aia_ccdproc.images.wcs_cards import observer_cards, remove_superseded, without_wcs
 
-__all__ = ["complete_header", "current_header", "fits_header", "image_wcs", "set_unit", "with_header"]
+__all__ = [
+    "complete_header",
+    "current_header",
+    "fits_header",
+    "image_wcs",
+    "readable_header",
+    "set_unit",
+    "uncopied_header",
+    "with_header",
+]
 
 
 def fits_header(ccd: CCDData) -> fits.Header:
@@ -35,11 +44,28 @@ def fits_header(ccd: CCDData) -> fits.Header:
     `~astropy.io.fits.Header`
         The copy.
     """
+    header = readable_header(ccd)
+    return header.copy() if header is ccd.header else header
+
+
+def readable_header(ccd: CCDData) -> fits.Header:
+    """Return the header of an image as a FITS header, without a copy where that is possible.
+
+    Parameters
+    ----------
+    ccd : `~astropy.nddata.CCDData`
+        The image. Its header may be any mapping.
+
+    Returns
+    -------
+    `~astropy.io.fits.Header`
+        ``ccd.header`` if it contains valid cards only; otherwise a repaired copy. Must not be changed.
+    """
     if not isinstance(ccd, CCDData):
         raise TypeError(f"the image is a {type(ccd).__name__}, not a CCDData. Read it with aia_ccdproc.read")
     if not isinstance(ccd.header, fits.Header):
         return fits.Header(dict(ccd.header))
-    return ccd.header.copy() if is_readable(ccd.header) else repair_header(ccd.header)[0]
+    return ccd.header if is_readable(ccd.header) else repair_header(ccd.header)[0]
 
 
 def complete_header(ccd: CCDData) -> fits.Header:
@@ -98,6 +124,34 @@ def _declared_shape(header: fits.Header) -> tuple[int, int] | None:
     return None if rows is None or columns is None else (int(rows), int(columns))
 
 
+def uncopied_header(ccd: CCDData) -> fits.Header:
+    """Return the complete header of an image, without a copy where that is possible.
+
+    Parameters
+    ----------
+    ccd : `~astropy.nddata.CCDData`
+        Image of shape ``(ny, nx)``.
+
+    Returns
+    -------
+    `~astropy.io.fits.Header`
+        ``ccd.header`` if it is complete; otherwise as `complete_header`. Must not be changed.
+
+    Raises
+    ------
+    HeaderError
+        As `complete_header`.
+    """
+    header = readable_header(ccd)
+    return header if header is ccd.header and _is_true(header, ccd) else complete_header(ccd)
+
+
+def _is_true(header: fits.Header, ccd: CCDData) -> bool:
+    """Check whether a header has the shape and the geometry of an image."""
+    has_wcs = isinstance(ccd.wcs, WCS)
+    return has_wcs and _declared_shape(header) == ccd.shape and header_describes(header, ccd.wcs)
+
+
 def current_header(ccd: CCDData) -> fits.Header:
     """Return the header of an image without cards that are wrong for its pixels.
 
@@ -113,7 +167,7 @@ def current_header(ccd: CCDData) -> fits.Header:
         WCS is valid for the pixels, a copy without WCS and without the keywords that depend on the geometry.
     """
     header = fits_header(ccd)
-    if isinstance(ccd.wcs, WCS) and _declared_shape(header) == ccd.shape and header_describes(header, ccd.wcs):
+    if _is_true(header, ccd):
         return header
     try:
         return complete_header(ccd)

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import re
 import warnings
+from collections.abc import Callable
 
 from astropy.io import fits
 
+from aia_ccdproc.images.card_filter import without_cards
 from aia_ccdproc.images.cards import repair_cards
+from aia_ccdproc.images.values import as_number
+from aia_ccdproc.images.wcs_values import is_other_axis_card
 
-__all__ = ["is_readable", "repair_header", "without_structure"]
+__all__ = ["image_cards", "is_readable", "is_structure_card", "repair_header"]
 
 #: Cards that describe how pixels are stored in a file.
 _STRUCTURE = re.compile(
@@ -20,20 +24,43 @@ _STRUCTURE = re.compile(
 )
 
 
-def without_structure(header: fits.Header) -> fits.Header:
-    """Copy a header without the cards that describe how pixels are stored in a file.
+def image_cards(header: fits.Header, *is_dropped: Callable[[fits.Card], bool]) -> fits.Header:
+    """Reduce a header to the cards that describe a two-dimensional image, instead of the file that contains it.
 
     Parameters
     ----------
     header : `~astropy.io.fits.Header`
-        The header; not changed.
+        Header of an image whose third and later axes have the length 1. It shares its cards with the result, and must
+        not be used any more.
+    *is_dropped : callable
+        Conditions. A card that meets one of them is left out, too.
 
     Returns
     -------
     `~astropy.io.fits.Header`
-        The copy, without BSCALE, BZERO, BLANK, CHECKSUM, and the cards of compressed images and of extensions.
+        The header without BSCALE, BZERO, BLANK, CHECKSUM, and the cards of compressed images, of extensions, and of
+        axes other than the first and the second.
     """
-    return fits.Header([card for card in header.cards if not _STRUCTURE.match(card.keyword)], copy=True)
+    result = without_cards(header, is_structure_card, is_other_axis_card, *is_dropped, share=True)
+    if (as_number(result.get("NAXIS")) or 0) > 2:
+        result["NAXIS"] = 2
+    return result
+
+
+def is_structure_card(card: fits.Card) -> bool:
+    """Check whether a card describes how pixels are stored in a file.
+
+    Parameters
+    ----------
+    card : `~astropy.io.fits.Card`
+        The card.
+
+    Returns
+    -------
+    bool
+        True for BSCALE, CHECKSUM, ZIMAGE and the like.
+    """
+    return _STRUCTURE.match(card.keyword) is not None
 
 
 def is_readable(header: fits.Header) -> bool:

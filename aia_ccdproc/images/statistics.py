@@ -5,10 +5,11 @@ from __future__ import annotations
 import numpy as np
 from astropy.io import fits
 
+from aia_ccdproc.images.card_filter import without_cards
 from aia_ccdproc.images.pixel_engine import NUMPY_ENGINE, PixelEngine
 from aia_ccdproc.images.pixel_summary import PixelSummary, summarize
 
-__all__ = ["image_statistics", "statistics_cards", "summarize_image", "without_statistics"]
+__all__ = ["image_statistics", "is_statistics_card", "statistics_cards", "summarize_image", "without_statistics"]
 
 _PERCENTILES = (1, 10, 25, 75, 90, 95, 98, 99)
 _FRACTIONS = (0.5, *(percent / 100 for percent in _PERCENTILES))
@@ -31,7 +32,23 @@ def without_statistics(header: fits.Header) -> fits.Header:
     `~astropy.io.fits.Header`
         The copy.
     """
-    return fits.Header([card for card in header.cards if card.keyword not in _KEYWORDS], copy=True)
+    return without_cards(header, is_statistics_card)
+
+
+def is_statistics_card(card: fits.Card) -> bool:
+    """Check whether a card contains a statistic of the pixels.
+
+    Parameters
+    ----------
+    card : `~astropy.io.fits.Card`
+        The card.
+
+    Returns
+    -------
+    bool
+        True for DATAMEAN and DATAP50 and the like.
+    """
+    return card.keyword in _KEYWORDS
 
 
 def image_statistics(

@@ -6,6 +6,8 @@ import re
 
 from astropy.io import fits
 
+from aia_ccdproc.images.card_filter import without_cards
+
 __all__ = [
     "NUMERIC_CARD",
     "POSITION_KEYWORDS",
@@ -95,7 +97,7 @@ def without_wcs(header: fits.Header) -> fits.Header:
     `~astropy.io.fits.Header`
         The copy. The cards of the observer and of the date are kept.
     """
-    return fits.Header([card for card in header.cards if not is_geometry_card(card.keyword)], copy=True)
+    return without_cards(header, lambda card: is_geometry_card(card.keyword))
 
 
 def observer_cards(header: fits.Header) -> fits.Header:
@@ -111,5 +113,4 @@ def observer_cards(header: fits.Header) -> fits.Header:
     `~astropy.io.fits.Header`
         DATE-OBS, DSUN_OBS, HGLN_OBS, HGLT_OBS and similar cards that have a value.
     """
-    cards = [card for card in header.cards if card.keyword in _OBSERVER_KEYWORDS]
-    return fits.Header([card for card in cards if card.value not in (None, "")], copy=True)
+    return without_cards(header, lambda card: card.keyword not in _OBSERVER_KEYWORDS or card.value in (None, ""))

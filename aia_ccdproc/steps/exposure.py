@@ -7,7 +7,7 @@ from astropy.nddata import CCDData
 
 from aia_ccdproc.errors import HeaderError, StateError
 from aia_ccdproc.images.arithmetic import multiply
-from aia_ccdproc.images.header import fits_header
+from aia_ccdproc.images.header import readable_header
 from aia_ccdproc.images.values import finite_number
 from aia_ccdproc.steps.provenance import AddKeyword, record
 from aia_ccdproc.steps.settings import ExposureSettings
@@ -48,7 +48,7 @@ def normalize_exposure(ccd: CCDData, *, add_keyword: AddKeyword = True) -> CCDDa
     -----
     SSW's ``aia_prep`` does the same with ``/normalize``, but sets EXPTIME to 1. Here EXPTIME is not changed.
     """
-    header = fits_header(ccd)
+    header = readable_header(ccd)
     parts = list(zip(ccd.unit.bases, ccd.unit.powers, strict=True))
     if any((u.s**-1).is_equivalent(base**power) for base, power in parts):
         raise StateError(f"the image is in {ccd.unit}: it was already divided by the exposure time")

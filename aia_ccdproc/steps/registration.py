@@ -13,16 +13,17 @@ from astropy.nddata import CCDData, VarianceUncertainty
 from astropy.wcs import WCS
 
 from aia_ccdproc.errors import PluginError, PrepWarning, StateError
+from aia_ccdproc.images.card_filter import without_cards
 from aia_ccdproc.images.geometry import wcs_geometry
 from aia_ccdproc.images.geometry_keywords import update_geometry_keywords
-from aia_ccdproc.images.header import complete_header, image_wcs
+from aia_ccdproc.images.header import image_wcs, uncopied_header
 from aia_ccdproc.images.history import add_history
 from aia_ccdproc.images.level15 import is_registered
-from aia_ccdproc.images.statistics import without_statistics
+from aia_ccdproc.images.statistics import is_statistics_card
 from aia_ccdproc.images.times import EXPOSURE_TIME_KEYWORD
 from aia_ccdproc.images.values import as_number, finite_number
 from aia_ccdproc.images.wcs import geometry_cards, wcs_from_header
-from aia_ccdproc.images.wcs_cards import RSUN_METERS, without_wcs
+from aia_ccdproc.images.wcs_cards import RSUN_METERS, is_geometry_card
 from aia_ccdproc.plugin.instrument import Instrument
 from aia_ccdproc.plugin.loading import get_plugin_manager
 from aia_ccdproc.plugin.plugin import CORE
@@ -169,7 +170,7 @@ def register_image(
     `~astropy.nddata.CCDData`
         New image, as `register` describes it.
     """
-    header = complete_header(ccd)
+    header = uncopied_header(ccd)
     if instrument is None:
         instrument = get_plugin_manager().identify(header)
     wcs = image_wcs(ccd, header)
@@ -260,7 +261,7 @@ def _result(ccd: CCDData, header: fits.Header, resampled: Resampled, fill: float
 
 def _registered_header(header: fits.Header, wcs: WCS, grid: Grid) -> fits.Header:
     """Return the header of the result, with the keywords that SSW's aia_prep and JSOC's module write."""
-    registered = without_statistics(without_wcs(header))
+    registered = without_cards(header, is_statistics_card, lambda card: is_geometry_card(card.keyword))
     registered["NAXIS2"], registered["NAXIS1"] = grid.shape
     registered.extend(_with_crota2(geometry_cards(grid.wcs)), update=True)
     if grid.observer is not None:
@@ -278,7 +279,7 @@ def _registered_header(header: fits.Header, wcs: WCS, grid: Grid) -> fits.Header
 
 def _with_observer(header: fits.Header, observer: fits.Header) -> fits.Header:
     """Return a header with the position of another observer. The times of the exposure are kept."""
-    moved = fits.Header([card for card in header.cards if not _OBSERVER_CARD.match(card.keyword)], copy=True)
+    moved = without_cards(header, lambda card: _OBSERVER_CARD.match(card.keyword) is not None, share=True)
     moved.update(observer)
     if "RSUN_OBS" in moved and "DSUN_OBS" in observer:
         radius = finite_number(moved, "RSUN_REF") if "RSUN_REF" in moved else RSUN_METERS

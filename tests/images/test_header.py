@@ -20,13 +20,15 @@ from hypothesis import strategies as st
 from scenes import small_exposure, small_sun
 
 from aia_ccdproc import HeaderError, read
+from aia_ccdproc.images.geometry_keywords import without_geometry_keywords
 from aia_ccdproc.images.header import complete_header, with_header
 from aia_ccdproc.images.history import add_history
 from aia_ccdproc.images.level15 import is_registered
+from aia_ccdproc.images.statistics import without_statistics
 from aia_ccdproc.images.times import observation_time, parse_time
 from aia_ccdproc.images.values import finite_number
 from aia_ccdproc.images.wcs import geometry_cards, plate_scale, roll_angle, sun_center, wcs_from_header
-from aia_ccdproc.images.wcs_cards import without_wcs
+from aia_ccdproc.images.wcs_cards import observer_cards, without_wcs
 
 EXPOSURE = small_exposure(shape=(60, 80), corner=(2040, 1980), satellite_roll=0.4)
 
@@ -347,3 +349,18 @@ def test_a_distortion_that_cannot_be_inverted_is_an_error_of_the_header() -> Non
     header["A_ORDER"], header["B_ORDER"], header["A_2_0"], header["B_0_2"] = 2, 2, 1e300, 1e300
     with pytest.raises(HeaderError, match="cannot be inverted"):
         sun_center(wcs_from_header(header))
+
+
+@pytest.mark.parametrize(
+    "reduce",
+    [without_statistics, without_wcs, without_geometry_keywords, observer_cards],
+    ids=lambda function: function.__name__,
+)
+def test_a_header_that_is_reduced_shares_no_card_with_its_input(reduce) -> None:
+    header = small_exposure(shape=(60, 80)).header()
+    before = header.tostring()
+    reduced = reduce(header)
+    assert len(reduced) > 1
+    for keyword in reduced:
+        reduced[keyword] = 3
+    assert header.tostring() == before

@@ -14,8 +14,9 @@ from astropy.nddata import CCDData
 
 from aia_ccdproc.errors import HeaderError, PluginError, PrepError, PrepWarning, SettingsError, StateError
 from aia_ccdproc.images.arithmetic import with_flags_and_psf, without_psf
+from aia_ccdproc.images.card_filter import without_cards
 from aia_ccdproc.images.header import complete_header, fits_header, set_unit, with_header
-from aia_ccdproc.images.statistics import without_statistics
+from aia_ccdproc.images.statistics import is_statistics_card
 
 __all__ = ["call_function"]
 
@@ -127,7 +128,7 @@ def _complete(step: str, given: CCDData, result: CCDData) -> CCDData:
     made = CCDData(
         data, unit=result.unit, mask=result.mask, uncertainty=noise, header=fits_header(given), wcs=result.wcs
     )
-    header = without_statistics(complete_header(made))
+    header = without_cards(complete_header(made), is_statistics_card, share=True)
     set_unit(header, made.unit)
     if made.shape == given.shape:
         return with_flags_and_psf(with_header(made, header), given)
