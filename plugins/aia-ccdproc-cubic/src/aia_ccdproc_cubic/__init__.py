@@ -21,7 +21,6 @@ if TYPE_CHECKING:
         QuantizedRows,
         Resampled,
         RiceTiles,
-        StepSettings,
     )
 
 #: Parameter of cubic convolution. Outside this range the kernel is not useful.
@@ -38,12 +37,12 @@ def prep_resampling_methods() -> dict[str, MethodParameter | None]:
 
 
 @hookimpl
-def prep_prefetch_register(settings: StepSettings) -> None:
-    """Compile the loops, if that was not done on this machine yet, before a batch starts its workers."""
-    if getattr(settings, "method", None) in (*_METHODS, *_CORE_METHODS):
-        from aia_ccdproc_cubic.engine import LOOPS
+def prep_preload() -> None:
+    """Load the compiled loops once for all workers of a batch."""
+    from aia_ccdproc_cubic import engine, kernels, pixels, rice  # noqa: F401
 
-        LOOPS.prepare()
+    for module in (engine, pixels, rice):
+        module.LOOPS.load()
 
 
 @hookimpl

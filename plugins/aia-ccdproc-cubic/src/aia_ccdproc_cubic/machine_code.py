@@ -115,16 +115,16 @@ class CompiledLoops:
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
         if not name.startswith("_"):
-            with self._lock:
-                if not self._functions:
-                    self._load()
+            self.load()
             if name in self._functions:
                 return self._functions[name]
         raise AttributeError(f"{type(self).__name__} has no entry point {name}")
 
-    def prepare(self) -> None:
-        """Compile the functions if that was not done on this machine yet."""
-        self._cache.get()
+    def load(self) -> None:
+        """Load the functions. Compile them first if that was not done on this machine yet."""
+        with self._lock:
+            if not self._functions:
+                self._load()
 
     def _load(self) -> None:
         code = self._cache.get()
