@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import logging
 import os
@@ -72,10 +73,15 @@ class CodeCache:
 
     def _compile(self, folder: Path | None) -> MachineCode:
         why = "once on this machine" if folder else f"since no cache folder is writable ({_FOLDER_VARIABLE} sets one)"
-        _log.warning("compiling the loops of aia-ccdproc-cubic, %s; this takes some 10 s", why)
+        _announce(why)
         from aia_ccdproc_cubic.compilation import compile_loops
 
         return compile_loops(self.module)
+
+
+@functools.cache  # once for all modules of this process
+def _announce(why: str) -> None:
+    _log.warning("compiling the loops of aia-ccdproc-cubic, %s; this takes some 10 s", why)
 
 
 def target_processor() -> tuple[str, str]:
