@@ -55,6 +55,6 @@ def check_level1(ccd: CCDData, header: fits.Header) -> None:
     rotation = (roll - camera_roll + 180) % 360 - 180
     if abs(scale / camera_scale - 1) > 1e-4 or abs(rotation) > 0.01:
         raise StateError(
-            f"cannot deconvolve an image that is resampled or rotated: it has {scale:.6g} arcsec per pixel and a roll of "
-            f"{roll:.4g} degrees, the camera {camera_scale:.6g} and {camera_roll:.4g}. Use the original level-1 image"
+            f"cannot deconvolve an image that is resampled or rotated: it has {scale:.6g} arcsec per pixel and a "
+            f"roll of {roll:.4g} degrees, the camera {camera_scale:.6g} and {camera_roll:.4g}. Use the original image"
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import os
 import warnings
 from dataclasses import replace
@@ -12,7 +13,7 @@ from astropy.io import fits
 from astropy.nddata import CCDData, NDUncertainty, StdDevUncertainty, UnknownUncertainty
 
 from aia_ccdproc import PrepWarning, StateError
-from aia_ccdproc.images import complete_header, copy_image, finite_number, printable, with_header, without_statistics
+from aia_ccdproc.images import complete_header, finite_number, printable, with_header, without_statistics
 from aia_ccdproc_psf.camera import check_level1
 from aia_ccdproc_psf.device import Device, WholeConvolution, cuda_device
 from aia_ccdproc_psf.fourier import Convolution
@@ -23,6 +24,9 @@ from aia_ccdproc_psf.optics import Optics, find_optics
 from aia_ccdproc_psf.settings import DeconvolutionSettings
 
 __all__ = ["deconvolve"]
+
+#: Values of UNCPROP.
+_PROPAGATION = {"propagate": "linear filter", "monte-carlo": "Monte Carlo, {} realizations", "none": "dropped"}
 
 
 def deconvolve(
@@ -71,9 +75,9 @@ def deconvolve(
     Returns
     -------
     `~astropy.nddata.CCDData`
-        New image in DN, float32. Pixels that are masked, saturated or not finite have no weight. They contain what the
-        model expects, they are masked, and their uncertainty is NaN. PSFMODEL, PSFMETH, PSFITER, PSFCHI2, PSFFILL and
-        PSFOUTER in the header record the deconvolution.
+        New image in DN, float32. Pixels that are masked or not finite have no weight, and saturated pixels count as a
+        lower limit. They contain what the model expects, they are masked, and their uncertainty is NaN. PSFMODEL,
+        PSFMETH, PSFITER, PSFCHI2, PSFFILL and PSFOUTER in the header record the deconvolution.
 
     Raises
     ------
@@ -114,11 +118,17 @@ def deconvolve(
     observation, solution = work.solution(planes.counts)
     image = work.device.get(solution.image) if work.device else solution.image
 
-    result = with_header(copy_image(ccd), without_statistics(header))
+    result = with_header(ccd, without_statistics(header))
+    result.flags = copy.deepcopy(ccd.flags)
     result.data = image
-    result.mask = planes.mask(ccd)
-    result.uncertainty = _uncertainty(ccd, work, observation, solution)
+    filled = planes.filled
+    result.mask = filled if filled.any() or ccd.mask is not None else None
+    result.uncertainty = _uncertainty(ccd, work, solution)
     _record(result.header, work, observation, solution)
+    if ccd.uncertainty is not None:
+        kept = _PROPAGATION[settings.uncertainty].format(settings.realizations)
+        kept = "dropped" if result.uncertainty is None else kept
+        result.header["UNCPROP"] = (kept, "Uncertainty after deconvolution")
     if result.psf is not None:
         warnings.warn("the psf of the image is dropped: it is not that of the deconvolved image", PrepWarning, 2)
         result.psf = None
@@ -131,7 +141,9 @@ class _Planes(NamedTuple):
     counts: np.ndarray
     """Counts, float32, 0 where they are masked or not finite, and not negative if they are clipped."""
     bad: np.ndarray | None
-    """Pixels that are masked, saturated or not finite; None if there are none."""
+    """Pixels that are masked or not finite; None if there are none."""
+    saturated: np.ndarray | None
+    """Saturated pixels; None if there are none."""
     sigma: np.ndarray | None
     """Standard deviation of the counts, 0 where it is not known or the pixel is bad."""
 
@@ -143,22 +155,25 @@ class _Planes(NamedTuple):
         if ccd.mask is not None:
             bad |= np.asarray(ccd.mask, bool)
         counts = np.where(bad, np.float32(0), data).astype(np.float32)
-        bad |= counts >= settings.saturation
-        if bad.all():
+        saturated = counts >= settings.saturation
+        if (bad | saturated).all():
             raise StateError("cannot deconvolve an image without good pixels: all are masked, saturated or not finite")
         if settings.clip_negative:
             np.maximum(counts, 0, out=counts)
         sigma = None
         if isinstance(ccd.uncertainty, NDUncertainty) and not isinstance(ccd.uncertainty, UnknownUncertainty):
             sigma = np.array(ccd.uncertainty.represent_as(StdDevUncertainty).array, np.float32)
-            sigma[bad | ~np.isfinite(sigma)] = 0
-        return cls(counts, bad if bad.any() else None, sigma)
+            sigma[bad | saturated | ~np.isfinite(sigma)] = 0
+        return cls(counts, bad if bad.any() else None, saturated if saturated.any() else None, sigma)
 
-    def mask(self, ccd: CCDData) -> np.ndarray | None:
-        """Return the mask of the result."""
-        if self.bad is None:
-            return None if ccd.mask is None else np.zeros(ccd.shape, bool)
-        return self.bad
+    @property
+    def filled(self) -> np.ndarray:
+        """Pixels that the model fills."""
+        filled = np.zeros(self.counts.shape, bool)
+        for plane in (self.bad, self.saturated):
+            if plane is not None:
+                filled |= plane
+        return filled
 
     def edge_brightness(self) -> float:
         """Return the mean of the good pixels at the border of the image, at least a small positive number."""
@@ -196,6 +211,7 @@ class _Deconvolution:
             self._convolver,
             self._put(planes.counts),
             None if planes.bad is None else self._put((~planes.bad).astype(np.float32)),
+            None if planes.saturated is None else self._put(planes.saturated),
             variance,
             self.settings.clip_negative,
             planes.edge_brightness() if self.settings.surroundings == "uniform" else 0.0,
@@ -209,17 +225,13 @@ class _Deconvolution:
         return known, solve(settings.method, known, first, settings.iterations, settings.tolerance)
 
     def _first_estimate(self, known: Observation, counts: np.ndarray) -> Any:
-        """Return the counts, and for bad pixels the mean of good pixels near them, weighted by the PSF.
-
-        A saturated pixel is at least as bright as its counts.
-        """
+        """Return the counts, and for bad pixels the mean of good pixels near them, weighted by the PSF."""
         if known.weights is None:
             return self._put(counts.copy())
         xp = known.xp
         near = known.convolved(known.counts * known.weights)
         weight = known.convolved(known.weights)
         mean = near / xp.where(weight > 1e-3, weight, 1 + 0 * weight)
-        mean = xp.where(mean < known.counts, known.counts, mean)  # masked pixels have no counts
         return known.limited(xp.where(known.weights > 0, known.counts, mean))
 
 
@@ -241,9 +253,7 @@ def replace_counts(observation: Observation, counts: Any) -> Observation:
     return observation if counts is observation.counts else replace(observation, counts=counts)
 
 
-def _uncertainty(
-    ccd: CCDData, work: _Deconvolution, observation: Observation, solution: Solution
-) -> NDUncertainty | None:
+def _uncertainty(ccd: CCDData, work: _Deconvolution, solution: Solution) -> NDUncertainty | None:
     """Return the uncertainty of the result, of the same type as that of the image; None if it is dropped."""
     if ccd.uncertainty is None:
         return None
@@ -260,35 +270,22 @@ def _uncertainty(
 
         sigma = monte_carlo_sigma(planes.counts, planes.sigma, settings.realizations, deconvolved)
     else:
-        sigma = _propagated(work, observation, solution)
-    if planes.bad is not None:
-        sigma[planes.bad] = np.nan
+        optics = work.optics
+        sigma = filtered_sigma(
+            planes.sigma,
+            optics.otf,
+            optics.padded,
+            accelerations=solution.accelerations,
+            basic=settings.method == "bid",
+        )
+    sigma[planes.filled] = np.nan
     return StdDevUncertainty(sigma, unit=ccd.unit).represent_as(type(ccd.uncertainty))
-
-
-def _propagated(work: _Deconvolution, observation: Observation, solution: Solution) -> np.ndarray:
-    """Return the standard deviation of the result as if the method were a linear filter.
-
-    Basic Iterative Deconvolution is one. Richardson-Lucy is one for deviations that are relative to the estimate and to
-    the expected counts (Barrett, Wilson and Tsui 1994, Physics in Medicine and Biology 39, 833).
-    """
-    assert work.planes.sigma is not None
-    sigma, basic = work.planes.sigma, work.settings.method == "bid"
-    if not basic:
-        expected = observation.expected(slice(None), observation.convolved(solution.image))
-        expected = work.device.get(expected) if work.device else expected
-        image = work.device.get(solution.image) if work.device else solution.image
-        sigma = sigma / np.maximum(expected, 1e-3)
-    result = filtered_sigma(
-        sigma, work.optics.otf, work.optics.padded, accelerations=solution.accelerations, basic=basic
-    )
-    return result if basic else result * image
 
 
 def _record(header: fits.Header, work: _Deconvolution, observation: Observation, solution: Solution) -> None:
     """Add the keywords that record the deconvolution."""
-    settings, bad = work.settings, work.planes.bad
-    filled = 0 if bad is None else int(np.count_nonzero(bad))
+    settings = work.settings
+    filled = int(np.count_nonzero(work.planes.filled))
     header["PSFMODEL"] = (printable(work.optics.name), "Point spread function")
     header["PSFMETH"] = (settings.method, "Method of deconvolution")
     header["PSFITER"] = (len(solution.accelerations), "Iterations")
@@ -297,10 +294,3 @@ def _record(header: fits.Header, work: _Deconvolution, observation: Observation,
     outer = "periodic" if settings.surroundings == "periodic" else round(observation.surroundings, 4)
     header["PSFOUTER"] = (outer, "[DN] Brightness of the surroundings")
     header.remove("UNCPROP", ignore_missing=True)
-    if work.planes.sigma is not None or settings.uncertainty == "none":
-        how = {
-            "propagate": "linear filter",
-            "monte-carlo": f"Monte Carlo, {settings.realizations} realizations",
-            "none": "dropped",
-        }
-        header["UNCPROP"] = (how[settings.uncertainty], "Uncertainty after deconvolution")

@@ -102,6 +102,7 @@ class WholeConvolution:
     """
 
     def __init__(self, xp: Any, otf: Any, padded: tuple[int, int], shape: tuple[int, int]) -> None:
+        self.symmetric = not xp.isdtype(otf.dtype, "complex floating")
         self._xp = xp
         self._otf = otf
         self._padded = padded
@@ -121,7 +122,6 @@ class WholeConvolution:
         """
         everything = slice(None)
         spectrum = self._xp.fft.rfftn(source(everything), s=self._padded, axes=(0, 1))
-        is_complex = self._xp.isdtype(self._otf.dtype, "complex floating")
-        spectrum *= self._xp.conj(self._otf) if adjoint and is_complex else self._otf
+        spectrum *= self._otf if self.symmetric or not adjoint else self._xp.conj(self._otf)
         result = self._xp.fft.irfftn(spectrum, s=self._padded, axes=(0, 1))
         sink(everything, result[: self._shape[0], : self._shape[1]])

@@ -12,7 +12,7 @@ from scipy import fft
 from aia_ccdproc.plugin import thread_count
 from aia_ccdproc_psf.models import check_psf
 
-__all__ = ["Convolution", "Convolver", "Source", "Sink", "optical_transfer_function", "padded_shape", "transfer"]
+__all__ = ["Convolution", "Convolver", "Sink", "Source", "optical_transfer_function", "padded_shape", "transfer"]
 
 #: Returns some rows of the image that is convolved.
 Source: TypeAlias = Callable[[slice], Any]
@@ -27,6 +27,9 @@ _ROUNDING = 5e-6
 
 class Convolver(Protocol):
     """Convolution of images of one shape with one point spread function."""
+
+    symmetric: bool
+    """Whether the point spread function is the same after a turn by 180 degrees."""
 
     def apply(self, source: Source, sink: Sink, *, adjoint: bool = False) -> None:
         """Convolve an image.
@@ -105,8 +108,8 @@ def transfer(kernel: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
         As `optical_transfer_function`.
     """
     middle = tuple(n // 2 for n in kernel.shape)
-    before = tuple(min(m, (n - 1) // 2) for m, n in zip(middle, shape, strict=True))
-    after = tuple(min(m, n // 2) for m, n in zip(middle, shape, strict=True))
+    before = tuple(min(m, n // 2) for m, n in zip(middle, shape, strict=True))
+    after = tuple(min(m, (n - 1) // 2) for m, n in zip(middle, shape, strict=True))
     kernel = kernel[middle[0] - before[0] : middle[0] + after[0] + 1, middle[1] - before[1] : middle[1] + after[1] + 1]
     wrapped = np.zeros((kernel.shape[0], shape[1]), np.float32)
     wrapped[:, np.arange(-before[1], after[1] + 1) % shape[1]] = kernel
@@ -139,6 +142,7 @@ class Convolution:
     """
 
     def __init__(self, otf: np.ndarray, padded: tuple[int, int], shape: tuple[int, int]) -> None:
+        self.symmetric = otf.dtype.kind == "f"
         self._otf = otf
         self._padded = padded
         self._shape = shape
@@ -170,12 +174,10 @@ class Convolution:
             spectrum[:, part] = fft.ifft(block, axis=1, overwrite_x=True)[:, :rows].T
 
         def restore(part: slice) -> None:
-            sink(part, fft.irfft(spectrum[part], n=self._padded[1], axis=1)[:, :columns])
+            sink(part, fft.irfft(spectrum[part], n=self._padded[1], axis=1, overwrite_x=True)[:, :columns])
 
         row_slices = _slices(rows, _ROWS)
-        _in_threads(
-            [(transform, row_slices), (multiply, _slices(spectrum.shape[1], _COLUMNS)), (restore, row_slices)]
-        )
+        _in_threads([(transform, row_slices), (multiply, _slices(spectrum.shape[1], _COLUMNS)), (restore, row_slices)])
 
 
 def _slices(length: int, step: int) -> list[slice]:

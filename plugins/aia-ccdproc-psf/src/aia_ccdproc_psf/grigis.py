@@ -92,18 +92,19 @@ def grigis_psf(channel: int, *, preflight: bool, orders: int, size: int) -> np.n
     )
     core = _gaussian(window, 0.0, sharpness)
     total = np.sum(intensity * across.sum(axis=1) * along.sum(axis=1))
-    weights = np.append((1 - _OPEN_FRACTION) * intensity / total, _OPEN_FRACTION / core.sum() ** 2)
+    weights = np.append((1 - _OPEN_FRACTION) * intensity / (total or 1.0), _OPEN_FRACTION / core.sum() ** 2)
     across, along = np.vstack([across, core]), np.vstack([along, core])
     column, row = np.append(column, 0), np.append(row, 0)
 
-    margin = len(pattern) // 2 + reach
+    half = len(pattern) // 2 + reach
     pattern = np.pad(pattern, reach)
+    margin = half + reach  # a spot in the frame may belong to a pixel that is not
     frame = np.zeros((size + 2 * margin,) * 2)
     for i in np.flatnonzero(across.any(axis=1) & along.any(axis=1)):
         patch = convolve1d(pattern, along[i] * weights[i], axis=0, mode="constant")
         patch = convolve1d(patch, across[i], axis=1, mode="constant")
-        top, left = size // 2 + row[i], size // 2 + column[i]
-        frame[top : top + 2 * margin + 1, left : left + 2 * margin + 1] += patch
+        top, left = (margin - half + size // 2 + pixel[i] for pixel in (row, column))
+        frame[top : top + 2 * half + 1, left : left + 2 * half + 1] += patch
     result: np.ndarray = frame[margin : margin + size, margin : margin + size].copy()
     result /= result.sum()
     return result

@@ -26,9 +26,7 @@ class Declarations:
         after=("respike", "despike", "estimate_uncertainty"),
     )
     @hookspec(firstresult=True)
-    def prep_deconvolve(
-        self, ccd: CCDData, instrument: Instrument, settings: DeconvolutionSettings
-    ) -> CCDData | None:
+    def prep_deconvolve(self, ccd: CCDData, instrument: Instrument, settings: DeconvolutionSettings) -> CCDData | None:
         """Remove the light that the telescope scattered and diffracted from a level-1 image of AIA."""
 
 
@@ -66,5 +64,6 @@ def prep_prefetch_deconvolve(headers: Sequence[fits.Header], settings: Deconvolu
     from aia_ccdproc_psf.models import MODELS, load_psf
 
     if isinstance(settings.psf, str) and settings.psf in MODELS:
-        for channel in {as_number(header.get("WAVELNTH")) for header in headers} - {None}:
+        channels = {as_number(header.get("WAVELNTH")) for header in headers}
+        for channel in sorted(channel for channel in channels if channel is not None):
             load_psf(round(channel), settings.psf)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any, NamedTuple, TypeAlias
 
 from aia_ccdproc_psf.observation import Observation, Residuals
@@ -21,8 +21,9 @@ class Solution(NamedTuple):
     """The factor of extrapolation before each iteration: 0 for methods that do not extrapolate."""
 
 
-#: A method: it corrects the estimate in place, and yields after each iteration chi-square and extrapolation before it.
-_Method: TypeAlias = Callable[[Observation, Any], Iterator[tuple[float, float]]]
+#: An iteration: it corrects the estimate in place, and returns the factor of the extrapolation before it. If it is
+#: given residuals, it adds those of the estimate before it.
+_Iteration: TypeAlias = Callable[[Residuals | None], float]
 
 
 def solve(
@@ -51,104 +52,107 @@ def solve(
     accelerations: list[float] = []
     chi_square = float("inf")
     last = iterations or ITERATIONS[method]
-    for before, acceleration in _METHODS[method](observation, first):
-        accelerations.append(acceleration)
-        converged = tolerance is not None and abs(chi_square - before) < tolerance
-        chi_square = before
-        if converged or len(accelerations) >= last:
-            break
+    iterate = _METHODS[method](observation, first)
+    converged = False
+    while not converged and len(accelerations) < last:
+        measured = tolerance is not None or len(accelerations) == last - 1
+        residuals = Residuals(observation) if measured else None
+        accelerations.append(iterate(residuals))
+        if residuals is not None:
+            converged = tolerance is not None and abs(chi_square - residuals.chi_square) < tolerance
+            chi_square = residuals.chi_square
     return Solution(first, chi_square, accelerations)
 
 
-def _richardson_lucy(observation: Observation, image: Any) -> Iterator[tuple[float, float]]:
+def _richardson_lucy(observation: Observation, image: Any) -> _Iteration:
     """Multiply by the back-projected ratio of counts and expected counts (Richardson 1972, Lucy 1974)."""
     ratio = observation.xp.empty_like(image)
-    while True:
-        chi_square = _forward(observation, lambda rows: image[rows], ratio)
 
-        def correct(rows: slice, projected: Any) -> None:
-            image[rows] *= _factor(observation, rows, projected)
+    def correct(rows: slice, projected: Any) -> None:
+        image[rows] *= observation.correction(rows, projected)
 
+    def iterate(residuals: Residuals | None) -> float:
+        _compare(observation, lambda rows: image[rows], ratio, residuals)
         observation.convolver.apply(lambda rows: ratio[rows], correct, adjoint=True)
-        yield chi_square, 0.0
+        return 0.0
+
+    return iterate
 
 
-def _accelerated(observation: Observation, image: Any) -> Iterator[tuple[float, float]]:
+def _accelerated(observation: Observation, image: Any) -> _Iteration:
     """Extrapolate the path of Richardson-Lucy before each iteration (Biggs and Andrews 1997, Applied Optics 36, 1766).
 
     The factor of extrapolation is the correlation of the last two corrections.
     """
     xp = observation.xp
-    ratio, correction = xp.empty_like(image), xp.zeros_like(image)
-    predicted = xp.zeros_like(image)  # first contains the change of the estimate by the last iteration
-    acceleration = 0.0
-    while True:
+    ratio, last_step = xp.empty_like(image), xp.zeros_like(image)
+    predicted = xp.zeros_like(image)  # between iterations, the change of the estimate by the last one
+    factor = 0.0
+    products: list[tuple[float, float]] = []
 
-        def predict(rows: slice, factor: float = acceleration) -> Any:
-            predicted[rows] = observation.limited(image[rows] + factor * predicted[rows])
-            return predicted[rows]
+    def predict(rows: slice) -> Any:
+        predicted[rows] = observation.limited(image[rows] + factor * predicted[rows])
+        return predicted[rows]
 
-        chi_square = _forward(observation, predict, ratio)
-        products: list[tuple[float, float]] = []
+    def correct(rows: slice, projected: Any) -> None:
+        new = predicted[rows] * observation.correction(rows, projected)
+        step, previous = new - predicted[rows], last_step[rows]
+        products.append((float(xp.sum(step * previous)), float(xp.sum(previous * previous))))
+        predicted[rows] = new - image[rows]
+        last_step[rows] = step
+        image[rows] = new
 
-        def correct(rows: slice, projected: Any, sums: list[tuple[float, float]] = products) -> None:
-            new = predicted[rows] * _factor(observation, rows, projected)
-            step, previous = new - predicted[rows], correction[rows]
-            sums.append((float(xp.sum(step * previous)), float(xp.sum(previous * previous))))
-            predicted[rows] = new - image[rows]
-            correction[rows] = step
-            image[rows] = new
-
+    def iterate(residuals: Residuals | None) -> float:
+        nonlocal factor
+        used = factor
+        _compare(observation, predict, ratio, residuals)
+        products.clear()
         observation.convolver.apply(lambda rows: ratio[rows], correct, adjoint=True)
-        yield chi_square, acceleration
-        together, previous = (sum(sorted(column)) for column in zip(*products, strict=True))
-        acceleration = min(max(together / previous, 0.0), 1.0) if previous > 0 else 0.0
+        both, previous = (sum(sorted(column)) for column in zip(*products, strict=True))
+        factor = min(max(both / previous, 0.0), 1.0) if previous > 0 else 0.0
+        return used
+
+    return iterate
 
 
-def _basic(observation: Observation, image: Any) -> Iterator[tuple[float, float]]:
+def _basic(observation: Observation, image: Any) -> _Iteration:
     """Add the residuals (van Cittert 1931; Hofmeister 2024, Solar Physics 299, 77)."""
-    residual = observation.xp.empty_like(image)
-    while True:
-        residuals = Residuals(observation)
 
-        def correct(rows: slice, convolved: Any, residuals: Residuals = residuals) -> None:
+    def iterate(residuals: Residuals | None) -> float:
+        sums: list[float] = []
+
+        def correct(rows: slice, convolved: Any) -> None:
             expected = observation.expected(rows, convolved)
-            residuals.add(rows, expected)
-            difference = observation.counts[rows] - expected
-            residual[rows] = difference if observation.weights is None else difference * observation.weights[rows]
-            image[rows] = observation.limited(image[rows] + residual[rows])
+            if residuals is not None:
+                residuals.add(rows, expected)
+            residual = observation.residual(rows, expected)
+            sums.append(observation.from_outside(rows, residual))
+            image[rows] = observation.limited(image[rows] + residual)
 
         observation.convolver.apply(lambda rows: image[rows], correct)
-        observation.shift_surroundings(residual)
-        yield residuals.chi_square, 0.0
+        observation.shift_surroundings(sums)
+        return 0.0
+
+    return iterate
 
 
-def _forward(observation: Observation, source: Callable[[slice], Any], ratio: Any) -> float:
-    """Compute the ratio of counts and expected counts, and return the reduced chi-square."""
-    residuals = Residuals(observation)
+def _compare(observation: Observation, source: Callable[[slice], Any], ratio: Any, residuals: Residuals | None) -> None:
+    """Compute the ratio of counts and expected counts, and correct the brightness of the surroundings."""
+    sums: list[float] = []
 
     def compare(rows: slice, convolved: Any) -> None:
         expected = observation.expected(rows, convolved)
-        residuals.add(rows, expected)
-        ratio[rows] = observation.ratio(rows, expected)
+        if residuals is not None:
+            residuals.add(rows, expected)
+        values = observation.ratio(rows, expected)
+        sums.append(observation.from_outside(rows, values))
+        ratio[rows] = values
 
     observation.convolver.apply(source, compare)
-    observation.scale_surroundings(ratio)
-    return residuals.chi_square
+    observation.scale_surroundings(sums)
 
 
-def _factor(observation: Observation, rows: slice, projected: Any) -> Any:
-    """Return the factor of Richardson-Lucy for some rows. Pixels that no good pixel sees keep their value."""
-    response = observation.response[rows]
-    seen = response > _LEAST_RESPONSE
-    factor = observation.xp.where(seen, projected, 1 + 0 * projected)
-    factor /= observation.xp.where(seen, response, 1 + 0 * response)
-    return observation.limited(factor)
-
-
-#: A pixel of which the good pixels receive a smaller fraction of its light is not corrected.
-_LEAST_RESPONSE = 1e-3
-_METHODS: dict[str, _Method] = {
+_METHODS: dict[str, Callable[[Observation, Any], _Iteration]] = {
     "richardson-lucy": _richardson_lucy,
     "richardson-lucy-accelerated": _accelerated,
     "bid": _basic,

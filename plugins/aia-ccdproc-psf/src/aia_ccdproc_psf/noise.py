@@ -26,7 +26,7 @@ def filtered_sigma(
     Parameters
     ----------
     sigma : `~numpy.ndarray`
-        Standard deviation of the pixels, shape ``(ny, nx)``. For Richardson-Lucy it is relative to the expected counts.
+        Standard deviation of the pixels, shape ``(ny, nx)``.
     otf : `~numpy.ndarray`
         Transfer function of the point spread function.
     padded : tuple of int
@@ -97,4 +97,5 @@ def monte_carlo_sigma(
         difference = image - mean  # Welford's algorithm: differences are accurate in float32
         mean += difference / number
         squares += difference * (image - mean)
-    return np.sqrt(squares / np.float32(realizations - 1))
+    spread: np.ndarray = np.sqrt(squares / np.float32(realizations - 1))
+    return spread

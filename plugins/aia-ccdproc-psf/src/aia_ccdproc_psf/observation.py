@@ -11,6 +11,10 @@ __all__ = ["Observation", "Residuals"]
 
 #: Smallest expected number of counts by which counts are divided.
 _TINY = 1e-6
+#: A pixel of which the good pixels receive a smaller fraction of its light is not corrected.
+_LEAST_RESPONSE = 1e-3
+#: Differences from 1 that are rounding errors.
+_ROUNDING = 1e-5
 
 
 @dataclass
@@ -31,6 +35,8 @@ class Observation:  # numpydoc ignore=PR02
         Counts, finite everywhere.
     weights : array or None
         1 for good pixels and 0 for others; None if all are good.
+    saturated : array or None
+        Saturated pixels, bool. Their true counts are at least ``counts``. None if there are none.
     variance : array or None
         Variance of the counts. If None, it is that of photons: the counts, at least 1.
     positive : bool
@@ -43,27 +49,33 @@ class Observation:  # numpydoc ignore=PR02
     convolver: Convolver
     counts: Any
     weights: Any = None
+    saturated: Any = None
     variance: Any = None
     positive: bool = True
     surroundings: float = 0.0
+    uniform: Any = field(init=False, default=None)
+    """A uniform image of brightness 1, convolved; None for dark surroundings. What it lacks comes from outside."""
     response: Any = field(init=False)
-    """Fraction of the light of each pixel that reaches good pixels."""
-    leak: Any = field(init=False, default=None)
-    """Counts in each pixel from surroundings of brightness 1; None for dark surroundings."""
+    """Fraction of the light of each pixel that reaches good pixels; None if it is 1 everywhere."""
+    unseen: Any = field(init=False, default=None)
+    """Pixels whose light hardly reaches good pixels; None if there are none."""
     good: float = field(init=False)
     """Number of good pixels."""
 
     def __post_init__(self) -> None:
-        ones = self.xp.ones_like(self.counts)
-        uniform = ones
-        if self.surroundings:
-            uniform = self.convolved(ones)
-            self.leak = self.xp.where(uniform < 1, 1 - uniform, 0 * uniform)
+        xp, ones = self.xp, self.xp.ones_like(self.counts)
         weights = ones if self.weights is None else self.weights
-        self.response = self.convolved(weights, adjoint=True)
-        self.good = float(self.xp.sum(weights))
-        if self.leak is not None:
-            self._leak_total = float(self.xp.sum(self.leak * weights)) or 1.0
+        self.good = float(xp.sum(weights))
+        if self.surroundings:
+            self.uniform = self.convolved(ones)
+            self._leak = float(xp.sum((1 - self.uniform) * weights)) or 1.0
+        if self.weights is None and self.uniform is not None and self.convolver.symmetric:
+            self.response = self.uniform
+        else:
+            response = self.convolved(weights, adjoint=True)
+            self.response = response if float(xp.max(xp.abs(response - 1))) > _ROUNDING else None
+        if self.weights is not None and self.response is not None:
+            self.unseen = self.response < _LEAST_RESPONSE
 
     def convolved(self, image: Any, *, adjoint: bool = False) -> Any:
         """Convolve an image with the point spread function.
@@ -96,14 +108,17 @@ class Observation:  # numpydoc ignore=PR02
         rows : slice
             Rows of the image.
         convolved : array
-            These rows of the estimate convolved with the point spread function.
+            These rows of the estimate convolved with the point spread function; changed in place.
 
         Returns
         -------
         array
             Expected counts of these rows.
         """
-        return convolved if self.leak is None else convolved + self.surroundings * self.leak[rows]
+        if self.uniform is not None:
+            convolved += self.surroundings
+            convolved -= self.surroundings * self.uniform[rows]
+        return convolved
 
     def ratio(self, rows: slice, expected: Any) -> Any:
         """Divide the counts by the expected counts.
@@ -118,11 +133,56 @@ class Observation:  # numpydoc ignore=PR02
         Returns
         -------
         array
-            The quotient, and 0 for pixels that are not good.
+            The quotient. It is 0 for pixels that are not good, and at least 1 for saturated pixels.
         """
-        xp = self.xp
-        ratio = self.counts[rows] / xp.where(xp.abs(expected) < _TINY, _TINY + 0 * expected, expected)
+        if self.positive:
+            divisor = self.xp.clip(expected, _TINY, None)
+        else:
+            divisor = self.xp.where(self.xp.abs(expected) < _TINY, _TINY + 0 * expected, expected)
+        ratio = self.counts[rows] / divisor
+        if self.saturated is not None:
+            ratio = self.xp.where(self.saturated[rows], self.xp.clip(ratio, 1, None), ratio)
         return ratio if self.weights is None else ratio * self.weights[rows]
+
+    def residual(self, rows: slice, expected: Any) -> Any:
+        """Subtract the expected counts from the counts.
+
+        Parameters
+        ----------
+        rows : slice
+            Rows of the image.
+        expected : array
+            Expected counts of these rows.
+
+        Returns
+        -------
+        array
+            The difference. It is 0 for pixels that are not good, and not negative for saturated pixels.
+        """
+        residual = self.counts[rows] - expected
+        if self.saturated is not None:
+            residual = self.xp.where(self.saturated[rows], self.xp.clip(residual, 0, None), residual)
+        return residual if self.weights is None else residual * self.weights[rows]
+
+    def correction(self, rows: slice, projected: Any) -> Any:
+        """Compute the factors by which Richardson-Lucy corrects an estimate.
+
+        Parameters
+        ----------
+        rows : slice
+            Rows of the image.
+        projected : array
+            These rows of the ratio of counts and expected counts, convolved with the turned point spread function.
+
+        Returns
+        -------
+        array
+            The factors: 1 for pixels that no good pixel sees.
+        """
+        factor = projected if self.response is None else projected / self.response[rows]
+        if self.unseen is not None:
+            factor = self.xp.where(self.unseen[rows], 1 + 0 * factor, factor)
+        return self.limited(factor)
 
     def limited(self, estimate: Any) -> Any:
         """Set negative values of an estimate to 0, if estimates must be positive.
@@ -137,30 +197,46 @@ class Observation:  # numpydoc ignore=PR02
         array
             The estimate without negative values, or unchanged.
         """
-        return self.xp.where(estimate > 0, estimate, 0 * estimate) if self.positive else estimate
+        return self.xp.clip(estimate, 0, None) if self.positive else estimate
 
-    def scale_surroundings(self, ratio: Any) -> None:
+    def from_outside(self, rows: slice, plane: Any) -> float:
+        """Sum a plane, weighted by the light that comes from the surroundings.
+
+        Parameters
+        ----------
+        rows : slice
+            Rows of the image.
+        plane : array
+            These rows of the plane.
+
+        Returns
+        -------
+        float
+            The sum; 0 for dark surroundings.
+        """
+        return 0.0 if self.uniform is None else float(self.xp.sum((1 - self.uniform[rows]) * plane))
+
+    def scale_surroundings(self, ratios: list[float]) -> None:
         """Correct the brightness of the surroundings as Richardson-Lucy corrects a pixel.
 
         Parameters
         ----------
-        ratio : array
-            Counts divided by expected counts, 0 for pixels that are not good.
+        ratios : list of float
+            Sums, by `from_outside`, of the ratio of counts and expected counts.
         """
-        if self.leak is not None:
-            self.surroundings *= max(float(self.xp.sum(self.leak * ratio)) / self._leak_total, 0.0)
+        if self.uniform is not None:
+            self.surroundings *= max(sum(sorted(ratios)) / self._leak, 0.0)
 
-    def shift_surroundings(self, residual: Any) -> None:
+    def shift_surroundings(self, residuals: list[float]) -> None:
         """Correct the brightness of the surroundings as Basic Iterative Deconvolution corrects a pixel.
 
         Parameters
         ----------
-        residual : array
-            Counts minus expected counts, 0 for pixels that are not good.
+        residuals : list of float
+            Sums, by `from_outside`, of counts minus expected counts.
         """
-        if self.leak is not None:
-            shift = float(self.xp.sum(self.leak * residual)) / self._leak_total
-            self.surroundings = max(self.surroundings + shift, _TINY)
+        if self.uniform is not None:
+            self.surroundings = max(self.surroundings + sum(sorted(residuals)) / self._leak, _TINY)
 
 
 class Residuals:
@@ -188,9 +264,8 @@ class Residuals:
         """
         known = self._observation
         xp, counts = known.xp, known.counts[rows]
-        variance = xp.where(counts > 1, counts, 1 + 0 * counts) if known.variance is None else known.variance[rows]
-        squares = (counts - expected) ** 2 / variance
-        self._sums.append(float(xp.sum(squares if known.weights is None else squares * known.weights[rows])))
+        variance = xp.clip(counts, 1, None) if known.variance is None else known.variance[rows]
+        self._sums.append(float(xp.sum(known.residual(rows, expected) ** 2 / variance)))
 
     @property
     def chi_square(self) -> float:

@@ -27,15 +27,15 @@ class DeconvolutionSettings(StepSettings):
     )
     method: Literal["richardson-lucy", "richardson-lucy-accelerated", "bid"] = Field(
         default="richardson-lucy",
-        description="Method: richardson-lucy (as SSW and aiapy), richardson-lucy-accelerated (Biggs and Andrews), or bid "
-        "(Basic Iterative Deconvolution).",
+        description="Method: richardson-lucy (as SSW and aiapy), richardson-lucy-accelerated (Biggs and Andrews), or "
+        "bid (Basic Iterative Deconvolution).",
     )
     iterations: int | None = Field(
         default=None,
         ge=1,
         le=_MOST_ITERATIONS,
-        description="Number of iterations, or the largest number with tolerance; by default 25 for richardson-lucy, and "
-        "10 for the others.",
+        description="Number of iterations, or the largest number with tolerance; by default 25 for richardson-lucy, "
+        "and 10 for the others.",
     )
     tolerance: float | None = Field(
         default=None,
@@ -49,7 +49,7 @@ class DeconvolutionSettings(StepSettings):
     saturation: float = Field(
         default=15000.0,
         gt=0,
-        description="Pixels with this value or more, in DN, are saturated: they are masked and have no weight.",
+        description="Pixels with this value or more, in DN, are saturated: the value is a lower limit, and they are masked.",
     )
     surroundings: Literal["uniform", "dark", "periodic"] = Field(
         default="uniform",

@@ -1,0 +1,43 @@
+"""Fixtures for the tests of deconvolution."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from astropy.nddata import StdDevUncertainty
+from scipy.signal import fftconvolve
+
+from aia_ccdproc_psf import point_spread_function
+
+
+@pytest.fixture(autouse=True)
+def _plugin(prep_manager, cache_folder):
+    prep_manager("aia-ccdproc-psf")
+
+
+@pytest.fixture
+def truth():
+    """A Sun of 700 x 700 pixels: quiet, with a coronal hole, an active region, and points."""
+    rows, columns = np.indices((700, 700), dtype=float) - 350
+    sun = 150 + 40 * np.sin(columns / 17) * np.cos(rows / 23)
+    sun += 900 * np.exp(-0.5 * (np.hypot(rows - 60, columns + 70) / 25) ** 2)
+    sun *= 1 - 0.97 / (1 + np.exp((np.hypot(rows + 60, columns - 60) - 45) / 1.5))
+    for y, x in ((20, 30), (-40, -80), (100, 90)):
+        sun += 3000 * np.exp(-0.5 * (np.hypot(rows - y, columns - x) / 1.2) ** 2)
+    return sun
+
+
+@pytest.fixture
+def observe(level1):
+    """Observe a part of a true image as level 1, with the point spread function of a channel, and photon noise."""
+
+    def observed(truth, window=np.s_[200:500, 190:510], *, channel=171, noise=None, uncertainty=False):
+        psf = point_spread_function(channel, size=1401)
+        data = np.maximum(fftconvolve(truth, psf, mode="same"), 0)[window]
+        image = level1(channel, shape=data.shape)
+        image.data = (data if noise is None else np.random.default_rng(noise).poisson(data)).astype(np.float32)
+        if uncertainty:
+            image.uncertainty = StdDevUncertainty(np.sqrt(np.maximum(image.data, 1)))
+        return image
+
+    return observed
