@@ -88,6 +88,8 @@ def _process_together(
         while True:
             while waiting and not worker_died and not stop.is_set() and len(submitted) < pool.size:
                 job = waiting.popleft()
+                if len(waiting) >= pool.size:
+                    pool.read_ahead(waiting[pool.size - 1])
                 on_start(job.path)
                 submitted[_submit(job, pool)] = job
             if not submitted:

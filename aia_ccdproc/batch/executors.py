@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from aia_ccdproc.batch.plan import Job
 from aia_ccdproc.batch.task import BatchOptions, prep_job
 from aia_ccdproc.errors import PrepError
+from aia_ccdproc.images.files import read_ahead
 from aia_ccdproc.parallel import available_cpus, retain_freed_memory, worker_context
 from aia_ccdproc.plugin.loading import forget_other_plugins
 from aia_ccdproc.report.results import FileResult
@@ -88,6 +89,15 @@ class WorkerPool:
         except (RuntimeError, OSError, EOFError) as error:  # broken, shut down, or unable to start a worker
             raise BrokenExecutor(f"{type(error).__name__}: {error}") from error
 
+    def read_ahead(self, job: Job) -> None:
+        """Have the system read a file that will be processed soon. Does nothing if workers may be on other machines.
+
+        Parameters
+        ----------
+        job : `~aia_ccdproc.batch.plan.Job`
+            The job of the file.
+        """
+
     def restart(self) -> None:
         """Restart the executor after a worker has died.
 
@@ -120,6 +130,13 @@ class WorkerPool:
         """
         for future in futures:
             future.cancel()
+
+
+class _LocalPool(WorkerPool):
+    """A pool whose workers are on this machine."""
+
+    def read_ahead(self, job: Job) -> None:
+        read_ahead(job.path)
 
 
 def make_prep_function(options: BatchOptions, threads: int) -> PrepFunction:
@@ -159,7 +176,7 @@ def this_process(worker: Worker) -> Iterator[WorkerPool]:
     `WorkerPool`
         A pool whose jobs are finished when `WorkerPool.submit` returns.
     """
-    yield WorkerPool(_SerialExecutor(), 1, worker.prep)
+    yield _LocalPool(_SerialExecutor(), 1, worker.prep)
 
 
 class _SerialExecutor(Executor):
@@ -236,7 +253,7 @@ def worker_processes(count: int, options: BatchOptions) -> Iterator[WorkerPool]:
         pool.shut_down()
 
 
-class _ProcessPool(WorkerPool):
+class _ProcessPool(_LocalPool):
     def __init__(self, count: int, prep: PrepFunction) -> None:
         super().__init__(_start_processes(count), count, prep)
 

@@ -22,7 +22,14 @@ except ImportError:  # Windows, which does not allow an open file to be removed
 else:
     _HAS_LOCKS = True
 
-__all__ = ["atomic_write", "cache_until_modified", "open_regular_file", "read_regular_file", "remove_abandoned"]
+__all__ = [
+    "atomic_write",
+    "cache_until_modified",
+    "open_regular_file",
+    "read_ahead",
+    "read_regular_file",
+    "remove_abandoned",
+]
 
 T = TypeVar("T")
 
@@ -176,6 +183,21 @@ def read_regular_file(path: Path, max_bytes: int) -> bytes:
     """
     with open_regular_file(path, max_bytes) as stream:
         return stream.read(os.fstat(stream.fileno()).st_size)
+
+
+def read_ahead(path: Path) -> None:
+    """Ask the system to read a file into its cache, while this process does other work.
+
+    Does nothing if the file cannot be read, or the system does not support it.
+
+    Parameters
+    ----------
+    path : `~pathlib.Path`
+        The file.
+    """
+    if hasattr(os, "posix_fadvise"):
+        with suppress(OSError), open_regular_file(path) as stream:
+            os.posix_fadvise(stream.fileno(), 0, 0, os.POSIX_FADV_WILLNEED)
 
 
 def _open_without_waiting(path: str, flags: int) -> int:

@@ -150,3 +150,21 @@ def test_each_file_is_announced_once_before_it_is_submitted() -> None:
     assert len(results) == 3
     assert pool.events[:4] == ["start 0", "submit 0", "start 1", "submit 1"]
     assert pool.events.count("start 0") == 1
+
+
+@pytest.mark.parametrize("size", [1, 2, 3])
+def test_each_file_is_read_ahead_once_while_the_file_before_it_is_processed(size: int) -> None:
+    jobs = [Job(Path(f"{n}.fits"), Path(f"out/{n}.fits")) for n in range(7)]
+    events = []
+
+    class Recording(WorkerPool):
+        def submit(self, job: Job) -> Future[FileResult]:
+            events.append(f"submit {job.path.stem}")
+            return super().submit(job)
+
+        def read_ahead(self, job: Job) -> None:
+            events.append(f"read {job.path.stem}")
+
+    list(dispatch(jobs, Recording(MortalExecutor(7), size, prep), threading.Event(), lambda path: None))
+    assert [event for event in events if event.startswith("read")] == [f"read {n}" for n in range(size, 7)]
+    assert all(events.index(f"read {n}") == events.index(f"submit {n - size}") - 1 for n in range(size, 7))

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from aia_ccdproc.images import files
-from aia_ccdproc.images.files import atomic_write, remove_abandoned
+from aia_ccdproc.images.files import atomic_write, read_ahead, remove_abandoned
 
 
 def test_a_file_appears_when_it_is_complete(tmp_path: Path) -> None:
@@ -91,3 +91,12 @@ def test_without_locks_only_old_files_are_abandoned(tmp_path: Path, monkeypatch)
     yesterday = time.time() - 2 * 86400
     os.utime(old, (yesterday, yesterday))
     assert remove_abandoned(tmp_path) == [old]
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="Windows has no named pipes in folders")
+def test_what_cannot_be_read_is_not_read_ahead_and_does_not_block(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.fits")
+    (tmp_path / "file.fits").write_bytes(b"SIMPLE")
+    for name in ("pipe.fits", "file.fits", "missing.fits", "."):
+        read_ahead(tmp_path / name)
+    assert (tmp_path / "file.fits").read_bytes() == b"SIMPLE"
