@@ -29,7 +29,8 @@ def loop(function: Callable[..., Any]) -> Any:
     Parameters
     ----------
     function : callable
-        The function. It must not allocate arrays and must not raise exceptions.
+        The function. It must not allocate arrays and must not raise exceptions. A ``range`` with a variable step can
+        raise one.
 
     Returns
     -------

@@ -20,17 +20,20 @@ __all__ = ["LOOPS", "resample"]
 
 LOOPS = CompiledLoops("aia_ccdproc_cubic.resampling_loops")
 
-#: Rows and columns of a block of output pixels. Together with its window of the input it fits the cache of a core.
-_BLOCK_SHAPE = (128, 512)
+#: Rows and columns of a block of output pixels. Together with its part of the input it fits the cache of a core. A wide
+#: block has little work for each row, but if the image is rotated it needs a large part of the input.
+_WIDE_BLOCK, _SMALL_BLOCK = (64, 2048), (128, 512)
+#: Slope of a row of output pixels in the input up to which blocks are wide.
+_WIDE_SLOPE = 1 / 32
 #: Pixels by which positions are moved if the kernel takes the nearest pixel, so that a position in the middle between
 #: two pixels belongs to the second one, whatever the rounding error.
 _TIE_PIXELS = 1e-9
 #: Pixels of the image on each side of a window that the filter of the spline takes into account.
 _FILTER_MARGIN = 16
-#: Width of the square tiles for which the worst flag is known. A kernel must not be wider than a tile.
-_TILE_SIZE = 32
+#: Width of the square tiles of the input for which the worst flag is known.
+_TILE_SIZE = 8
 #: Output pixels whose weights are computed at a time: they fit the nearest cache.
-_CHUNK_SIZE = 128
+_PART_SIZE = 128
 
 
 def resample(
@@ -73,7 +76,7 @@ def resample(
     always add up to one. Positions more than half a pixel beyond these centers are not covered.
     """
     task = _Resampling((data, variance, flags), (output_wcs, input_wcs), output_shape, kernel)
-    rows, columns = (range(0, n, step) for n, step in zip(output_shape, _BLOCK_SHAPE, strict=True))
+    rows, columns = (range(0, n, step) for n, step in zip(output_shape, task.block_shape, strict=True))
     corners = itertools.product(rows, columns)
     count = min(threads or thread_count(), max(1, len(rows) * len(columns)))
     with warnings.catch_warnings(), ThreadPoolExecutor(count) as pool:
@@ -89,14 +92,9 @@ def resample(
 class _Buffers:
     """Memory that the loops use while they work on a block. Each thread has its own."""
 
-    def __init__(self, taps: int) -> None:
-        columns = _BLOCK_SHAPE[1]
+    def __init__(self, columns: int, taps: int) -> None:
         self._window = np.empty((0, 0), np.float32), np.empty((2, 0), np.float32)
-        self._others = (
-            np.empty((2, columns)),
-            np.empty((2, _CHUNK_SIZE), np.int32),
-            np.empty((3 + 4 * taps, _CHUNK_SIZE), np.float32),
-        )
+        self._others = np.empty((2, columns)), np.empty((2 * taps, _PART_SIZE), np.float32)
 
     def for_window(self, rows: int, columns: int) -> tuple[np.ndarray, ...]:
         """Return the buffers for a block that needs this part of the input."""
@@ -129,6 +127,8 @@ class _Resampling:
         if not wcs_pair[1].has_celestial:
             self._affine = affine_map(wcs_pair[1], wcs_pair[0])
             self._affine[:, 2] += _TIE_PIXELS if kernel.offset else 0.0
+        is_wide = self._affine.size and abs(self._affine[1, 0]) <= _WIDE_SLOPE
+        self.block_shape = _WIDE_BLOCK if is_wide else _SMALL_BLOCK
         self.resampled = Resampled(
             np.empty(shape, dtype=np.float32),
             None if variance is None else np.zeros(shape, dtype=np.float32),
@@ -139,12 +139,13 @@ class _Resampling:
 
     def resample_blocks(self, corners: Iterator[tuple[int, int]]) -> None:
         """Resample blocks until none is left; each starts at a row and a column."""
-        buffers = _Buffers(4 + 2 * self._kernel.margin)
+        buffers = _Buffers(self.block_shape[1], 4 + 2 * self._kernel.margin)
         for corner in corners:
             self._resample_block(corner, buffers)
 
     def _resample_block(self, corner: tuple[int, int], buffers: _Buffers) -> None:
-        rows, columns = (min(step, n - start) for step, n, start in zip(_BLOCK_SHAPE, self._shape, corner, strict=True))
+        steps = zip(self.block_shape, self._shape, corner, strict=True)
+        rows, columns = (min(step, size - start) for step, size, start in steps)
         if self._affine.size:
             x = y = np.empty((0, 0))
             ranges = [_linear_range(line, corner, rows, columns) for line in self._affine.tolist()]
@@ -167,9 +168,10 @@ class _Resampling:
 
 def _worst_flag_by_tile(flags: np.ndarray) -> np.ndarray:
     """Return the worst flag in each tile."""
-    for axis, n in enumerate(flags.shape):
-        flags = np.maximum.reduceat(flags, np.arange(0, n, _TILE_SIZE), axis=axis) if n else flags
-    return flags
+    tiles = np.zeros([-(-size // _TILE_SIZE) for size in flags.shape], np.uint8)
+    if flags.size:
+        LOOPS.find_worst_flags(flags, tiles, _TILE_SIZE)
+    return tiles
 
 
 def _linear_range(line: list[float], corner: tuple[int, int], rows: int, columns: int) -> tuple[float, float]:

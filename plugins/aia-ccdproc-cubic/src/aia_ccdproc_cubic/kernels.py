@@ -11,12 +11,12 @@ __all__ = ["InterpolationKernel", "bilinear", "cubic_convolution", "cubic_spline
 
 #: Pole of the filter that converts pixels to coefficients of a cubic B-spline (Unser, Aldroubi & Eden 1993).
 _POLE = math.sqrt(3) - 2
-#: Radius in pixels to which the response of that filter is followed. There it has fallen to 0.268**16, which is below
-#: the rounding error of float32.
-_RESPONSE_RADIUS = 16
 #: Pixels on each side, beyond the nearest four, that variance and flags of a cubic spline include, as in the core's
 #: engine. The weights of all others contribute less than 2e-5 of the variance.
 _SPLINE_MARGIN = 2
+#: Pixels on each side, beyond those, whose weights are added to those of their mirror images at the edges. The weights
+#: of all others are below 1e-5.
+_FOLDED_PIXELS = 6
 
 
 class InterpolationKernel(NamedTuple):
@@ -25,8 +25,9 @@ class InterpolationKernel(NamedTuple):
     basis: np.ndarray
     """Coefficients of the polynomials, float32, shape ``(4, 4)``: one row per pixel, one column per power of the phase.
     The phase is the position relative to the second of the four pixels, from ``-offset`` to ``1 - offset``."""
-    response: np.ndarray
-    """Impulse response of the filter from its center outwards, float32."""
+    weights: np.ndarray
+    """Coefficients of the weights that pixels have after the filter, float32: as ``basis``, but for more pixels on each
+    side, namely those of the margin and those that are added to their mirror images at the edges."""
     pole: float
     """Pole of the filter, which runs forwards and backwards along each axis; 0 if there is no filter."""
     offset: float
@@ -79,7 +80,7 @@ def cubic_convolution(a: float) -> InterpolationKernel:
     Park, S. K., and Schowengerdt, R. A. 1983, Computer Vision, Graphics, and Image Processing, 23, 258.
     """
     basis = [[0, a, -2 * a, a], [1, 0, -a - 3, a + 2], [0, -a, 2 * a + 3, -a - 2], [0, 0, a, -a]]
-    return InterpolationKernel(np.array(basis, np.float32), np.ones(1, np.float32), 0.0, 0.0, False, 0)
+    return _without_filter(basis)
 
 
 def nearest_neighbor() -> InterpolationKernel:
@@ -91,7 +92,7 @@ def nearest_neighbor() -> InterpolationKernel:
         The kernel of reproject's ``nearest-neighbor``.
     """
     basis = [[0, 0, 0, 0], [1, 0, 0, 0], [0, 0, 0, 0], [0, 0, 0, 0]]
-    return InterpolationKernel(np.array(basis, np.float32), np.ones(1, np.float32), 0.0, 0.5, True, 0)
+    return _without_filter(basis)._replace(offset=0.5, clamped=True)
 
 
 def bilinear() -> InterpolationKernel:
@@ -103,7 +104,7 @@ def bilinear() -> InterpolationKernel:
         The kernel of reproject's ``bilinear``.
     """
     basis = [[0, 0, 0, 0], [1, -1, 0, 0], [0, 1, 0, 0], [0, 0, 0, 0]]
-    return InterpolationKernel(np.array(basis, np.float32), np.ones(1, np.float32), 0.0, 0.0, True, 0)
+    return _without_filter(basis)._replace(clamped=True)
 
 
 def cubic_spline(*, clamped: bool) -> InterpolationKernel:
@@ -124,5 +125,16 @@ def cubic_spline(*, clamped: bool) -> InterpolationKernel:
     Unser, M., Aldroubi, A., and Eden, M. 1993, IEEE Transactions on Signal Processing, 41, 821.
     """
     basis = [[1, -3, 3, -1], [4, 0, -6, 3], [1, 3, 3, -3], [0, 0, 0, 1]]
-    response = (math.sqrt(3) / 6 * _POLE ** np.arange(_RESPONSE_RADIUS + 1)).astype(np.float32)
-    return InterpolationKernel(np.array(basis, np.float32), response, _POLE, 0.0, clamped, _SPLINE_MARGIN)
+    weights = np.zeros((4 + 2 * (_SPLINE_MARGIN + _FOLDED_PIXELS), 4))
+    for pixel, row in enumerate(weights):
+        for tap, polynomial in enumerate(basis):
+            distance = abs(pixel - tap - _SPLINE_MARGIN - _FOLDED_PIXELS)
+            row += math.sqrt(3) / 6 * _POLE**distance * np.array(polynomial)
+    return InterpolationKernel(
+        np.array(basis, np.float32), weights.astype(np.float32), _POLE, 0.0, clamped, _SPLINE_MARGIN
+    )
+
+
+def _without_filter(basis: list[list[float]]) -> InterpolationKernel:
+    polynomials = np.array(basis, np.float32)
+    return InterpolationKernel(polynomials, polynomials, 0.0, 0.0, False, 0)

@@ -1,72 +1,31 @@
-"""Interpolation of the pixels of a row.
-
-The position of an output pixel in the input is split into an input pixel, which is called left, and the remaining
-fraction, which is called phase. If the map is affine and nearly the identity, a row of output pixels is divided into
-runs. Within a run, the pixels on the left are consecutive pixels of one input row, and the phases are linear functions
-of the column. All reads are therefore contiguous, and the compiler generates vector instructions. At the roll angle of
-AIA a run is about 400 pixels long. Everywhere else, pixels are interpolated one by one.
-"""
+"""Interpolation of pixels."""
 
 from __future__ import annotations
+
+from collections import namedtuple
 
 import numpy as np
 from numba import uintp
 
 from aia_ccdproc_cubic.compilation import loop
-from aia_ccdproc_cubic.resampling_loops.taps import mirror_index, polynomial
+from aia_ccdproc_cubic.resampling_loops.taps import is_covered, mirror_index, polynomial, split_position
 
-__all__ = ["find_run_end", "interpolate_pixels", "interpolate_run", "split_position"]
+__all__ = ["Source", "interpolate_pixels", "interpolate_run"]
 
+#: The plane to which the weights are applied, pixels or spline coefficients; the row and the column of the input at
+#: which it starts; and the shape of the input.
+Source = namedtuple("Source", ["plane", "top", "left", "shape"])
 _ONE, _TWO, _THREE = uintp(1), uintp(2), uintp(3)
 
 
 @loop
-def split_position(position, size, kernel):
-    """Return left and phase of a position along an axis of a length."""
-    _, _, offset, clamped = kernel[:4]
-    if clamped:
-        position = min(max(position, 0.0), size - 1.0)
-    left = np.floor(position + offset)
-    return int(left), np.float32(position - left)
-
-
-@loop
-def find_run_end(first, stop, x_slope, x_start, y_slope, y_start):
-    """Return the end of the run that starts at the column ``first``; it is ``stop`` at most."""
-    left, below = np.floor(x_slope * first + x_start) - first, np.floor(y_slope * first + y_start)
-    x_length = _steps_in_pixel(x_slope * first + x_start - first - left, x_slope - 1)
-    y_length = _steps_in_pixel(y_slope * first + y_start - below, y_slope)
-    end = first + max(1, int(min(min(x_length, y_length), float(stop - first))))
-    # The lengths are rounded.
-    while end < stop and _is_in_run(end, left, below, x_slope, x_start, y_slope, y_start):
-        end += 1
-    while end > first + 1 and not _is_in_run(end - 1, left, below, x_slope, x_start, y_slope, y_start):
-        end -= 1
-    return end
-
-
-@loop
-def _is_in_run(column, left, below, x_slope, x_start, y_slope, y_start):
-    return (np.floor(x_slope * column + x_start) - column == left) & (np.floor(y_slope * column + y_start) == below)
-
-
-@loop
-def _steps_in_pixel(phase, slope):
-    """Return the number of steps after which a phase is no longer between 0 and 1."""
-    if slope == 0:
-        return np.inf
-    return np.ceil((1 - phase) / slope) if slope > 0 else np.floor(phase / -slope) + 1
-
-
-@loop
-def interpolate_run(out, source, phases, basis):
-    """Interpolate a run of pixels.
-
-    ``source`` are the parts of four rows of the input, from the first tap of the first pixel on. ``phases`` are the
-    phases along x and y of the first pixel, and their differences from pixel to pixel.
-    """
-    p, q, r, s = source
-    t0, dt, u0, du = phases
+def interpolate_run(out, source, left, below, phases, basis):
+    """Interpolate a run of pixels. The position of the first one is split into ``left``, ``below`` and phases."""
+    row, column = below - 1 - source.top, left - 1 - source.left
+    stop = column + out.size + 3
+    p, q = source.plane[row, column:stop], source.plane[row + 1, column:stop]
+    r, s = source.plane[row + 2, column:stop], source.plane[row + 3, column:stop]
+    t0, dt, u0, du = np.float32(phases.x), np.float32(phases.x_step), np.float32(phases.y), np.float32(phases.y_step)
     a0, a1, a2, a3 = basis[0, 0], basis[0, 1], basis[0, 2], basis[0, 3]
     b0, b1, b2, b3 = basis[1, 0], basis[1, 1], basis[1, 2], basis[1, 3]
     c0, c1, c2, c3 = basis[2, 0], basis[2, 1], basis[2, 2], basis[2, 3]
@@ -92,27 +51,44 @@ def interpolate_run(out, source, phases, basis):
 
 @loop
 def interpolate_pixels(out, out_flags, x, y, source, kernel):
-    """Interpolate pixels one by one, and flag those that the input does not cover.
-
-    ``source`` is the plane to which the weights are applied, the row and the column of the input at which it starts,
-    and the shape of the input.
-    """
-    plane, top, left, (rows, columns) = source
-    basis = kernel[0]
+    """Interpolate pixels one by one, and flag those that the input does not cover."""
+    rows, columns = source.shape
     for n in range(out.size):
-        if not (-0.5 <= x[n] < columns - 0.5 and -0.5 <= y[n] < rows - 0.5):
+        if not is_covered(x[n], y[n], source.shape):
             out[n], out_flags[n] = np.nan, 2
             continue
-        column, t = split_position(x[n], columns, kernel)
-        row, u = split_position(y[n], rows, kernel)
-        i0 = uintp(mirror_index(column - 1, columns) - left)
-        i1 = uintp(mirror_index(column, columns) - left)
-        i2 = uintp(mirror_index(column + 1, columns) - left)
-        i3 = uintp(mirror_index(column + 2, columns) - left)
-        a, b = polynomial(basis, 0, t), polynomial(basis, 1, t)
-        c, d = polynomial(basis, 2, t), polynomial(basis, 3, t)
-        total = np.float32(0)
-        for j in range(4):
-            line = plane[mirror_index(row - 1 + j, rows) - top]
-            total += polynomial(basis, j, u) * (a * line[i0] + b * line[i1] + c * line[i2] + d * line[i3])
-        out[n] = total
+        left, t = split_position(x[n], columns, kernel)
+        below, u = split_position(y[n], rows, kernel)
+        if 1 <= left < columns - 2 and 1 <= below < rows - 2:
+            row, column = below - 1 - source.top, uintp(left - 1 - source.left)
+            out[n] = _interpolate_inside(source.plane, row, column, t, u, kernel.basis)
+        else:
+            out[n] = _interpolate_at_edge(source, below, left, t, u, kernel.basis)
+
+
+@loop
+def _interpolate_inside(plane, row, i, t, u, basis):
+    """Interpolate a pixel whose first tap is in a row and a column of the plane."""
+    p, q, r, s = plane[row], plane[row + 1], plane[row + 2], plane[row + 3]
+    a, b = polynomial(basis, 0, u), polynomial(basis, 1, u)
+    c, d = polynomial(basis, 2, u), polynomial(basis, 3, u)
+    # The sums of the four columns are computed by one vector instruction each.
+    first = a * p[i] + b * q[i] + c * r[i] + d * s[i]
+    second = a * p[i + _ONE] + b * q[i + _ONE] + c * r[i + _ONE] + d * s[i + _ONE]
+    third = a * p[i + _TWO] + b * q[i + _TWO] + c * r[i + _TWO] + d * s[i + _TWO]
+    fourth = a * p[i + _THREE] + b * q[i + _THREE] + c * r[i + _THREE] + d * s[i + _THREE]
+    a, b = polynomial(basis, 0, t), polynomial(basis, 1, t)
+    c, d = polynomial(basis, 2, t), polynomial(basis, 3, t)
+    return a * first + b * second + c * third + d * fourth
+
+
+@loop
+def _interpolate_at_edge(source, below, left, t, u, basis):
+    """Interpolate a pixel some of whose taps are outside the image."""
+    total = np.float32(0)
+    for j in range(4):
+        line, part = source.plane[mirror_index(below - 1 + j, source.shape[0]) - source.top], np.float32(0)
+        for k in range(4):
+            part += polynomial(basis, k, t) * line[mirror_index(left - 1 + k, source.shape[1]) - source.left]
+        total += polynomial(basis, j, u) * part
+    return total

@@ -1,16 +1,37 @@
-"""The input pixels around a position, and their weights."""
+"""The input pixels around a position, and their weights.
+
+The position of an output pixel in the input is split into an input pixel, which is called left (or below, along y), and
+the remaining fraction, which is called phase. The kernel has weights for the pixels from one before to two after it,
+and for some more on each side if it has a filter.
+"""
 
 from __future__ import annotations
+
+from collections import namedtuple
 
 import numpy as np
 
 from aia_ccdproc_cubic.compilation import loop
 
-__all__ = ["FOLDED_TAPS", "find_folded_weights", "find_interval", "mirror_index", "polynomial", "response_at"]
+__all__ = ["Kernel", "find_weights", "is_covered", "mirror_index", "polynomial", "split_position"]
 
-#: Taps beyond those of the margin that are added to their mirror images, if there is a filter. Weights beyond are below
-#: 1e-5.
-FOLDED_TAPS = 6
+#: The fields of `~aia_ccdproc_cubic.kernels.InterpolationKernel` that the loops need.
+Kernel = namedtuple("Kernel", ["basis", "weights", "offset", "clamped", "margin", "folded"])
+
+
+@loop
+def is_covered(x, y, shape):
+    """Return True for positions in the image, with the halves of its outermost pixels."""
+    return (-0.5 <= x < shape[1] - 0.5) & (-0.5 <= y < shape[0] - 0.5)
+
+
+@loop
+def split_position(position, size, kernel):
+    """Return left and phase of a position along an axis of a length."""
+    if kernel.clamped:
+        position = min(max(position, 0.0), size - 1.0)
+    left = np.floor(position + kernel.offset)
+    return int(left), np.float32(position - left)
 
 
 @loop
@@ -24,57 +45,28 @@ def mirror_index(i, size):
 
 
 @loop
-def find_interval(slope, start, low, high, first, stop):
-    """Return the range of the columns from ``first`` to ``stop`` in which ``low <= slope * column + start < high``."""
-    if slope == 0:
-        return (first, stop if low <= start < high else first)
-    bounds = ((low - start) / slope, (high - start) / slope)
-    begin = int(min(max(np.ceil(min(bounds)), first), stop))
-    end = int(min(max(np.floor(max(bounds)) + 1, begin), stop))
-    # The divisions are rounded.
-    while begin > first and low <= slope * (begin - 1) + start < high:
-        begin -= 1
-    while begin < end and not low <= slope * begin + start < high:
-        begin += 1
-    while end < stop and end > begin and low <= slope * end + start < high:
-        end += 1
-    while end > begin and not low <= slope * (end - 1) + start < high:
-        end -= 1
-    return (begin, end)
-
-
-@loop
-def polynomial(basis, j, t):
+def polynomial(coefficients, j, t):
     """Evaluate the polynomial of a tap."""
-    return ((basis[j, 3] * t + basis[j, 2]) * t + basis[j, 1]) * t + basis[j, 0]
+    return ((coefficients[j, 3] * t + coefficients[j, 2]) * t + coefficients[j, 1]) * t + coefficients[j, 0]
 
 
 @loop
-def response_at(response, distance):
-    """Return the impulse response of the filter at a distance in pixels."""
-    return response[abs(distance)] if abs(distance) < response.size else np.float32(0)
+def find_weights(left, phase, size, kernel, weights):
+    """Compute the weights of the pixels around a position along an axis. Return the pixel of the first weight.
 
-
-@loop
-def find_folded_weights(left, phase, size, kernel, weights):
-    """Compute the weights of the input pixels near an edge, shape ``(taps, 1)``. Return the pixel of the first weight.
-
-    Weights of taps that mirroring maps to the same pixel are added.
+    Near an edge, taps outside the image add to the weight of the pixel that mirroring maps them to.
     """
-    basis, response, _, clamped, margin = kernel[:5]
-    taps = 4 + 2 * margin
-    first = left - 1 - margin
+    taps, folded = 4 + 2 * kernel.margin, kernel.folded
+    first = left - 1 - kernel.margin
+    if first >= folded and first + taps + folded <= size:
+        for k in range(taps):
+            weights[k] = polynomial(kernel.weights, folded + k, phase)
+        return first
     start = max(0, min(first, size - taps))
-    a, b = polynomial(basis, 0, phase), polynomial(basis, 1, phase)
-    c, d = polynomial(basis, 2, phase), polynomial(basis, 3, phase)
     for k in range(taps):
-        weights[k, 0] = 0
-    more = FOLDED_TAPS if response.size > 1 else 0
-    for k in range(-more, taps + more):
+        weights[k] = 0
+    for k in range(-folded, taps + folded):
         pixel = mirror_index(first + k, size)
-        inside = first <= pixel < first + taps if clamped else start <= pixel < start + taps
-        if inside:
-            weight = response_at(response, k - margin) * a + response_at(response, k - margin - 1) * b
-            weight += response_at(response, k - margin - 2) * c + response_at(response, k - margin - 3) * d
-            weights[pixel - start, 0] += weight
+        if first <= pixel < first + taps if kernel.clamped else start <= pixel < start + taps:
+            weights[pixel - start] += polynomial(kernel.weights, folded + k, phase)
     return start
