@@ -21,7 +21,6 @@ from aia_ccdproc.batch.task import BatchOptions, prep_job
 from aia_ccdproc.errors import PrepError
 from aia_ccdproc.images.files import read_ahead
 from aia_ccdproc.parallel import available_cpus, retain_freed_memory, worker_context
-from aia_ccdproc.plugin.loading import forget_other_plugins
 from aia_ccdproc.report.results import FileResult
 from aia_ccdproc.tables.cache import FetchCache
 
@@ -284,7 +283,6 @@ def _initialize_process(environment: dict[str, str]) -> None:
     # The forkserver has the environment of the moment when it was started, not the present one.
     os.environ.clear()
     os.environ.update(environment)
-    forget_other_plugins()
     retain_freed_memory()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)

@@ -6,6 +6,7 @@ The process that runs a batch imports this module and not the worker, which impo
 from __future__ import annotations
 
 import functools
+import multiprocessing
 import pickle
 import threading
 import warnings
@@ -15,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from aia_ccdproc.batch.plan import Job
 from aia_ccdproc.errors import PluginWarning
+from aia_ccdproc.plugin.loading import forget_other_plugins
 from aia_ccdproc.recipe.recipe import Recipe
 from aia_ccdproc.report.results import FileResult
 from aia_ccdproc.tables.cache import CacheSnapshot, FetchCache
@@ -72,6 +74,8 @@ def prep_job(job: Job, pickled_options: bytes) -> FileResult:
 def _load_worker(pickled_options: bytes) -> Worker:
     from aia_ccdproc.batch.worker import Worker
 
+    if multiprocessing.parent_process() is not None:
+        forget_other_plugins()  # those of the forkserver, unless the same ones would be found now
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", PluginWarning)  # reported by the process that runs the batch
         options: BatchOptions = pickle.loads(pickled_options)
