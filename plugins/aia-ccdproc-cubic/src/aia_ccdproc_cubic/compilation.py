@@ -9,12 +9,11 @@ from typing import Any
 
 import llvmlite.binding as llvm
 from numba import cfunc, njit, types
-from numba.extending import intrinsic
 from numba.np.numpy_support import carray
 
 from aia_ccdproc_cubic.machine_code import MachineCode, target_machine
 
-__all__ = ["compile_loops", "entry_point", "loop", "square_root"]
+__all__ = ["compile_loops", "entry_point", "loop"]
 
 #: Contraction fuses multiplications and additions. Other unsafe transformations are off, so that NaN stays NaN.
 _OPTIONS: dict[str, Any] = {"nogil": True, "error_model": "numpy", "fastmath": {"contract"}}
@@ -92,30 +91,6 @@ def entry_point(function: Callable[..., Any]) -> _EntryPoint:
         The marked function.
     """
     return _EntryPoint(function)
-
-
-@intrinsic
-def square_root(typing_context: Any, number: Any) -> Any:
-    """Compute a square root by an instruction of the processor; ``numpy.sqrt`` would call the C library.
-
-    Parameters
-    ----------
-    typing_context : object
-        Given by numba.
-    number : float
-        The number.
-
-    Returns
-    -------
-    float
-        Its square root.
-    """
-
-    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        function = builder.module.declare_intrinsic("llvm.sqrt", [arguments[0].type])
-        return builder.call(function, arguments)
-
-    return number(number), generate
 
 
 def compile_loops(module: str) -> MachineCode:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -135,6 +136,6 @@ def cubic_spline(*, clamped: bool) -> InterpolationKernel:
     )
 
 
-def _without_filter(basis: list[list[float]]) -> InterpolationKernel:
+def _without_filter(basis: Sequence[Sequence[float]]) -> InterpolationKernel:
     polynomials = np.array(basis, np.float32)
     return InterpolationKernel(polynomials, polynomials, 0.0, 0.0, False, 0)
