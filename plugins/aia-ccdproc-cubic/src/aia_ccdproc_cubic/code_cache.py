@@ -81,7 +81,7 @@ class CodeCache:
 
 @functools.cache  # once for all modules of this process
 def _announce(why: str) -> None:
-    _log.warning("compiling the loops of aia-ccdproc-cubic, %s; this takes some 10 s", why)
+    _log.warning("compiling the loops of aia-ccdproc-cubic, %s; this takes about half a minute", why)
 
 
 def target_processor() -> tuple[str, str]:
