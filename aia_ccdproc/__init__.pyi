@@ -21,6 +21,7 @@ from .pipeline import Pipeline, prep
 from .plugin.hookspecs import hookimpl, hookspec
 from .plugin.instrument import Instrument
 from .plugin.loading import get_plugin_manager
+from .plugin.maps import from_map, to_map
 from .recipe.recipe import Recipe, load_recipe
 from .report.quicklook import quicklook
 from .report.results import FileResult
@@ -52,6 +53,7 @@ __all__ = [
     "TableError",
     "WriteError",
     "__version__",
+    "from_map",
     "get_plugin_manager",
     "hookimpl",
     "hookspec",
@@ -62,6 +64,7 @@ __all__ = [
     "read",
     "register",
     "run",
+    "to_map",
     "update_pointing",
     "write",
 ]

@@ -13,6 +13,7 @@ from aia_ccdproc.images.history import add_step_history
 from aia_ccdproc.plugin.instrument import Instrument
 from aia_ccdproc.plugin.loading import get_plugin_manager
 from aia_ccdproc.plugin.manager import PrepPluginManager
+from aia_ccdproc.plugin.map_arguments import accepts_maps
 from aia_ccdproc.plugin.settings import StepSettings
 from aia_ccdproc.recipe.recipe import Recipe, load_recipe
 from aia_ccdproc.recipe.recipe_step import RecipeStep
@@ -159,6 +160,7 @@ def _number_repeated(names: Iterable[str]) -> list[str]:
     return labels
 
 
+@accepts_maps
 def prep(ccd: CCDData, recipe: str | os.PathLike[str] | Recipe = "level1.5") -> CCDData:
     """Run a recipe on one image.
 

@@ -32,7 +32,7 @@ from aia_ccdproc.images.pixel_engine import NUMPY_ENGINE, PixelEngine
 from aia_ccdproc.images.repair import image_cards, is_readable, repair_header
 from aia_ccdproc.images.statistics import is_statistics_card, statistics_cards, summarize_image
 from aia_ccdproc.images.wcs_cards import remove_superseded
-from aia_ccdproc.images.wcs_values import is_empty_wcs_card
+from aia_ccdproc.images.wcs_values import add_julian_dates, is_empty_wcs_card
 
 __all__ = ["write"]
 
@@ -186,6 +186,7 @@ def _output_header(ccd: CCDData, statistics: fits.Header) -> tuple[fits.Header, 
     if removed:
         notes.append(f"cards that are not valid in a WCS: {', '.join(removed)} left out")
     header = without_cards(header, is_empty_wcs_card, share=True)
+    add_julian_dates(header)
     if len(header) > _MAX_IMAGE_CARDS:
         raise WriteError(
             f"the header has {len(header)} cards; {_MAX_IMAGE_CARDS} are allowed. Remove cards such as HISTORY"

@@ -23,6 +23,7 @@ from astropy.wcs import WCS, FITSFixedWarning, NoConvergence
 
 from aia_ccdproc.errors import HeaderError
 from aia_ccdproc.images.conventions import standard_ctype, standard_unit
+from aia_ccdproc.images.solar_frames import register_solar_frames
 from aia_ccdproc.images.values import as_number, finite_number, is_empty
 from aia_ccdproc.images.wcs_cards import (
     NUMERIC_CARD,
@@ -42,6 +43,8 @@ __all__ = [
     "sun_center",
     "wcs_from_header",
 ]
+
+register_solar_frames()
 
 _REQUIRED = ("CTYPE1", "CTYPE2", "CRPIX1", "CRPIX2", "CRVAL1", "CRVAL2")
 

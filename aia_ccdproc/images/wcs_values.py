@@ -11,7 +11,13 @@ from aia_ccdproc.images.times import ignore_erfa_warnings, parse_time
 from aia_ccdproc.images.values import as_number, is_empty
 from aia_ccdproc.images.wcs_cards import POSITION_KEYWORDS
 
-__all__ = ["is_empty_wcs_card", "is_other_axis_card", "remove_contradictions", "standardize_value"]
+__all__ = [
+    "add_julian_dates",
+    "is_empty_wcs_card",
+    "is_other_axis_card",
+    "remove_contradictions",
+    "standardize_value",
+]
 
 #: Keywords that wcslib reads, by the type of their values. A final letter is that of an alternate WCS.
 _NUMBER = re.compile(
@@ -41,6 +47,7 @@ _OTHER_AXIS = re.compile(
 _AXES = re.compile(r"WCSAXES[A-Z]?$")
 _DATE = re.compile(r"DATE-?(OBS|BEG|AVG|END|REF)$")
 _FITS_TIME = re.compile(r"\d{4}-\d\d-\d\d(T\d\d:\d\d:\d\d(\.\d+)?Z?)?")
+_DATES = ("OBS", "BEG", "AVG", "END")
 #: Numbers that repeat a date in another form, and need not agree with it.
 _SAME_TIME = {
     "DATE-OBS": ("JEPOCH", "BEPOCH"),
@@ -112,9 +119,7 @@ def remove_contradictions(header: fits.Header) -> list[str]:
         Keywords of the removed cards, without those that only repeat others.
     """
     removed = [
-        f"MJD-{name}"
-        for name in ("OBS", "BEG", "AVG", "END")
-        if not _is_same_time(header.get(f"DATE-{name}"), header.get(f"MJD-{name}"))
+        f"MJD-{name}" for name in _DATES if not _is_same_time(header.get(f"DATE-{name}"), header.get(f"MJD-{name}"))
     ]
     for date, names in _SAME_TIME.items():
         if not _is_empty(header.get(date)):
@@ -139,6 +144,25 @@ def _is_same_time(date: object, mjd: object) -> bool:
     """Check that a date and a modified Julian date agree, or that one of them is missing."""
     number = as_number(mjd)
     return number is None or _is_empty(date) or abs(float(parse_time(date).mjd) - number) < _MAX_DAYS
+
+
+def add_julian_dates(header: fits.Header) -> None:
+    """Write MJD-OBS for DATE-OBS, and the same for the other dates of a WCS.
+
+    wcslib computes such a number if it is missing, and then warns that it has changed the header.
+
+    Parameters
+    ----------
+    header : `~astropy.io.fits.Header`
+        Header whose dates have the format of FITS; changed in place.
+    """
+    for name in _DATES:
+        if not _is_empty(date := header.get(f"DATE-{name}")):
+            card = (f"MJD-{name}", float(parse_time(date).mjd), f"[d] DATE-{name} as modified Julian date")
+            if card[0] in header:
+                header[card[0]] = card[1:]
+            else:
+                header.insert(f"DATE-{name}", card, after=True)
 
 
 def is_empty_wcs_card(card: fits.Card) -> bool:

@@ -44,6 +44,7 @@ from aia_ccdproc.plugin.hookspecs import hookimpl, hookspec
 from aia_ccdproc.plugin.instrument import Instrument
 from aia_ccdproc.plugin.loading import get_plugin_manager, load_plugins
 from aia_ccdproc.plugin.manager import PrepPluginManager
+from aia_ccdproc.plugin.map_arguments import accepts_maps
 from aia_ccdproc.plugin.plugin import Plugin
 from aia_ccdproc.plugin.resampling import BAD_WEIGHT_THRESHOLD, MethodParameter, Resampled
 from aia_ccdproc.plugin.settings import RECORDED_BY_NAME, UNRECORDED, StepSettings
@@ -78,6 +79,7 @@ __all__ = [
     "StepResult",
     "StepSettings",
     "Timeout",
+    "accepts_maps",
     "affine_map",
     "dithering_numbers",
     "get_plugin_manager",

@@ -9,6 +9,7 @@ from aia_ccdproc.errors import HeaderError, StateError
 from aia_ccdproc.images.arithmetic import multiply
 from aia_ccdproc.images.header import readable_header
 from aia_ccdproc.images.values import finite_number
+from aia_ccdproc.plugin.map_arguments import accepts_maps
 from aia_ccdproc.steps.provenance import AddKeyword, record
 from aia_ccdproc.steps.settings import ExposureSettings
 
@@ -20,6 +21,7 @@ _COUNT_UNITS = {u.DN, u.ct, u.adu, u.electron, u.photon}
 _MAX_SECONDS = 1e9
 
 
+@accepts_maps
 def normalize_exposure(ccd: CCDData, *, add_keyword: AddKeyword = True) -> CCDData:
     """Divide an image by its exposure time.
 

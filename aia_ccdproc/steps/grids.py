@@ -215,7 +215,7 @@ def _header_wcs(header: fits.Header) -> WCS:
     header = header.copy()
     assumed = add_missing_unit(header)
     if assumed is not None:
-        warnings.warn(f"target: {assumed}", PrepWarning, stacklevel=7)
+        warnings.warn(f"target: {assumed}", PrepWarning, stacklevel=8)
     return wcs_from_header(header)
 
 

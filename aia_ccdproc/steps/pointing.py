@@ -25,6 +25,7 @@ from aia_ccdproc.images.wcs import geometry_cards, plate_scale, sun_center, wcs_
 from aia_ccdproc.images.wcs_cards import without_wcs
 from aia_ccdproc.plugin.instrument import Instrument
 from aia_ccdproc.plugin.loading import get_plugin_manager
+from aia_ccdproc.plugin.map_arguments import accepts_maps
 from aia_ccdproc.pointing.settings import PointingSettings
 from aia_ccdproc.pointing.sources import find_record, prefetch
 from aia_ccdproc.pointing.table import SERIES, PointingRecord
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
 __all__ = ["correct_pointing", "prefetch_pointing", "update_pointing"]
 
 
+@accepts_maps
 def update_pointing(
     ccd: CCDData,
     *,
@@ -175,7 +177,7 @@ def correct_pointing(
             kept.remove(keyword, ignore_missing=True)
         kept["MPO_SRC"] = "header"
         add_history(kept, f"update_pointing: pointing of the header kept: {error}")
-        warnings.warn(f"pointing of the header kept: {error}", PointingWarning, stacklevel=3)
+        warnings.warn(f"pointing of the header kept: {error}", PointingWarning, stacklevel=4)
         return kept
 
 

@@ -26,6 +26,7 @@ from aia_ccdproc.images.wcs import geometry_cards, wcs_from_header
 from aia_ccdproc.images.wcs_cards import RSUN_METERS, is_geometry_card
 from aia_ccdproc.plugin.instrument import Instrument
 from aia_ccdproc.plugin.loading import get_plugin_manager
+from aia_ccdproc.plugin.map_arguments import accepts_maps
 from aia_ccdproc.plugin.plugin import CORE
 from aia_ccdproc.plugin.resampling import INVALID, Resampled, resolve_parameter
 from aia_ccdproc.steps.grids import Grid, level15_grid, target_grid
@@ -41,6 +42,7 @@ __all__ = ["register", "register_image"]
 _OBSERVER_CARD = re.compile(r"(HAE|GAE|HEE|HEQ|HCIEC_|GCIEC_)[XYZ](_OBS)?$|OBS_V[RWN]$|(HG|CR)L[NT]_OBS$|CAR_ROT$")
 
 
+@accepts_maps
 def register(
     ccd: CCDData,
     *,
@@ -247,7 +249,7 @@ def _result(ccd: CCDData, header: fits.Header, resampled: Resampled, fill: float
         warnings.warn(
             f"register: {' and '.join(dropped)} of the image dropped: they describe the pixels before registration",
             PrepWarning,
-            stacklevel=4,
+            stacklevel=5,
         )
     return CCDData(
         data,

@@ -23,6 +23,7 @@ from aia_ccdproc.images import (
     observation_time,
     printable,
 )
+from aia_ccdproc.plugin import accepts_maps
 from aia_ccdproc.tables import CalibrationTable
 from aia_ccdproc_degradation.settings import DegradationSettings
 
@@ -93,6 +94,7 @@ def degradation(
     return _evaluate(_select_rows(_angstroms(channel), settings), times)[0]
 
 
+@accepts_maps
 def correct_degradation(
     ccd: CCDData,
     *,

@@ -26,6 +26,7 @@ from aia_ccdproc.images import (
     observation_time,
     plate_scale,
 )
+from aia_ccdproc.plugin import accepts_maps
 from aia_ccdproc.tables import CalibrationTable
 from aia_ccdproc_noise.settings import NoiseSettings
 
@@ -103,6 +104,7 @@ def noise_sigma(
     return sigma
 
 
+@accepts_maps
 def estimate_uncertainty(
     ccd: CCDData,
     *,

@@ -21,6 +21,7 @@ from aia_ccdproc.images import (
     with_header,
     without_statistics,
 )
+from aia_ccdproc.plugin import accepts_maps
 from aia_ccdproc_respike.camera import camera_corner, check_camera_pixels
 from aia_ccdproc_respike.settings import SpikesSettings
 from aia_ccdproc_respike.spikes import Spikes, fetch_spikes, find_spikes
@@ -35,6 +36,7 @@ _LEVEL_05, _LEVEL_1 = 0.5, 1.0
 _NO_SPIKES = "NSPIKES is 0"
 
 
+@accepts_maps
 def respike(
     ccd: CCDData,
     spikes: Spikes | str | os.PathLike[str] = "jsoc",
@@ -104,6 +106,7 @@ def respike(
     return result
 
 
+@accepts_maps
 def despike(
     ccd: CCDData,
     spikes: Spikes | str | os.PathLike[str] = "jsoc",
