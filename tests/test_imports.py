@@ -77,7 +77,7 @@ def test_a_command_without_images_imports_no_library_for_images(tmp_path: Path, 
 
 @pytest.mark.process
 def test_the_plugins_of_this_project_are_listed_without_a_library_for_images(tmp_path: Path) -> None:
-    listed = imported_by(RUN_COMMAND, tmp_path, "plugins", plugins="hmi,noise,degradation,respike")
+    listed = imported_by(RUN_COMMAND, tmp_path, "plugins", plugins="hmi,noise,degradation,respike,psf")
     assert not listed & set(HEAVY)
 
 

@@ -35,8 +35,8 @@ def test_propagated_uncertainty_is_the_spread_of_200_realizations(truth, observe
     assert np.percentile(ratio, 5) > 0.8
     assert np.percentile(ratio, 95) < 1.25
     dark = np.zeros(image.shape, bool)
-    dark[INNER] = (truth[WINDOW] < 6)[INNER]  # where positive values limit the spread, the uncertainty is too large
-    assert 1 < np.median(uncertainty[dark] / spread[dark]) < 2
+    dark[INNER] = (truth[WINDOW] < 6)[INNER]  # positivity limits the spread there: the uncertainty is an upper limit
+    assert np.mean(uncertainty[dark] > 0.95 * spread[dark]) > 0.95
 
 
 def test_monte_carlo_agrees_with_the_propagated_uncertainty_and_is_repeatable(truth, observe):

@@ -154,7 +154,7 @@ class _Planes(NamedTuple):
         bad = ~np.isfinite(data)
         if ccd.mask is not None:
             bad |= np.asarray(ccd.mask, bool)
-        counts = np.where(bad, np.float32(0), data).astype(np.float32)
+        counts = np.where(bad, np.float32(0), data).astype(np.float32, copy=False)
         saturated = counts >= settings.saturation
         if (bad | saturated).all():
             raise StateError("cannot deconvolve an image without good pixels: all are masked, saturated or not finite")

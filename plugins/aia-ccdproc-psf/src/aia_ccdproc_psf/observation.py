@@ -63,17 +63,20 @@ class Observation:  # numpydoc ignore=PR02
     """Number of good pixels."""
 
     def __post_init__(self) -> None:
-        xp, ones = self.xp, self.xp.ones_like(self.counts)
+        xp = self.xp
+        ones = xp.ones_like(self.counts)
         weights = ones if self.weights is None else self.weights
-        self.good = float(xp.sum(weights))
+        self.good = float(xp.sum(weights, dtype=xp.float64))
         if self.surroundings:
             self.uniform = self.convolved(ones)
-            self._leak = float(xp.sum((1 - self.uniform) * weights)) or 1.0
+            seen = self.uniform if self.weights is None else self.uniform * self.weights
+            self._leak = max(self.good - float(xp.sum(seen, dtype=xp.float64)), _TINY)
         if self.weights is None and self.uniform is not None and self.convolver.symmetric:
             self.response = self.uniform
         else:
             response = self.convolved(weights, adjoint=True)
-            self.response = response if float(xp.max(xp.abs(response - 1))) > _ROUNDING else None
+            complete = float(xp.min(response)) > 1 - _ROUNDING and float(xp.max(response)) < 1 + _ROUNDING
+            self.response = None if complete else response
         if self.weights is not None and self.response is not None:
             self.unseen = self.response < _LEAST_RESPONSE
 

@@ -49,7 +49,7 @@ class DeconvolutionSettings(StepSettings):
     saturation: float = Field(
         default=15000.0,
         gt=0,
-        description="Pixels with this value or more, in DN, are saturated: the value is a lower limit, and they are masked.",
+        description="Pixels with this value or more, in DN, are saturated: it is a lower limit, and they are masked.",
     )
     surroundings: Literal["uniform", "dark", "periodic"] = Field(
         default="uniform",
