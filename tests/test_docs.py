@@ -47,7 +47,15 @@ RECIPES = builtin_recipes()
 COMMANDS = typer.main.get_command(app).commands  # type: ignore[attr-defined]
 OPTIONS = doctest.ELLIPSIS
 #: Starts of the commands that are shown but not run.
-NOT_RUN = ("pip install aia-ccdproc", "pip install -e plugins/", "make ", "git ", "cd ", "echo $?")
+NOT_RUN = (
+    "pip install aia-ccdproc",
+    "pip install -e plugins/",
+    "make ",
+    "git ",
+    "cd ",
+    "echo $?",
+    "python -X importtime",
+)
 #: Folder of the repository that a page shows.
 CHECKOUT = "checkout"
 

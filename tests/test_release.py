@@ -54,7 +54,7 @@ def test_changelog_has_the_version() -> None:
 
 
 def test_plugins_of_the_project_are_found() -> None:
-    assert len(PLUGINS) == 5
+    assert len(PLUGINS) == 6
 
 
 @pytest.mark.parametrize("path", PLUGINS, ids=lambda path: path.parent.name)

@@ -208,14 +208,14 @@ def named_recipes() -> dict[str, str]:
     PluginError
         If two plugins bring a recipe of the same name.
     """
-    manager = get_plugin_manager()
+    builtin = builtin_recipes()
     recipes: dict[str, str] = {}
-    for brought in manager.hook.prep_recipes():
-        twice = recipes.keys() & brought.keys()
+    for brought in get_plugin_manager().hook.prep_recipes():
+        twice = recipes.keys() & brought.keys() - builtin.keys()
         if twice:
             raise PluginError(f"two plugins bring the recipe {min(twice)!r}. Remove one of the plugins")
         recipes |= brought
-    return recipes | builtin_recipes()
+    return recipes | builtin
 
 
 def load_recipe(name_or_path: str | os.PathLike[str] | Recipe) -> Recipe:

@@ -15,7 +15,7 @@ from aia_ccdproc.steps import hookspecs
 if TYPE_CHECKING:
     from astropy.io import fits
 
-__all__ = ["AIA", "CHANNELS", "prep_identify", "prep_instruments"]
+__all__ = ["AIA", "CHANNELS", "prep_identify", "prep_instruments", "prep_recipes"]
 
 #: Central wavelengths of the ten channels, in angstrom.
 CHANNELS = (94, 131, 171, 193, 211, 304, 335, 1600, 1700, 4500)
@@ -33,6 +33,14 @@ AIA = Instrument(
 def prep_addhooks(manager: pluggy.PluginManager) -> None:
     """Declare the core's steps."""
     manager.add_hookspecs(hookspecs)
+
+
+@hookimpl(trylast=True)
+def prep_recipes() -> dict[str, str]:
+    """Return the built-in recipes."""
+    from aia_ccdproc.recipe.recipe import builtin_recipes  # not needed to identify an image
+
+    return builtin_recipes()
 
 
 @hookimpl(trylast=True)

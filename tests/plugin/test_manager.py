@@ -40,7 +40,7 @@ from aia_ccdproc.plugin.plugin import Plugin
 from aia_ccdproc.plugin.resampling import MethodParameter, Resampled
 from aia_ccdproc.plugin.step import Step, StepOrder, StepResult
 from aia_ccdproc.pointing.settings import PointingSettings
-from aia_ccdproc.recipe.recipe import Recipe
+from aia_ccdproc.recipe.recipe import Recipe, load_recipe
 from aia_ccdproc.steps import hookspecs as step_hookspecs
 from aia_ccdproc.steps.aia import AIA
 from aia_ccdproc.steps.settings import ExposureSettings, RegistrationSettings
@@ -381,6 +381,14 @@ def explain_unknown_step(load, ccd):
     return True
 
 
+def recipes(load, ccd):
+    def prep_recipes():
+        return {"mine": '[[step]]\nuse = "normalize_exposure"\n'}
+
+    load(plugin(prep_recipes))
+    return [step.use for step in load_recipe("mine")] == ["normalize_exposure"]
+
+
 def instruments(load, ccd):
     def prep_instruments():
         return [dataclasses.replace(AIA, name="MINE")]
@@ -417,6 +425,7 @@ def pixel_engine(load, ccd):
 EXERCISED = [
     addhooks,
     steps,
+    recipes,
     explain_unknown_step,
     identify,
     instruments,
