@@ -73,7 +73,8 @@ def resample(
     Notes
     -----
     Beyond its edges the image is continued by mirroring it at the centers of its outermost pixels, so that the weights
-    always add up to one. Positions more than half a pixel beyond these centers are not covered.
+    always add up to one. Positions more than half a pixel beyond these centers are not covered. With some kernels, the
+    other positions beyond these centers are moved to them.
     """
     task = _Resampling((data, variance, flags), (output_wcs, input_wcs), output_shape, kernel)
     rows, columns = (range(0, n, step) for n, step in zip(output_shape, task.block_shape, strict=True))
