@@ -22,6 +22,7 @@ __all__ = [
     "retain_freed_memory",
     "start_forkserver",
     "thread_count",
+    "thread_variables",
     "worker_context",
 ]
 
@@ -33,6 +34,10 @@ DEFAULT_HANDLERS: dict[signal.Signals, Any] = {
     signal.SIGINT: signal.default_int_handler,
     signal.SIGTERM: signal.SIG_DFL,
 }
+
+#: Number of threads of the libraries that numpy and others are linked with. OpenBLAS starts its threads when it is
+#: loaded, by default one for each CPU.
+_THREAD_VARIABLES = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
 
 _thread_limit: int | None = None
 
@@ -110,15 +115,44 @@ def worker_context() -> BaseContext:
     return context
 
 
-def start_forkserver() -> None:
+def start_forkserver(workers: int) -> None:
     """Start the forkserver, which then imports its modules while this process continues.
 
-    Does nothing where the system has no forkserver.
-    """
-    if worker_context().get_start_method() == "forkserver":
-        from multiprocessing import forkserver
+    Does nothing where the system has no forkserver, or where it is already running.
 
+    Parameters
+    ----------
+    workers : int
+        Number of workers that share the CPUs.
+    """
+    if worker_context().get_start_method() != "forkserver":
+        return
+    from multiprocessing import forkserver
+
+    added = thread_variables(workers)
+    os.environ.update(added)
+    try:
         forkserver.ensure_running()
+    finally:
+        for name in added:
+            del os.environ[name]
+
+
+def thread_variables(workers: int) -> dict[str, str]:
+    """Return environment variables by which libraries use no more threads than one of several workers may.
+
+    Parameters
+    ----------
+    workers : int
+        Number of workers that share the CPUs.
+
+    Returns
+    -------
+    dict of str to str
+        The variables; without those that the user has set.
+    """
+    threads = str(max(1, available_cpus() // workers))
+    return {name: threads for name in _THREAD_VARIABLES if name not in os.environ}
 
 
 def exit_on_signal(number: int, frame: FrameType | None) -> NoReturn:

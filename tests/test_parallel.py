@@ -7,14 +7,16 @@ import platform
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
-from aia_ccdproc.parallel import available_cpus, limit_threads, thread_count, worker_context
+from aia_ccdproc.parallel import available_cpus, limit_threads, thread_count, thread_variables, worker_context
 
 COUNT_PAGE_FAULTS = """
 import resource
 import sys
+from pathlib import Path
 import numpy as np
 from aia_ccdproc.parallel import retain_freed_memory
 
@@ -66,3 +68,35 @@ def test_cpus_are_those_on_which_this_process_may_run() -> None:
 
 def test_workers_are_not_forked_from_this_process() -> None:
     assert worker_context().get_start_method() in ("forkserver", "spawn")
+
+
+def test_libraries_in_workers_share_the_cpus_unless_the_user_sets_their_threads(monkeypatch) -> None:
+    monkeypatch.setattr("aia_ccdproc.parallel.available_cpus", lambda: 8)
+    for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("MKL_NUM_THREADS", "5")
+    assert thread_variables(4) == {"OPENBLAS_NUM_THREADS": "2", "OMP_NUM_THREADS": "2"}
+    assert thread_variables(100)["OMP_NUM_THREADS"] == "1"
+
+
+@pytest.mark.process
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="only Linux lists the threads of a process")
+def test_a_forkserver_for_all_cpus_has_one_thread(tmp_path: Path) -> None:
+    code = """
+from concurrent.futures import ProcessPoolExecutor
+import os
+from aia_ccdproc.parallel import start_forkserver, worker_context
+
+def count():
+    return len(os.listdir(f"/proc/{os.getppid()}/task"))
+
+if __name__ == "__main__":
+    before = dict(os.environ)
+    start_forkserver(1000)
+    assert dict(os.environ) == before
+    with ProcessPoolExecutor(1, mp_context=worker_context()) as pool:
+        print(pool.submit(count).result())
+"""
+    (tmp_path / "script.py").write_text(code)
+    done = subprocess.run([sys.executable, tmp_path / "script.py"], capture_output=True, text=True, check=False)
+    assert done.stdout.strip() == "1", done.stderr

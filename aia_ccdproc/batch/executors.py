@@ -20,7 +20,7 @@ from aia_ccdproc.batch.plan import Job
 from aia_ccdproc.batch.task import BatchOptions, prep_job
 from aia_ccdproc.errors import PrepError
 from aia_ccdproc.images.files import read_ahead
-from aia_ccdproc.parallel import available_cpus, retain_freed_memory, worker_context
+from aia_ccdproc.parallel import available_cpus, retain_freed_memory, thread_variables, worker_context
 from aia_ccdproc.report.results import FileResult
 from aia_ccdproc.tables.cache import FetchCache
 
@@ -272,7 +272,7 @@ class _ProcessPool(_LocalPool):
 
 
 def _start_processes(count: int) -> Executor:
-    environment = dict(os.environ)
+    environment = os.environ | thread_variables(count)
     return ProcessPoolExecutor(
         count, mp_context=worker_context(), initializer=_initialize_process, initargs=(environment,)
     )

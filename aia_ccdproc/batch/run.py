@@ -25,7 +25,7 @@ from aia_ccdproc.batch.signals import BatchInterrupted, stop_on_signals
 from aia_ccdproc.batch.task import BatchOptions
 from aia_ccdproc.errors import SettingsError, WriteError, renamed_argument
 from aia_ccdproc.images.compression import Compression
-from aia_ccdproc.images.files import remove_abandoned
+from aia_ccdproc.images.files import read_ahead, remove_abandoned
 from aia_ccdproc.parallel import available_cpus, start_forkserver
 from aia_ccdproc.pipeline import Pipeline
 from aia_ccdproc.plugin.loading import get_plugin_manager
@@ -157,8 +157,11 @@ def run(
         info = _describe_batch(loaded, folder, jobs, scheduler, started)
         results = _Results(plan, progress or Progress())
         try:
-            if scheduler is None and executor is None and workers > 1:
-                start_forkserver()
+            if scheduler is None and executor is None:
+                for job in todo[:workers]:
+                    read_ahead(job.path)
+                if workers > 1:
+                    start_forkserver(workers)
             pipeline.prefetch(_headers_to_prefetch(todo, loaded))
             with (
                 _open_pool(options, pipeline, workers, scheduler, executor) as pool,

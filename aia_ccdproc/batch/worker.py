@@ -99,6 +99,8 @@ class Worker:
         with _timed(seconds, "read"):
             level1 = self._read_input(path)
         image = self._pipeline(level1, seconds=seconds)
+        before = level1 if self._options.thumbnails else None
+        del level1  # its memory is used again when the output is written
         image.header[INPUT_HASH] = input_hash.result()
         header = self._matching_header(output, input_hash.result()) if output.exists() else None
         if header is not None:  # another batch has written it in the meantime
@@ -110,8 +112,8 @@ class Worker:
         result = self._describe_output(job, "done", image.header)
         if self._options.quicklook:
             result = replace(result, quicklook=self._draw_quicklook(job, image, seconds))
-        if self._options.thumbnails:
-            result = _with_thumbnails(result, level1, image, seconds)
+        if before is not None:
+            result = _with_thumbnails(result, before, image, seconds)
         return result
 
     def _read_input(self, path: Path) -> CCDData:

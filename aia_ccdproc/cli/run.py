@@ -62,7 +62,7 @@ def run(
     is_one_file = len(files) == 1 and Path(files[0]).is_file()
     jobs = jobs or (1 if is_one_file else available_cpus())
     if jobs > 1 and scheduler is None:
-        start_forkserver()  # it imports the same modules as this process, at the same time
+        start_forkserver(jobs)  # it imports what the workers need, while this process plans the batch
     from aia_ccdproc.batch.run import run as run_batch
     from aia_ccdproc.batch.signals import BatchInterrupted
     from aia_ccdproc.cli.progress import show_progress
