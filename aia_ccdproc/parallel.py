@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import os
 import signal
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
     from multiprocessing.context import BaseContext
     from types import FrameType
 
@@ -18,6 +19,7 @@ __all__ = [
     "available_cpus",
     "exit_on_signal",
     "limit_threads",
+    "map_in_threads",
     "raise_on_signal",
     "retain_freed_memory",
     "start_forkserver",
@@ -25,6 +27,9 @@ __all__ = [
     "thread_variables",
     "worker_context",
 ]
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
 
 #: Parameters of glibc's mallopt (malloc.h).
 _M_TRIM_THRESHOLD, _M_MMAP_MAX = -1, -4
@@ -74,6 +79,38 @@ def limit_threads(count: int | None) -> None:
     """
     global _thread_limit
     _thread_limit = None if count is None else max(1, count)
+
+
+def map_in_threads(
+    function: Callable[[Item], Result], items: Iterable[Item], *, threads: int | None = None
+) -> list[Result]:
+    """Call a function for each item, for several items at the same time if several threads may be used.
+
+    With one thread, the function is called in the thread of the caller: to hand a block of pixels to another thread
+    takes about as long as to copy it.
+
+    Parameters
+    ----------
+    function : callable
+        Function of one item. To gain time, it must release the interpreter lock, as numpy and compiled loops do.
+    items : iterable
+        The items.
+    threads : int, optional
+        Largest number of threads; by default `thread_count`.
+
+    Returns
+    -------
+    list
+        The results, in the order of the items.
+    """
+    items = list(items)
+    count = min(thread_count() if threads is None else threads, len(items))
+    if count <= 1:
+        return list(map(function, items))
+    from concurrent.futures import ThreadPoolExecutor
+
+    with ThreadPoolExecutor(count) as pool:
+        return list(pool.map(function, items))
 
 
 def retain_freed_memory() -> bool:

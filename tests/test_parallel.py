@@ -6,12 +6,20 @@ import os
 import platform
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from aia_ccdproc.parallel import available_cpus, limit_threads, thread_count, thread_variables, worker_context
+from aia_ccdproc.parallel import (
+    available_cpus,
+    limit_threads,
+    map_in_threads,
+    thread_count,
+    thread_variables,
+    worker_context,
+)
 
 COUNT_PAGE_FAULTS = """
 import resource
@@ -60,6 +68,32 @@ def test_threads_are_limited_to_the_share_of_this_process(monkeypatch: pytest.Mo
     assert thread_count() == 1
     limit_threads(None)
     assert thread_count() == 4
+
+
+@pytest.mark.usefixtures("unlimited_threads")
+def test_items_are_processed_in_order_by_as_many_threads_as_are_allowed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("aia_ccdproc.parallel.available_cpus", lambda: 4)
+    meeting = threading.Barrier(3, timeout=10)
+
+    def meet(item: int) -> tuple[int, int]:
+        meeting.wait()  # three threads must be here at the same time
+        return item, threading.get_ident()
+
+    results = map_in_threads(meet, range(6), threads=3)
+    assert [item for item, _ in results] == list(range(6))
+    assert threading.get_ident() not in {thread for _, thread in results}
+    limit_threads(1)
+    assert map_in_threads(lambda item: (item, threading.get_ident()), "ab") == [
+        ("a", threading.get_ident()),
+        ("b", threading.get_ident()),
+    ]
+    assert map_in_threads(str, []) == []
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_an_error_in_a_thread_reaches_the_caller(threads: int) -> None:
+    with pytest.raises(ZeroDivisionError):
+        map_in_threads(lambda item: 1 / item, [1, 0, 2], threads=threads)
 
 
 def test_cpus_are_those_on_which_this_process_may_run() -> None:

@@ -203,8 +203,8 @@ def _pixels(hdu: Any, engine: PixelEngine) -> np.ndarray:
 def _image(path: Path, content: _Content, unit: u.UnitBase, wcs: WCS | None) -> CCDData:
     """Make an image. Mask its invalid pixels, and warn of what was changed."""
     data, mask, notes = content.data, content.mask, content.notes
-    invalid = ~np.isfinite(data)
-    if invalid.any():
+    if not np.isfinite(data).all():
+        invalid = ~np.isfinite(data)
         mask = invalid if mask is None else mask | invalid
         infinite = np.isinf(data)
         if infinite.any():

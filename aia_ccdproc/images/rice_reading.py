@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
 from aia_ccdproc.images.dithering import dither_rows
 from aia_ccdproc.images.rice_image import Quantization, RiceImage, RiceTiles, Scaling
-from aia_ccdproc.parallel import thread_count
+from aia_ccdproc.parallel import map_in_threads
 
 __all__ = ["decode_image"]
 
@@ -53,8 +52,7 @@ def decode_image(image: RiceImage, decode: Callable[[RiceTiles], np.ndarray]) ->
         if tiles_per_band > 1:
             _place_tiles(values, target, image.tile_shape)
 
-    with ThreadPoolExecutor(thread_count()) as pool:
-        list(pool.map(decode_bands, range(0, -(-image.shape[0] // rows), bands)))
+    map_in_threads(decode_bands, range(0, -(-image.shape[0] // rows), bands))
     return pixels
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -11,7 +9,7 @@ import numpy as np
 from aia_ccdproc.images.gzip_tiles import gzip_parts, pack_tile
 from aia_ccdproc.images.quantized_rows import BLANK, EncodeRice, QuantizedRows, encode_by_astropy
 from aia_ccdproc.images.tile_table import TileTable
-from aia_ccdproc.parallel import thread_count
+from aia_ccdproc.parallel import map_in_threads
 
 __all__ = ["encode_lossless", "encode_rice"]
 
@@ -51,7 +49,7 @@ def encode_lossless(array: np.ndarray) -> TileTable:
         ]
         return _Part({"COMPRESSED_DATA": _pointers(list(map(len, packed)))}, b"".join(packed))
 
-    parts = _map(encode, range(0, array.shape[0], rows))
+    parts = map_in_threads(encode, range(0, array.shape[0], rows))
     return _join("GZIP_2" if array.itemsize == 4 else "GZIP_1", [], (rows, columns), parts)
 
 
@@ -79,7 +77,7 @@ def encode_rice(array: np.ndarray, encode: EncodeRice | None, divisor: int) -> T
         rows = array[first : first + _CHUNK_ROWS]
         return _quantized_part(rows, encode(rows, divisor, first) if encode else whole.section(first, len(rows)))
 
-    parts = _map(encode_rows, range(0, array.shape[0], _CHUNK_ROWS))
+    parts = map_in_threads(encode_rows, range(0, array.shape[0], _CHUNK_ROWS))
     cards: list[tuple[str, Any, str]] = [
         ("ZNAME1", "BLOCKSIZE", "compression block size"),
         ("ZVAL1", 32, "pixels per block"),
@@ -107,11 +105,6 @@ def _quantized_part(rows: np.ndarray, encoded: QuantizedRows) -> _Part:
         "ZZERO": encoded.zeros,
     }
     return _Part(columns, b"".join([encoded.data.data, *packed]))
-
-
-def _map(encode: Callable[[int], _Part], starts: range) -> list[_Part]:
-    with ThreadPoolExecutor(thread_count()) as pool:
-        return list(pool.map(encode, starts))
 
 
 def _pointers(lengths: Any, start: int = 0) -> np.ndarray:

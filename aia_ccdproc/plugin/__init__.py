@@ -38,7 +38,7 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from aia_ccdproc.parallel import thread_count
+from aia_ccdproc.parallel import map_in_threads, thread_count
 from aia_ccdproc.plugin.fields import RecipeFile, ServerURL, Timeout, table_source
 from aia_ccdproc.plugin.hookspecs import hookimpl, hookspec
 from aia_ccdproc.plugin.instrument import Instrument
@@ -86,6 +86,7 @@ __all__ = [
     "hookimpl",
     "hookspec",
     "load_plugins",
+    "map_in_threads",
     "step",
     "table_source",
     "thread_count",

@@ -5,12 +5,11 @@ from __future__ import annotations
 import itertools
 import math
 import warnings
-from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 from astropy.wcs import WCS
 
-from aia_ccdproc.parallel import thread_count
+from aia_ccdproc.parallel import map_in_threads
 from aia_ccdproc.plugin.resampling import INVALID, Resampled
 from aia_ccdproc.resampling.kernels import Kernel
 from aia_ccdproc.resampling.local_footprint import LocalFootprint
@@ -73,12 +72,12 @@ def resample(
     the adaptive methods follow from the local derivative, and ``exact`` gives no variance.
     """
     job = _Resampling(data, variance, flags, input_wcs, output_wcs, METHODS[method], output_shape)
-    with warnings.catch_warnings(), ThreadPoolExecutor(thread_count()) as pool:
+    with warnings.catch_warnings():
         # sunpy warns of positions off the disk that another observer sees. They are masked.
         warnings.filterwarnings("ignore", "The conversion of these 2D helioprojective")
         # astropy warns of positions far from the image, at which a distortion has no inverse.
         warnings.filterwarnings("ignore", "'WCS.all_world2pix' failed to converge")
-        list(pool.map(job.resample_block, job.blocks()))
+        map_in_threads(job.resample_block, job.blocks())
     return Resampled(job.data_out, job.variance_out, job.flags_out, job.propagation)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -13,15 +12,13 @@ from astropy.wcs import WCS, Sip
 from aia_ccdproc.errors import HeaderError, StateError
 from aia_ccdproc.plugin.resampling import INVALID, MASKED
 
-__all__ = ["Planes", "cache_sized_strips", "image_planes", "with_invalid_frame"]
+__all__ = ["Planes", "image_planes", "with_invalid_frame"]
 
 #: Up to this fraction of bad pixels a search around each of them is faster than a distance transform of the image.
 _LOCAL_SEARCH_FRACTION = 0.005
 #: Invalid pixels on each side of an image whose border is masked: more than the reach of every kernel with a weight
 #: above `BAD_WEIGHT_THRESHOLD`, if the target's pixels are not larger.
 _FRAME_PIXELS = 8
-#: Pixels of a strip that fits into the cache of a core.
-_STRIP_PIXELS = 2**18
 
 
 class Planes(NamedTuple):
@@ -61,7 +58,7 @@ def image_planes(ccd: CCDData, saturation: float | None) -> Planes:
         raise StateError("the image is complex; only real pixel values can be resampled")
     data = np.asarray(ccd.data, dtype=np.float32)
     only_data = ccd.mask is None and ccd.uncertainty is None and saturation is None
-    if only_data and all(np.isfinite(strip).all() for (strip,) in cache_sized_strips(data)):
+    if only_data and np.isfinite(data).all():
         return Planes(data, None, None)
     for name, plane in (("mask", ccd.mask), ("uncertainty", getattr(ccd.uncertainty, "array", None))):
         if plane is not None and np.shape(plane) not in (data.shape, ()):
@@ -162,22 +159,3 @@ def _nearest_good_pixels(bad: np.ndarray) -> tuple[np.ndarray, ...]:
     # The nearest good pixel has a bad neighbor: all pixels that are nearer are bad.
     candidates = np.argwhere(scipy.ndimage.binary_dilation(bad, np.ones((3, 3))) & ~bad)
     return tuple(candidates[scipy.spatial.cKDTree(candidates).query(np.argwhere(bad))[1]].T)
-
-
-def cache_sized_strips(*planes: np.ndarray) -> Iterator[tuple[np.ndarray, ...]]:
-    """Cut planes into strips that fit into the cache of a core.
-
-    A temporary plane of the size of the image would take as long to fill as the computation itself.
-
-    Parameters
-    ----------
-    *planes : `~numpy.ndarray`
-        Planes of the same shape.
-
-    Returns
-    -------
-    iterator of tuple of `~numpy.ndarray`
-        The same strip of every plane; views.
-    """
-    count = max(1, planes[0].size // _STRIP_PIXELS)
-    return zip(*(np.array_split(plane, count) for plane in planes), strict=True)

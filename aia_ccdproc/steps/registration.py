@@ -30,7 +30,7 @@ from aia_ccdproc.plugin.map_arguments import accepts_maps
 from aia_ccdproc.plugin.plugin import CORE
 from aia_ccdproc.plugin.resampling import INVALID, Resampled, resolve_parameter
 from aia_ccdproc.steps.grids import Grid, level15_grid, target_grid
-from aia_ccdproc.steps.planes import cache_sized_strips, image_planes, with_invalid_frame
+from aia_ccdproc.steps.planes import image_planes, with_invalid_frame
 from aia_ccdproc.steps.provenance import AddKeyword, record
 from aia_ccdproc.steps.settings import OffDisk, RegistrationSettings, Rotation
 from aia_ccdproc.steps.views import sunpy_assumptions
@@ -40,6 +40,8 @@ __all__ = ["register", "register_image"]
 
 #: Cards with the position or velocity of the observer, in every frame that sunpy reads.
 _OBSERVER_CARD = re.compile(r"(HAE|GAE|HEE|HEQ|HCIEC_|GCIEC_)[XYZ](_OBS)?$|OBS_V[RWN]$|(HG|CR)L[NT]_OBS$|CAR_ROT$")
+#: Strips of a full frame that fit into the cache of a core.
+_STRIPS = 64
 
 
 @accepts_maps
@@ -233,7 +235,8 @@ def _grid(ccd: CCDData, wcs: WCS, instrument: Instrument, settings: Registration
 
 def _result(ccd: CCDData, header: fits.Header, resampled: Resampled, fill: float) -> CCDData:
     data, variance, flags = resampled.data, resampled.variance, resampled.flags
-    for data_strip, flags_strip in cache_sized_strips(data, flags):
+    strips = (np.array_split(plane, _STRIPS) for plane in (data, flags))
+    for data_strip, flags_strip in zip(*strips, strict=True):
         np.copyto(data_strip, fill, where=flags_strip == INVALID)
     uncertainty = None
     if ccd.uncertainty is not None and variance is not None:

@@ -6,13 +6,12 @@ import itertools
 import math
 import warnings
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 from astropy.wcs import WCS
 from astropy.wcs.utils import pixel_to_pixel
 
-from aia_ccdproc.plugin import BAD_WEIGHT_THRESHOLD, Resampled, affine_map, thread_count
+from aia_ccdproc.plugin import BAD_WEIGHT_THRESHOLD, Resampled, affine_map, map_in_threads, thread_count
 from aia_ccdproc_cubic.kernels import InterpolationKernel
 from aia_ccdproc_cubic.machine_code import CompiledLoops
 
@@ -80,13 +79,12 @@ def resample(
     rows, columns = (range(0, n, step) for n, step in zip(output_shape, task.block_shape, strict=True))
     corners = itertools.product(rows, columns)
     count = min(threads or thread_count(), max(1, len(rows) * len(columns)))
-    with warnings.catch_warnings(), ThreadPoolExecutor(count) as pool:
+    with warnings.catch_warnings():
         # sunpy warns about positions off the disk if the observers differ. These pixels are not covered.
         warnings.filterwarnings("ignore", "The conversion of these 2D helioprojective")
         # astropy warns of positions far from the image, at which a distortion has no inverse.
         warnings.filterwarnings("ignore", "'WCS.all_world2pix' failed to converge")
-        for done in [pool.submit(task.resample_blocks, corners) for _ in range(count)]:
-            done.result()
+        map_in_threads(lambda _: task.resample_blocks(corners), range(count), threads=count)
     return task.resampled
 
 

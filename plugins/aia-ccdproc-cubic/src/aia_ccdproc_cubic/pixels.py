@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from threading import Lock
 from typing import TypeVar
 
 import numpy as np
 
-from aia_ccdproc.plugin import CoarseCounts, FineCounts, thread_count
+from aia_ccdproc.plugin import CoarseCounts, FineCounts, map_in_threads, thread_count
 from aia_ccdproc_cubic.machine_code import CompiledLoops
 
 __all__ = ["LOOPS", "copy_big_endian", "count_coarsely", "count_finely"]
@@ -143,5 +142,4 @@ def _map_blocks(function: Callable[[range], T], count: int, threads: int | None)
     """Divide blocks among threads; call a function in each with the numbers of its blocks."""
     workers = max(1, min(threads or thread_count(), _MAX_THREADS, count))
     shares = [range(count * i // workers, count * (i + 1) // workers) for i in range(workers)]
-    with ThreadPoolExecutor(workers) as pool:
-        return list(pool.map(function, shares))
+    return map_in_threads(function, shares, threads=workers)

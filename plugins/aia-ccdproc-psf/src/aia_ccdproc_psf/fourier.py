@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Protocol, TypeAlias
 
 import numpy as np
 from scipy import fft
 
-from aia_ccdproc.plugin import thread_count
+from aia_ccdproc.plugin import map_in_threads, thread_count
 from aia_ccdproc_psf.models import check_psf
 
 __all__ = ["Convolution", "Convolver", "Sink", "Source", "optical_transfer_function", "padded_shape", "transfer"]
@@ -186,7 +185,5 @@ def _slices(length: int, step: int) -> list[slice]:
 
 def _in_threads(stages: Iterable[tuple[Callable[[slice], None], list[slice]]]) -> None:
     """Run functions one after the other, each on all of its slices in threads. scipy's transforms release the GIL."""
-    with ThreadPoolExecutor(thread_count()) as pool:
-        for function, slices in stages:
-            for _ in pool.map(function, slices):
-                pass
+    for function, slices in stages:
+        map_in_threads(function, slices)
