@@ -44,4 +44,10 @@ def __getattr__(name: str) -> Any:
             stacklevel=2,
         )
         return getattr(importlib.import_module(_MOVED[name]), name)
-    return _get_public_name(name)
+    try:
+        return _get_public_name(name)
+    except AttributeError as error:
+        from aia_ccdproc.plugin.published import function_hint
+
+        hint = function_hint(name)
+        raise AttributeError(f"{error}; {hint}" if hint else str(error), name=name) from None

@@ -185,8 +185,8 @@ def test_an_unknown_step_is_refused_with_the_nearest_name() -> None:
 
 
 def test_the_error_of_an_unknown_instrument_names_the_plugins_that_were_asked(ccd: CCDData) -> None:
-    ccd.header["INSTRUME"] = "HMI_FRONT2"
-    match = rf"unknown instrument: .*INSTRUME='HMI_FRONT2', WAVELNTH=94; asked: aia-ccdproc {__version__}"
+    ccd.header["INSTRUME"] = "SECCHI"
+    match = rf"unknown instrument: .*INSTRUME='SECCHI', WAVELNTH=94; asked: aia-ccdproc {__version__}"
     with pytest.raises(InstrumentError, match=match):
         prep(ccd, load_recipe("level1.5"))
 

@@ -18,6 +18,7 @@ from aia_ccdproc.plugin import hookspecs
 from aia_ccdproc.plugin.hook_step import HookStep, prefetch_hook
 from aia_ccdproc.plugin.instrument import Instrument
 from aia_ccdproc.plugin.plugin import CORE, BrokenPlugin, Plugin
+from aia_ccdproc.plugin.published import PUBLISHED, hint, instrument_hint
 from aia_ccdproc.plugin.resampling import MethodParameter
 from aia_ccdproc.plugin.step import Step, declaration
 from aia_ccdproc.plugin.trace import trace_hook_calls
@@ -280,6 +281,8 @@ class PrepPluginManager(pluggy.PluginManager):
             for broken in self.broken:
                 if broken.plugin.is_called(name):
                     raise PluginError(f"plugin {name!r} could not be loaded: {broken.reason}")
+            if name in PUBLISHED:
+                raise PluginError(f"plugin {name!r} is not installed. Run pip install {name}")
             known = sorted({plugin.distribution for plugin in self.plugins.values()})
             raise PluginError(f"plugin {name!r} is not installed; {suggestion(name, known)}")
         return found
@@ -303,7 +306,7 @@ class PrepPluginManager(pluggy.PluginManager):
         steps = self.steps()
         if name not in steps:
             answer = self.ask("prep_explain_unknown_step", name=name)
-            unknown = f"unknown step {name!r}; {suggestion(name, steps)}{self.broken_note()}"
+            unknown = f"unknown step {name!r}; {hint('step', name, steps)}{self.broken_note()}"
             raise PluginError(answer.value if answer else unknown)
         steps[name].check(plugin)
 
@@ -348,7 +351,7 @@ class PrepPluginManager(pluggy.PluginManager):
         """
         known = self.resampling_methods()
         if method not in known:
-            raise PluginError(f"unknown method {method!r}; {suggestion(method, known)}{self.broken_note()}")
+            raise PluginError(f"unknown method {method!r}; {hint('method', method, known)}{self.broken_note()}")
         engines = self.engines(method)
         if plugin is not None:
             found = self.find(plugin)
@@ -423,6 +426,9 @@ class PrepPluginManager(pluggy.PluginManager):
         if answer is None:
             asked = ", ".join(dict.fromkeys(map(str, self.implementers("prep_identify"))))
             keywords = ", ".join(f"{key}={header.get(key)!r}" for key in ("TELESCOP", "INSTRUME", "WAVELNTH"))
+            needed = instrument_hint(header.get("TELESCOP"), header.get("INSTRUME"))
+            if needed is not None:
+                raise InstrumentError(f"unknown instrument: {keywords}. {needed}{self.broken_note()}")
             raise InstrumentError(
                 f"unknown instrument: {keywords}; asked: {asked}{self.broken_note()}. "
                 'To process images that no plugin knows, set instrument = "generic" in the recipe'

@@ -16,6 +16,7 @@ from aia_ccdproc.images.files import read_regular_file
 from aia_ccdproc.images.history import printable
 from aia_ccdproc.plugin.instrument import Instrument
 from aia_ccdproc.plugin.loading import get_plugin_manager
+from aia_ccdproc.plugin.published import hint
 from aia_ccdproc.recipe.check import check_recipe
 from aia_ccdproc.recipe.output import OutputSettings
 from aia_ccdproc.recipe.recipe_step import RecipeStep
@@ -252,7 +253,7 @@ def load_recipe(name_or_path: str | os.PathLike[str] | Recipe) -> Recipe:
     try:
         text = read_regular_file(path, MAX_BYTES).decode("utf-8-sig")
     except FileNotFoundError:
-        message = f"no such file or built-in recipe; {suggestion(name, known)}"
+        message = f"no such file or built-in recipe; {hint('recipe', name, known)}"
         raise RecipeError(name, [RecipeProblem("recipe", message)]) from None
     except (OSError, ValueError) as error:  # not UTF-8, or a name that contains a null character
         reason = getattr(error, "strerror", None) or error
