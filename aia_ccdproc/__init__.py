@@ -11,7 +11,6 @@ starts fast.
 from __future__ import annotations
 
 import importlib
-import warnings
 from typing import Any
 
 import lazy_loader
@@ -36,12 +35,11 @@ def __getattr__(name: str) -> Any:
 
         return version("aia-ccdproc")
     if name in _MOVED:
-        from aia_ccdproc.errors import PrepDeprecationWarning
+        from aia_ccdproc.errors import PrepDeprecationWarning, warn_user
 
-        warnings.warn(
+        warn_user(
             f"aia_ccdproc.{name} moved to {_MOVED[name]} and will be removed in version 0.4. Import it from there.",
             PrepDeprecationWarning,
-            stacklevel=2,
         )
         return getattr(importlib.import_module(_MOVED[name]), name)
     try:

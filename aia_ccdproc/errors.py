@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import functools
 import re
+import sys
 import warnings
 from collections.abc import Callable, Iterable
 from typing import NamedTuple, ParamSpec, TypeVar
@@ -32,6 +33,7 @@ __all__ = [
     "renamed_argument",
     "suggestion",
     "warn_renamed",
+    "warn_user",
 ]
 
 P = ParamSpec("P")
@@ -157,8 +159,35 @@ class RecipeError(PrepError):
         return self.problems
 
 
+#: Libraries whose functions may be between the user's line and that of this package in the stack of calls.
+_LIBRARIES = frozenset({"astropy", "ccdproc", "contextlib", "functools", "lazy_loader", "pluggy", "pydantic"})
+
+
+def warn_user(message: str, category: type[Warning] = PrepWarning) -> None:
+    """Issue a warning that names the line of the user's code, and not a line of this package or of a plugin.
+
+    Parameters
+    ----------
+    message : str
+        The message.
+    category : type
+        Class of the warning.
+    """
+    frame = sys._getframe(1)
+    while frame.f_back is not None and _is_internal(str(frame.f_globals.get("__name__"))):
+        frame = frame.f_back
+    registry = frame.f_globals.setdefault("__warningregistry__", {})
+    module = frame.f_globals.get("__name__")
+    warnings.warn_explicit(message, category, frame.f_code.co_filename, frame.f_lineno, module, registry)
+
+
+def _is_internal(module: str) -> bool:
+    package = module.partition(".")[0]
+    return package in _LIBRARIES or package == "aia_ccdproc" or package.startswith("aia_ccdproc_")
+
+
 def warn_renamed(old: str, new: str) -> None:
-    """Warn that the caller of the calling function uses a name of version 0.1.
+    """Warn that the user's code uses a name of version 0.1.
 
     Parameters
     ----------
@@ -167,8 +196,7 @@ def warn_renamed(old: str, new: str) -> None:
     new : str
         What replaces it.
     """
-    message = f"{old} was renamed to {new} and will be removed in version 0.4."
-    warnings.warn(message, PrepDeprecationWarning, stacklevel=3)
+    warn_user(f"{old} was renamed to {new} and will be removed in version 0.4.", PrepDeprecationWarning)
 
 
 def renamed_argument(old: str, new: str) -> Callable[[Callable[P, T]], Callable[P, T]]:

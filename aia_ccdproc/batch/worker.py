@@ -20,7 +20,7 @@ from astropy.nddata import CCDData
 
 from aia_ccdproc.batch.plan import Job
 from aia_ccdproc.batch.task import BatchOptions
-from aia_ccdproc.errors import PrepError, PrepWarning, WriteError
+from aia_ccdproc.errors import PrepError, PrepWarning, WriteError, warn_user
 from aia_ccdproc.images.names import stem
 from aia_ccdproc.io import read, read_header, write
 from aia_ccdproc.parallel import limit_threads
@@ -191,7 +191,7 @@ def _quicklook_path(output: Path) -> Path:
 
 def _warn_not_drawn(pictures: str, error: Exception) -> None:
     """Report as a warning that pictures are missing. The output is complete without them."""
-    warnings.warn(f"cannot draw {pictures}: {type(error).__name__}: {error}", PrepWarning, stacklevel=2)
+    warn_user(f"cannot draw {pictures}: {type(error).__name__}: {error}")
 
 
 def _file_hash(path: Path) -> str:

@@ -22,7 +22,7 @@ from astropy.nddata import (
 )
 from astropy.wcs import WCS
 
-from aia_ccdproc.errors import HeaderError, InstrumentError, PrepWarning
+from aia_ccdproc.errors import HeaderError, InstrumentError, warn_user
 from aia_ccdproc.images.conventions import apply_conventions, guess_unit
 from aia_ccdproc.images.fits_open import MAX_PIXELS, PLANES, OpenedFile, image_shape, is_image, open_image
 from aia_ccdproc.images.pixel_engine import NUMPY_ENGINE, PixelEngine
@@ -211,7 +211,7 @@ def _image(path: Path, content: _Content, unit: u.UnitBase, wcs: WCS | None) -> 
             data = np.where(infinite, np.float32(np.nan), data)
             notes.append(f"{np.count_nonzero(infinite)} pixels are infinite or too large for float32, and are masked")
     if notes:
-        warnings.warn(f"{path}: {'; '.join(notes)}", PrepWarning, stacklevel=4)
+        warn_user(f"{path}: {'; '.join(notes)}")
     planes = {"mask": mask, "uncertainty": content.uncertainty, "psf": content.psf}
     return CCDData(data, unit=unit, header=content.header, wcs=wcs, **planes)
 

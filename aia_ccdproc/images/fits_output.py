@@ -17,7 +17,7 @@ import numpy as np
 from astropy.io import fits
 from astropy.nddata import CCDData
 
-from aia_ccdproc.errors import PrepWarning, WriteError
+from aia_ccdproc.errors import WriteError, warn_user
 from aia_ccdproc.images.card_filter import without_cards
 from aia_ccdproc.images.cards import MAX_CARDS
 from aia_ccdproc.images.compression import Compression
@@ -96,7 +96,7 @@ def write(
     except (OSError, ValueError, fits.VerifyError) as error:
         raise WriteError(f"{path}: {_write_failure(path, error)}") from error
     if notes:
-        warnings.warn(f"{path}: {'; '.join(notes)}", PrepWarning, stacklevel=3)
+        warn_user(f"{path}: {'; '.join(notes)}")
     return path
 
 

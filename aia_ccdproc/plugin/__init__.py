@@ -38,6 +38,7 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from aia_ccdproc.errors import warn_user
 from aia_ccdproc.parallel import map_in_threads, thread_count
 from aia_ccdproc.plugin.fields import RecipeFile, ServerURL, Timeout, table_source
 from aia_ccdproc.plugin.hookspecs import hookimpl, hookspec
@@ -90,6 +91,7 @@ __all__ = [
     "step",
     "table_source",
     "thread_count",
+    "warn_user",
 ]
 
 #: Names of modules that import numpy. They are imported when they are first used.

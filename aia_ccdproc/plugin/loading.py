@@ -6,7 +6,6 @@ import contextlib
 import functools
 import os
 import sys
-import warnings
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from importlib.metadata import EntryPoint, entry_points
@@ -15,7 +14,7 @@ from typing import Any
 
 import pluggy
 
-from aia_ccdproc.errors import PluginError, PluginWarning, suggestion
+from aia_ccdproc.errors import PluginError, PluginWarning, suggestion, warn_user
 from aia_ccdproc.plugin.instrument import Instrument
 from aia_ccdproc.plugin.manager import CHOSEN_PLUGINS, DeclaredTwiceError, PrepPluginManager, manager_in_use
 from aia_ccdproc.plugin.plugin import CORE, BrokenPlugin, Plugin, normalize_name
@@ -131,7 +130,7 @@ def load_plugins(chosen: Collection[str] | None = None) -> PrepPluginManager:
             del modules[error.broken.plugin]
     manager.broken = broken
     for each in broken:
-        warnings.warn(f"plugin is not used: {each}", PluginWarning, stacklevel=2)
+        warn_user(f"plugin is not used: {each}", PluginWarning)
     return manager
 
 

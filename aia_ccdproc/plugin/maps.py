@@ -12,7 +12,7 @@ from astropy import units as u
 from astropy.io import fits
 from astropy.nddata import CCDData
 
-from aia_ccdproc.errors import HeaderError, PrepError, PrepWarning
+from aia_ccdproc.errors import HeaderError, PrepError, warn_user
 from aia_ccdproc.images.conventions import apply_conventions
 from aia_ccdproc.images.header import complete_header
 from aia_ccdproc.images.repair import image_cards, repair_header
@@ -82,7 +82,7 @@ def from_map(image_map: GenericMap, *, copy: bool = True) -> CCDData:
     if uncertainty is not None:
         uncertainty = type(uncertainty)(uncertainty.array, copy=copy)
     if left_out:
-        warnings.warn(f"from_map: {', '.join(left_out)} left out: FITS has no form for them", PrepWarning, stacklevel=2)
+        warn_user(f"from_map: {', '.join(left_out)} left out: FITS has no form for them")
     return CCDData(data, unit=unit, mask=mask, uncertainty=uncertainty, header=header, wcs=wcs)
 
 
@@ -128,7 +128,7 @@ def to_map(ccd: CCDData, *, copy: bool = True) -> GenericMap:
     header["BUNIT"] = (ccd.unit.to_string(), "Unit of the pixels")
     dropped = [name for name in ("flags", "psf") if getattr(ccd, name) is not None]
     if dropped:
-        warnings.warn(f"to_map: {' and '.join(dropped)} dropped: a Map cannot have them", PrepWarning, stacklevel=2)
+        warn_user(f"to_map: {' and '.join(dropped)} dropped: a Map cannot have them")
     planes: dict[str, Any] = {}
     if ccd.mask is not None:
         planes["mask"] = np.array(ccd.mask, copy=copy or None)

@@ -8,7 +8,6 @@ the fetch and a digest of this time and of the rows. A file with another digest 
 from __future__ import annotations
 
 import hashlib
-import warnings
 from contextlib import suppress
 from pathlib import Path
 
@@ -17,7 +16,7 @@ from astropy.io import ascii as ascii_tables
 from astropy.table import Table, vstack
 from astropy.time import Time, TimeDelta
 
-from aia_ccdproc.errors import PointingError, PointingWarning, TableError
+from aia_ccdproc.errors import PointingError, PointingWarning, TableError, warn_user
 from aia_ccdproc.images.files import atomic_write
 from aia_ccdproc.pointing.months import Month
 from aia_ccdproc.pointing.table import PointingTable, read_pointing_table
@@ -167,11 +166,7 @@ def _digest(table: PointingTable, fetched: object) -> str:
 
 
 def _discard(path: Path, reason: str) -> None:
-    warnings.warn(
-        f"the pointing cache file {path.name} {reason}. It is removed and will be fetched again",
-        PointingWarning,
-        stacklevel=3,
-    )
+    warn_user(f"the pointing cache file {path.name} {reason}. It is removed and will be fetched again", PointingWarning)
     with suppress(OSError):
         path.unlink(missing_ok=True)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import os
-import warnings
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -14,7 +13,7 @@ from astropy.nddata import CCDData
 from astropy.wcs import WCS
 from astropy.wcs.utils import pixel_to_pixel
 
-from aia_ccdproc.errors import HeaderError, PrepWarning
+from aia_ccdproc.errors import HeaderError, warn_user
 from aia_ccdproc.images.files import cache_until_modified
 from aia_ccdproc.images.fits_file import read_header
 from aia_ccdproc.images.header import complete_header, image_wcs
@@ -215,7 +214,7 @@ def _header_wcs(header: fits.Header) -> WCS:
     header = header.copy()
     assumed = add_missing_unit(header)
     if assumed is not None:
-        warnings.warn(f"target: {assumed}", PrepWarning, stacklevel=8)
+        warn_user(f"target: {assumed}")
     return wcs_from_header(header)
 
 

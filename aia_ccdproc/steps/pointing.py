@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import warnings
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Literal
 
@@ -14,7 +13,7 @@ from astropy.table import Table
 from astropy.time import Time
 from astropy.wcs import WCS
 
-from aia_ccdproc.errors import HeaderError, PointingError, PointingWarning, PrepError, StateError, TableError
+from aia_ccdproc.errors import HeaderError, PointingError, PointingWarning, PrepError, StateError, TableError, warn_user
 from aia_ccdproc.images.arithmetic import copy_image
 from aia_ccdproc.images.header import complete_header, image_wcs, with_header
 from aia_ccdproc.images.history import add_history, printable
@@ -177,7 +176,7 @@ def correct_pointing(
             kept.remove(keyword, ignore_missing=True)
         kept["MPO_SRC"] = "header"
         add_history(kept, f"update_pointing: pointing of the header kept: {error}")
-        warnings.warn(f"pointing of the header kept: {error}", PointingWarning, stacklevel=4)
+        warn_user(f"pointing of the header kept: {error}", PointingWarning)
         return kept
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import re
-import warnings
 from typing import Any, Literal
 
 import numpy as np
@@ -12,7 +11,7 @@ from astropy.io import fits
 from astropy.nddata import CCDData, VarianceUncertainty
 from astropy.wcs import WCS
 
-from aia_ccdproc.errors import PluginError, PrepWarning, StateError
+from aia_ccdproc.errors import PluginError, StateError, warn_user
 from aia_ccdproc.images.card_filter import without_cards
 from aia_ccdproc.images.geometry import wcs_geometry
 from aia_ccdproc.images.geometry_keywords import update_geometry_keywords
@@ -249,10 +248,8 @@ def _result(ccd: CCDData, header: fits.Header, resampled: Resampled, fill: float
     mask = np.not_equal(flags, 0, out=flags.view(bool))
     dropped = [name for name in ("flags", "psf") if getattr(ccd, name) is not None]
     if dropped:
-        warnings.warn(
-            f"register: {' and '.join(dropped)} of the image dropped: they describe the pixels before registration",
-            PrepWarning,
-            stacklevel=5,
+        warn_user(
+            f"register: {' and '.join(dropped)} of the image dropped: they describe the pixels before registration"
         )
     return CCDData(
         data,

@@ -76,7 +76,7 @@ def test_the_most_similar_name_may_be_that_of_a_plugin():
     with pytest.raises(RecipeError, match=r"did you mean 'level1\.5-psf'\? It is in aia-ccdproc-psf"):
         aia_ccdproc.load_recipe("level1.5-ps")
     with pytest.raises(RecipeError, match=r"did you mean 'register'\?$"):
-        aia_ccdproc.Recipe.from_toml('[[step]]\nuse = "regist"\n')
+        aia_ccdproc.Recipe.from_toml('[[step]]\nuse = "regstr"\n')
 
 
 @pytest.mark.usefixtures("_core_only")

@@ -12,7 +12,7 @@ import ccdproc
 import numpy as np
 from astropy.nddata import CCDData
 
-from aia_ccdproc.errors import HeaderError, PluginError, PrepError, PrepWarning, SettingsError, StateError
+from aia_ccdproc.errors import HeaderError, PluginError, PrepError, SettingsError, StateError, warn_user
 from aia_ccdproc.images.arithmetic import with_flags_and_psf, without_psf
 from aia_ccdproc.images.card_filter import without_cards
 from aia_ccdproc.images.header import complete_header, fits_header, set_unit, with_header
@@ -96,7 +96,7 @@ def _as_own_warnings(step: str) -> Iterator[None]:
         root.removeFilter(collect)
         root.removeHandler(handler)
     for message in dict.fromkeys([*(str(warning.message) for warning in caught), *messages]):
-        warnings.warn(f"{step}: {message}", PrepWarning, stacklevel=4)
+        warn_user(f"{step}: {message}")
 
 
 def _lacosmic(ccd: CCDData, gain_apply: bool = True, **arguments: Any) -> Any:
@@ -133,7 +133,7 @@ def _complete(step: str, given: CCDData, result: CCDData) -> CCDData:
     if made.shape == given.shape:
         return with_flags_and_psf(with_header(made, header), given)
     if given.flags is not None:
-        warnings.warn(f"{step}: flags of the image dropped: they describe all its pixels", PrepWarning, stacklevel=3)
+        warn_user(f"{step}: flags of the image dropped: they describe all its pixels")
     made.psf = None if given.psf is None else given.psf.copy()
     return with_header(made, header)
 

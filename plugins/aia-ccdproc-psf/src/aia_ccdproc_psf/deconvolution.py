@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import os
-import warnings
 from dataclasses import replace
 from typing import Any, Literal, NamedTuple
 
@@ -12,8 +11,9 @@ import numpy as np
 from astropy.io import fits
 from astropy.nddata import CCDData, NDUncertainty, StdDevUncertainty, UnknownUncertainty
 
-from aia_ccdproc import PrepWarning, StateError
+from aia_ccdproc import StateError
 from aia_ccdproc.images import complete_header, finite_number, printable, with_header, without_statistics
+from aia_ccdproc.plugin import accepts_maps, warn_user
 from aia_ccdproc_psf.camera import check_level1
 from aia_ccdproc_psf.device import Device, WholeConvolution, cuda_device
 from aia_ccdproc_psf.fourier import Convolution
@@ -29,6 +29,7 @@ __all__ = ["deconvolve"]
 _PROPAGATION = {"propagate": "linear filter", "monte-carlo": "Monte Carlo, {} realizations", "none": "dropped"}
 
 
+@accepts_maps
 def deconvolve(
     ccd: CCDData,
     *,
@@ -130,7 +131,7 @@ def deconvolve(
         kept = "dropped" if result.uncertainty is None else kept
         result.header["UNCPROP"] = (kept, "Uncertainty after deconvolution")
     if result.psf is not None:
-        warnings.warn("the psf of the image is dropped: it is not that of the deconvolved image", PrepWarning, 2)
+        warn_user("the psf of the image is dropped: it is not that of the deconvolved image")
         result.psf = None
     return result
 
@@ -260,7 +261,7 @@ def _uncertainty(ccd: CCDData, work: _Deconvolution, solution: Solution) -> NDUn
     planes, settings = work.planes, work.settings
     if settings.uncertainty == "none" or planes.sigma is None:
         reason = "as uncertainty = 'none'" if planes.sigma is not None else "as its type is not known"
-        warnings.warn(f"the uncertainty of the image is dropped, {reason}", PrepWarning, 3)
+        warn_user(f"the uncertainty of the image is dropped, {reason}")
         return None
     if settings.uncertainty == "monte-carlo":
 
