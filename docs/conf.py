@@ -1,9 +1,13 @@
 """Configuration of Sphinx. Building the documentation needs no network."""
 
+import json
 import subprocess
 import sys
 from importlib.metadata import version as version_of
 from pathlib import Path
+
+from docutils import nodes
+from docutils.parsers.rst import Directive
 
 project = "aia-ccdproc"
 author = "the aia-ccdproc developers"
@@ -52,6 +56,27 @@ def add_unreleased_changes(app, docname, source):
     source[0] = source[0].replace(start, start + "\n" + draft)
 
 
+class Notebook(Directive):
+    """Show the cells of a notebook. Its texts are plain paragraphs, after a heading that the page has itself."""
+
+    required_arguments = 1
+
+    def run(self):
+        """Make the paragraphs and the blocks of code."""
+        environment = self.state.document.settings.env
+        _, path = environment.relfn2path(self.arguments[0])
+        environment.note_dependency(path)
+        content = []
+        for cell in json.loads(Path(path).read_text(encoding="utf-8"))["cells"]:
+            text = "".join(line for line in cell["source"] if cell["cell_type"] == "code" or not line.startswith("# "))
+            if cell["cell_type"] == "code":
+                content.append(nodes.literal_block(text, text, language="python"))
+            else:
+                content.append(nodes.paragraph("", text))
+        return content
+
+
 def setup(app):
-    """Connect the changelog to its fragments."""
+    """Connect the changelog to its fragments, and add the directive for notebooks."""
     app.connect("source-read", add_unreleased_changes)
+    app.add_directive("notebook", Notebook)

@@ -31,6 +31,7 @@ from aia_ccdproc.pipeline import Pipeline
 from aia_ccdproc.plugin.loading import get_plugin_manager
 from aia_ccdproc.recipe.output import OutputSettings
 from aia_ccdproc.recipe.recipe import Recipe, load_recipe
+from aia_ccdproc.report.notebook import FileResults
 from aia_ccdproc.report.results import BatchInfo, FileResult
 
 if TYPE_CHECKING:
@@ -109,13 +110,14 @@ def run(
     quicklook : bool
         Whether to draw a PNG beside each output. This needs matplotlib.
     progress : `~aia_ccdproc.Progress`, optional
-        Object whose methods are called while the batch runs.
+        Object whose methods are called while the batch runs. By default, a notebook shows a progress bar, and nothing
+        is shown elsewhere. ``Progress()`` shows nothing.
 
     Returns
     -------
     list of `~aia_ccdproc.FileResult`
         One for each file, in the order of the files. A file that fails leaves no output behind and does not stop the
-        others.
+        others. A notebook shows the list as a table.
 
     Raises
     ------
@@ -155,7 +157,7 @@ def run(
         options = BatchOptions(loaded, thumbnails=thumbnails, output_hashes=bool(reports), quicklook=quicklook)
         workers = max(1, min(jobs, len(todo)))
         info = _describe_batch(loaded, folder, jobs, scheduler, started)
-        results = _Results(plan, progress or Progress())
+        results = _Results(plan, progress or _default_progress())
         try:
             if scheduler is None and executor is None:
                 for job in todo[:workers]:
@@ -200,8 +202,14 @@ class _Results:
     def is_complete(self) -> bool:
         return len(self._by_path) == len(self._paths)
 
-    def in_order(self) -> list[FileResult]:
-        return [self._by_path[path] for path in self._paths if path in self._by_path]
+    def in_order(self) -> FileResults:
+        return FileResults(self._by_path[path] for path in self._paths if path in self._by_path)
+
+
+def _default_progress() -> Progress:
+    from aia_ccdproc.batch.notebook import NotebookProgress, in_notebook  # imports this module
+
+    return NotebookProgress() if in_notebook() else Progress()
 
 
 def _count_jobs(jobs: int | None, scheduler: str | None, executor: Executor | None) -> int:

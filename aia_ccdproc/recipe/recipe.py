@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 __all__ = ["Recipe", "builtin_recipes", "load_recipe", "named_recipes"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Recipe:  # numpydoc ignore=PR02
     """A recipe that has been validated.
 
@@ -61,6 +61,16 @@ class Recipe:  # numpydoc ignore=PR02
 
     def __iter__(self) -> Iterator[RecipeStep]:
         return iter(self.steps)
+
+    def __repr__(self) -> str:
+        return f"<Recipe {self.name}: {' -> '.join(step.use for step in self.steps)}>"
+
+    def _repr_html_(self) -> str:
+        from aia_ccdproc.report.notebook import html_table
+
+        rows = [(step.use, step.settings.describe(), step.plugin or "", step.describe_images()) for step in self.steps]
+        header = ("step", "settings", "plugin", "images")
+        return html_table(f"Recipe {self.name}", header, rows, self.description)
 
     @property
     def digest(self) -> str:

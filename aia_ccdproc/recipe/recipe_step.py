@@ -58,6 +58,19 @@ class RecipeStep(NamedTuple):
                 return variant.settings
         return self.settings
 
+    def describe_images(self) -> str:
+        """Describe the images that the step is run on, and its settings for some of them.
+
+        Returns
+        -------
+        str
+            One line for the key ``only`` and one for each table ``[[step.when]]``; ``"all"`` if the step has neither.
+        """
+        lines = [f"only {self.only.describe()}"] if self.only else []
+        for where, settings in self.when:
+            lines.append(f"{where.describe()}: {'skipped' if settings is None else settings.describe()}")
+        return "\n".join(lines) or "all"
+
     def fingerprint(self, step: Step) -> list[Any]:
         """Return what determines the result of the step, as the recipe's digest needs it.
 

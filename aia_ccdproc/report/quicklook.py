@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import io
 import math
 import os
 from pathlib import Path
-from typing import Any
+from typing import Any, overload
 
 import astropy.units as u
 import numpy as np
 from astropy.io import fits
 from astropy.nddata import CCDData
 from astropy.wcs import WCS
+from PIL import Image
 
 from aia_ccdproc.errors import HeaderError, PrepError, WriteError
 from aia_ccdproc.images.files import atomic_write
@@ -53,23 +55,30 @@ def check_quicklook() -> None:
         ) from None
 
 
-def quicklook(ccd: CCDData, path: str | os.PathLike[str]) -> Path:
+@overload
+def quicklook(ccd: CCDData, path: None = None) -> Image.Image: ...
+@overload
+def quicklook(ccd: CCDData, path: str | os.PathLike[str]) -> Path: ...
+def quicklook(ccd: CCDData, path: str | os.PathLike[str] | None = None) -> Path | Image.Image:
     """Draw an image with its coordinates, a grid and the limb.
 
     Parameters
     ----------
     ccd : `~astropy.nddata.CCDData`
         Image of any level, shape ``(ny, nx)``, with a celestial WCS.
-    path : path-like
-        The PNG to write. An existing file is replaced.
+    path : path-like, optional
+        The PNG to write. An existing file is replaced. By default, nothing is written.
 
     Returns
     -------
-    `~pathlib.Path`
-        The PNG. The same image gives the same bytes.
+    `~pathlib.Path` or `~PIL.Image.Image`
+        The PNG that was written; the same image gives the same bytes. Without a path, the picture, which a notebook
+        shows.
 
     Raises
     ------
+    TypeError
+        If the value is not a CCDData.
     PrepError
         If matplotlib is not installed.
     HeaderError
@@ -77,7 +86,30 @@ def quicklook(ccd: CCDData, path: str | os.PathLike[str]) -> Path:
     WriteError
         If the PNG cannot be written.
     """
+    if not isinstance(ccd, CCDData):
+        hint = "Read a file with aia_ccdproc.read, and convert a sunpy Map with aia_ccdproc.from_map"
+        raise TypeError(f"quicklook takes a CCDData, not a value of type {type(ccd).__name__}. {hint}")
     check_quicklook()
+    figure = _draw(ccd)
+    if path is None:
+        stream = io.BytesIO()
+        _save(figure, stream)
+        return Image.open(stream)
+    target = Path(path)
+    try:
+        with atomic_write(target) as temporary:
+            _save(figure, temporary)
+    except OSError as error:
+        raise WriteError(f"{target}: cannot write the quick-look picture ({error.strerror or error})") from error
+    return target
+
+
+def _save(figure: Any, target: Path | io.BytesIO) -> None:
+    figure.savefig(target, dpi=_DPI, format="png", metadata={"Software": None})
+
+
+def _draw(ccd: CCDData) -> Any:
+    """Draw the figure."""
     header = complete_header(ccd)
     reduced = block_means(ccd, _LONGER_SIDE_PIXELS)
     figure, axes = _make_axes(ccd, reduced.shape)
@@ -90,13 +122,7 @@ def quicklook(ccd: CCDData, path: str | os.PathLike[str]) -> Path:
     if radius_arcsec is not None:
         axes.plot(*limb_pixels(axes.wcs, radius_arcsec), color="white", linewidth=0.8, alpha=0.8)
     _draw_grid_and_titles(axes, header)
-    target = Path(path)
-    try:
-        with atomic_write(target) as temporary:
-            figure.savefig(temporary, dpi=_DPI, format="png", metadata={"Software": None})
-    except OSError as error:
-        raise WriteError(f"{target}: cannot write the quick-look picture ({error.strerror or error})") from error
-    return target
+    return figure
 
 
 def _make_axes(ccd: CCDData, shape: tuple[int, ...]) -> tuple[Any, Any]:

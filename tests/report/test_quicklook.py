@@ -92,3 +92,17 @@ def test_quicklook_without_wcs_folder_or_matplotlib_is_an_error(
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
     with pytest.raises(PrepError, match=r'pip install "aia-ccdproc\[plot\]"'):
         check_quicklook()
+
+
+def test_without_a_path_the_picture_is_returned_and_a_notebook_shows_it(tmp_path: Path) -> None:
+    ccd = whole_disk()
+    picture = quicklook(ccd)
+    written = np.asarray(Image.open(quicklook(ccd, tmp_path / "a.png")))
+    np.testing.assert_array_equal(np.asarray(picture), written)
+    assert picture._repr_png_().startswith(b"\x89PNG")
+    assert [path.name for path in tmp_path.iterdir()] == ["a.png"]
+
+
+def test_another_value_than_an_image_is_refused() -> None:
+    with pytest.raises(TypeError, match=r"quicklook takes a CCDData, not a value of type str\. Read a file"):
+        quicklook("a.fits")
