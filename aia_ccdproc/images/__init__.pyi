@@ -1,4 +1,5 @@
 from .arithmetic import copy_image, divide, multiply, with_flags_and_psf
+from .camera import check_camera_grid
 from .compression import Compression
 from .header import complete_header, current_header, fits_header, image_wcs, set_unit, with_header
 from .history import add_history, printable
@@ -18,6 +19,7 @@ __all__ = [
     "add_history",
     "as_number",
     "as_text",
+    "check_camera_grid",
     "complete_header",
     "copy_image",
     "current_header",

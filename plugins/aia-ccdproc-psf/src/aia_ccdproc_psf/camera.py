@@ -7,7 +7,7 @@ from astropy.io import fits
 from astropy.nddata import CCDData
 
 from aia_ccdproc import InstrumentError, StateError, get_plugin_manager
-from aia_ccdproc.images import finite_number, image_wcs, is_registered, plate_scale, roll_angle
+from aia_ccdproc.images import check_camera_grid, image_wcs, is_registered
 
 __all__ = ["check_level1"]
 
@@ -49,12 +49,4 @@ def check_level1(ccd: CCDData, header: fits.Header) -> None:
             "cannot deconvolve a level-1.5 image: the point spread function is that of level-1 pixels. Run deconvolve "
             "before register"
         )
-    scale, roll = plate_scale(wcs), roll_angle(wcs)
-    camera_scale = finite_number(header, "IMSCL_MP")
-    camera_roll = finite_number(header, "INST_ROT") + finite_number(header, "SAT_ROT")
-    rotation = (roll - camera_roll + 180) % 360 - 180
-    if abs(scale / camera_scale - 1) > 1e-4 or abs(rotation) > 0.01:
-        raise StateError(
-            f"cannot deconvolve an image that is resampled or rotated: it has {scale:.6g} arcsec per pixel and a "
-            f"roll of {roll:.4g} degrees, the camera {camera_scale:.6g} and {camera_roll:.4g}. Use the original image"
-        )
+    check_camera_grid(header, wcs)

@@ -8,7 +8,7 @@ from astropy.io import fits
 from astropy.nddata import CCDData
 
 from aia_ccdproc import HeaderError, StateError
-from aia_ccdproc.images import finite_number, image_wcs, plate_scale, roll_angle
+from aia_ccdproc.images import check_camera_grid, finite_number, image_wcs
 from aia_ccdproc_respike.spikes import FULL_FRAME
 
 __all__ = ["camera_corner", "check_camera_pixels"]
@@ -35,19 +35,7 @@ def check_camera_pixels(ccd: CCDData, header: fits.Header) -> None:
         raise StateError(
             f"the image is in {ccd.unit}, but spikes are counts of the camera in DN. Use the original level-1 image"
         )
-    wcs = image_wcs(ccd, header)
-    scale, roll = plate_scale(wcs), roll_angle(wcs)
-    camera_scale, camera_roll = (
-        finite_number(header, "IMSCL_MP"),
-        finite_number(header, "INST_ROT") + finite_number(header, "SAT_ROT"),
-    )
-    rotation = (roll - camera_roll + 180) % 360 - 180
-    if abs(scale / camera_scale - 1) > 1e-4 or abs(rotation) > 0.01:
-        raise StateError(
-            f"the image is resampled or rotated: it has {scale:.6g} arcsec per pixel and a roll of {roll:.4g} degrees, "
-            f"the camera {camera_scale:.6g} and {camera_roll:.4g}. Spikes are pixels of the camera. Use the original "
-            "level-1 image"
-        )
+    check_camera_grid(header, image_wcs(ccd, header))
     doubled = 2 * np.asarray(ccd.data)  # level 1 contains integers, in some exports halves (BSCALE 0.5)
     if not np.all((doubled == np.rint(doubled)) | ~np.isfinite(doubled)):
         raise StateError(
