@@ -46,7 +46,7 @@ def outputs(real_data: Path, level1_files: list[Path], tmp_path_factory: pytest.
     assert done.returncode == 0, done.stdout + done.stderr
     assert "5 done, 0 failed" in done.stdout
     assert before == [hashlib.sha256(path.read_bytes()).digest() for path in level1_files]
-    return {path: folder / f"{path.name.removesuffix('.fits')}_lev1p5.fits" for path in level1_files}
+    return {path: folder / f"{path.stem.removesuffix('_lev1')}_lev1p5.fits" for path in level1_files}
 
 
 @pytest.mark.slow

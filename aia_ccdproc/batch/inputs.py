@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import glob
+import itertools
 import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -18,6 +19,10 @@ __all__ = ["Files", "Input", "find_inputs"]
 
 #: A file, a folder, a pattern, or several of these; or a collection of ccdproc.
 Files: TypeAlias = "str | os.PathLike[str] | Iterable[str | os.PathLike[str]] | ImageFileCollection"
+
+
+#: Number of entries of subfolders after which the search for FITS files ends.
+_MAX_ENTRIES_SEARCHED = 10_000
 
 
 class Input(NamedTuple):
@@ -77,9 +82,20 @@ def _expand(path: Path) -> Iterator[Input]:
     except OSError as error:
         raise ReadError(f"{path}: the folder cannot be read ({error.strerror})") from error
     if not files:
-        raise ReadError(f"{path}: {problem}")
+        raise ReadError(f"{path}: {problem}{_hint_at_subfolders(path)}")
     for file in files:
         yield Input(file, named=False)
+
+
+def _hint_at_subfolders(folder: Path) -> str:
+    """Return the end of the message about a folder without FITS files, if a folder in it contains some."""
+    if not folder.is_dir():
+        return ""
+    entries = itertools.islice(folder.rglob("*"), _MAX_ENTRIES_SEARCHED)
+    if not any(map(_is_candidate, entries)):
+        return ""
+    pattern = Path(glob.escape(str(folder)), "**", "*.fits")
+    return f', but its subfolders do. Use the pattern "{pattern}", in quotes'
 
 
 def _is_candidate(path: Path) -> bool:

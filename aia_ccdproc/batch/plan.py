@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
 from aia_ccdproc.batch.inputs import Input
-from aia_ccdproc.errors import WriteError
-from aia_ccdproc.images.names import NamePattern
+from aia_ccdproc.errors import SettingsError, WriteError
+from aia_ccdproc.images.names import NamePattern, is_fits_name
+from aia_ccdproc.recipe.output import OutputSettings
 from aia_ccdproc.recipe.recipe import Recipe
 from aia_ccdproc.report.results import FileResult, failed_result
 
-__all__ = ["Job", "make_plan"]
+__all__ = ["Job", "make_plan", "name_output"]
+
+#: The default name of outputs in version 0.1. An output of that name is found again.
+_FORMER_PATTERN = NamePattern("{stem}_lev1p5.fits")
 
 
 class Job(NamedTuple):
@@ -20,6 +25,41 @@ class Job(NamedTuple):
 
     path: Path
     output: Path
+
+
+def name_output(inputs: Sequence[Input], recipe: Recipe, output: Path) -> tuple[Recipe, Path]:
+    """Find the output folder, and the name of the output if the user gave it.
+
+    Parameters
+    ----------
+    inputs : sequence of `~aia_ccdproc.batch.inputs.Input`
+        The files.
+    recipe : `~aia_ccdproc.Recipe`
+        The recipe.
+    output : `~pathlib.Path`
+        A folder; or the name of a FITS file, if there is only one input.
+
+    Returns
+    -------
+    recipe : `~aia_ccdproc.Recipe`
+        The recipe, with the name of the output in its ``[output]`` table.
+    folder : `~pathlib.Path`
+        The folder of the outputs.
+
+    Raises
+    ------
+    SettingsError
+        If the output is the name of a FITS file, and there are several inputs.
+    """
+    if not is_fits_name(output) or output.is_dir():
+        return recipe, output
+    if len(inputs) != 1:
+        raise SettingsError(
+            f"the output {output} is the name of one file, but there are {len(inputs)} input files. Name a folder"
+        )
+    pattern = output.name.replace("{", "{{").replace("}", "}}")
+    settings = OutputSettings.of(**recipe.output.model_dump() | {"name": pattern})
+    return replace(recipe, output=settings), output.parent
 
 
 def make_plan(inputs: Sequence[Input], recipe: Recipe, folder: Path) -> list[Job | FileResult]:
@@ -78,6 +118,15 @@ def _plan_file(path: Path, recipe: Recipe, pattern: NamePattern, folder: Path) -
             mismatch = recipe.mismatch(header)
             if mismatch is not None:
                 return FileResult(path, "skipped", reason=mismatch)
-        return Job(path, folder / pattern.fill(path, header))
+        return Job(path, _existing_or_new(path, folder / pattern.fill(path, header), recipe, folder))
     except Exception as error:  # whatever a header contains, or a plugin does with it, must not end the batch
         return failed_result(path, error)
+
+
+def _existing_or_new(path: Path, output: Path, recipe: Recipe, folder: Path) -> Path:
+    """Return the output under the default name of version 0.1 if it exists, so that an old batch can be continued."""
+    if recipe.output.name == OutputSettings().name:
+        former = folder / _FORMER_PATTERN.fill(path)
+        if former != output and former.exists() and not output.exists():
+            return former
+    return output

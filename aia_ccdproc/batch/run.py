@@ -20,7 +20,7 @@ from aia_ccdproc.batch.cluster import dask_cluster
 from aia_ccdproc.batch.dispatch import dispatch
 from aia_ccdproc.batch.executors import WorkerPool, existing_executor, this_process, worker_processes
 from aia_ccdproc.batch.inputs import Files, find_inputs
-from aia_ccdproc.batch.plan import Job, make_plan
+from aia_ccdproc.batch.plan import Job, make_plan, name_output
 from aia_ccdproc.batch.signals import BatchInterrupted, stop_on_signals
 from aia_ccdproc.batch.task import BatchOptions
 from aia_ccdproc.errors import SettingsError, WriteError, renamed_argument
@@ -89,7 +89,8 @@ def run(
         Name of a built-in recipe, path of a TOML file, or a recipe.
     output_dir : path-like
         Folder of the outputs; created if it does not exist. The recipe's ``[output]`` table sets their names, by
-        default ``<stem>_lev1p5.fits``.
+        default ``<stem>_lev1p5.fits``, or ``image_lev1p5.fits`` for ``image_lev1.fits``. For one input also the output
+        itself: a name that ends with ``.fits`` or ``.fits.gz``.
     jobs : int, optional
         Number of files that are processed at the same time, each in a process of its own. By default 1: in this
         process, one after another. With an executor, the number of its workers, by default the number of CPUs.
@@ -129,7 +130,8 @@ def run(
         If two files would have the same output, or an output would replace an input. If the folder cannot be created,
         or a report cannot be written.
     SettingsError
-        If ``jobs`` is less than 1, both a scheduler and an executor are given, or a report has an unknown suffix.
+        If ``jobs`` is less than 1, both a scheduler and an executor are given, a report has an unknown suffix, or
+        ``output_dir`` is the name of one file although there are several inputs.
     PrepError
         If the scheduler does not answer, no worker can be started, or matplotlib is missing for ``quicklook``.
     KeyboardInterrupt
@@ -148,9 +150,10 @@ def run(
 
         check_quicklook()
     with stop_on_signals() as stop:
-        loaded, folder = _override_output(load_recipe(recipe), overwrite, compression), Path(output_dir)
+        loaded, inputs = _override_output(load_recipe(recipe), overwrite, compression), find_inputs(files)
+        loaded, folder = name_output(inputs, loaded, Path(output_dir))
         pipeline = Pipeline(loaded)
-        plan = make_plan(find_inputs(files), loaded, folder)
+        plan = make_plan(inputs, loaded, folder)
         todo = [entry for entry in plan if isinstance(entry, Job)]
         _prepare_folders(folder, todo, reports)
         thumbnails = any(path.suffix.lower() != ".json" for path in reports)

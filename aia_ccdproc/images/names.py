@@ -1,6 +1,7 @@
 """Names of output files, made from the name of the input and from keywords of its header.
 
-``{stem}`` is the name of the input without its extension. ``{WAVELNTH}``, ``{WAVELNTH:04d}`` and
+``{stem}`` is the name of the input without its extension. ``{stem_lev1p5}`` is the same with ``lev1p5`` in place of
+``lev1`` at its end, or with ``_lev1p5`` after it. ``{WAVELNTH}``, ``{WAVELNTH:04d}`` and
 ``{T_OBS:%Y%m%dT%H%M%S}`` are keywords: unformatted, as a number, and as a time. ``/`` separates folders. No header can
 produce a name outside the output folder.
 """
@@ -23,12 +24,16 @@ from aia_ccdproc.images.values import KEYWORD, as_number, as_text, is_empty
 if TYPE_CHECKING:
     from astropy.io import fits
 
-__all__ = ["NamePattern", "is_fits_name", "stem"]
+__all__ = ["NamePattern", "is_fits_name", "level15_stem", "stem"]
 
 _FITS_NAME = re.compile(r"\.(fits?|fts)(\.(gz|fz))?$", re.IGNORECASE)
 #: The extensions that `aia_ccdproc.write` supports.
 _EXTENSIONS = (".fits", ".fits.gz")
-_STEM = "stem"
+_STEM, _LEVEL15_STEM = "stem", "stem_lev1p5"
+#: Fields that are made from the name of the input, not from its header.
+_STEM_FIELDS = (_STEM, _LEVEL15_STEM)
+#: End of the name of a level-1 file, as in JSOC's ``aia.lev1_euv_12s.2017-08-07T235946Z.171.image_lev1.fits``.
+_LEVEL1_END = re.compile(r"(?<![A-Za-z0-9])(lev|level)1$", re.IGNORECASE)
 _NUMBER_FORMAT = re.compile(r"0?([1-9]\d?)?(\.\d\d?)?[deEfFgGxX]$", re.ASCII)
 #: Types of a format that need an integer.
 _INTEGER_TYPES = "dxX"
@@ -52,8 +57,8 @@ class _Field(NamedTuple):
 
     def fill(self, path: str | os.PathLike[str], header: fits.Header | None) -> str:
         """Return the text that replaces the field."""
-        if self.name == _STEM:
-            return stem(path)
+        if self.name in _STEM_FIELDS:
+            return stem(path) if self.name == _STEM else level15_stem(path)
         if header is None or self.name not in header:
             raise HeaderError(f"{self.name} is missing")
         value = header[self.name]
@@ -90,7 +95,7 @@ class NamePattern:  # numpydoc ignore=PR02
     Parameters
     ----------
     pattern : str
-        ``"{stem}_lev1p5.fits"``, or ``"{WAVELNTH}/{T_OBS:%Y/%m/%d}/{stem}.fits"``.
+        ``"{stem_lev1p5}.fits"``, or ``"{WAVELNTH}/{T_OBS:%Y/%m/%d}/{stem}.fits"``.
 
     Raises
     ------
@@ -127,7 +132,8 @@ class NamePattern:  # numpydoc ignore=PR02
         frozenset of str
             The keywords. If it is empty, `fill` needs no header.
         """
-        return frozenset(part.name for part in self._parts if isinstance(part, _Field) and part.name != _STEM)
+        fields = {part.name for part in self._parts if isinstance(part, _Field)}
+        return frozenset(fields.difference(_STEM_FIELDS))
 
     def fill(self, path: str | os.PathLike[str], header: fits.Header | None = None) -> PurePath:
         """Make the name of the output file of an input file.
@@ -178,6 +184,23 @@ def stem(path: str | os.PathLike[str]) -> str:
     return _FITS_NAME.sub("", Path(path).name)
 
 
+def level15_stem(path: str | os.PathLike[str]) -> str:
+    """Return the name of the level-1.5 file of a level-1 file, without its extension.
+
+    Parameters
+    ----------
+    path : str or path-like
+        ``171.image_lev1.fits``, or a name that does not end with the level, ``aia_94.fits``.
+
+    Returns
+    -------
+    str
+        ``171.image_lev1p5``, or ``aia_94_lev1p5``.
+    """
+    name = stem(path)
+    return f"{name}p5" if _LEVEL1_END.search(name) else f"{name}_lev1p5"
+
+
 def is_fits_name(path: str | os.PathLike[str]) -> bool:
     """Check whether a file has the name of a FITS file.
 
@@ -215,11 +238,12 @@ def _parse(pattern: str) -> Iterator[str | _Field]:
 
 def _check_field(pattern: str, name: str, spec: str, conversion: str | None) -> None:
     field = f"the pattern {pattern!r}: {{{name}}}"
-    if name != _STEM and not KEYWORD.match(name):
-        raise SettingsError(f"{field} is neither stem nor a header keyword (upper case){_field_hint(name)}")
+    if name not in _STEM_FIELDS and not KEYWORD.match(name):
+        names = ", ".join(_STEM_FIELDS)
+        raise SettingsError(f"{field} is not {names} or a header keyword (upper case){_field_hint(name)}")
     if conversion is not None:
         raise SettingsError(f"{field} takes no conversion (!{conversion})")
-    if name == _STEM and spec:
+    if name in _STEM_FIELDS and spec:
         raise SettingsError(f"{field} takes no format ({spec!r})")
     if "%" in spec:
         for directive in _DIRECTIVE.findall(spec):
@@ -234,7 +258,7 @@ def _check_field(pattern: str, name: str, spec: str, conversion: str | None) -> 
 
 def _field_hint(name: str) -> str:
     """Return the end of the message about an unknown field."""
-    nearest = nearest_name(name, [_STEM])
+    nearest = nearest_name(name, _STEM_FIELDS)
     if nearest is None and KEYWORD.match(name.upper()):
         nearest = name.upper()
     return "" if nearest is None else f"; did you mean {nearest!r}?"

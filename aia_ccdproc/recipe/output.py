@@ -15,8 +15,9 @@ class OutputSettings(StepSettings):
     """How the outputs of a recipe are named and written."""
 
     name: str = Field(
-        default="{stem}_lev1p5.fits",
+        default="{stem_lev1p5}.fits",
         description="Name of an output in the output folder: {stem} is the name of the input without its ending, "
+        "{stem_lev1p5} is the same with lev1p5 in place of lev1 at its end or after it, "
         "{WAVELNTH:04d} and {T_OBS:%Y%m%dT%H%M%S} are keywords of its header, and / makes folders.",
     )
     compression: Compression = Field(

@@ -68,6 +68,16 @@ def test_a_folder_or_a_pattern_without_fits_files_is_an_error(tmp_path: Path, na
         find_inputs([tmp_path / name])
 
 
+def test_a_folder_whose_subfolders_contain_the_files_hints_at_a_pattern(tmp_path: Path) -> None:
+    day = tmp_path / "[2020]" / "01" / "a.fits"
+    day.parent.mkdir(parents=True)
+    day.write_text("")
+    with pytest.raises(ReadError, match="contains no FITS files, but its subfolders do") as caught:
+        find_inputs(tmp_path / "[2020]")
+    pattern = str(caught.value).split('"')[1]
+    assert [each.path for each in find_inputs(pattern)] == [day]
+
+
 def test_a_collection_of_ccdproc_gives_its_files(tmp_path: Path) -> None:
     exposure = small_exposure(shape=(20, 20))
     paths = [exposure.write_level1(exposure.image(small_sun()), tmp_path / f"{i}.fits") for i in range(2)]

@@ -9,7 +9,7 @@ import pytest
 from astropy.io import fits
 from scenes import set_cards
 
-from aia_ccdproc import ReadError, WriteError, run
+from aia_ccdproc import ReadError, SettingsError, WriteError, run
 from aia_ccdproc.batch.inputs import find_inputs
 from aia_ccdproc.batch.plan import Job, make_plan
 from aia_ccdproc.recipe.recipe import Recipe
@@ -145,6 +145,52 @@ def test_found_files_that_are_outputs_of_other_files_are_omitted(files, recipe: 
     (folder / "0_lev1p5.fits").write_bytes(files[0].read_bytes())
     plan = make_plan(find_inputs(folder), recipe, folder)
     assert [job.path for job in plan if isinstance(job, Job)] == files
+
+
+def test_an_output_under_the_name_of_version_0_1_is_continued(tmp_path: Path, files, recipe: Recipe) -> None:
+    level1 = files[0].rename(files[0].with_name("image_lev1.fits"))
+    out = tmp_path / "out"
+    [new] = run(level1, recipe, out)
+    assert new.output == out / "image_lev1p5.fits"
+    old = new.output.rename(out / "image_lev1_lev1p5.fits")
+    [again] = run(level1, recipe, out)
+    assert (again.status, again.output) == ("unchanged", old)
+    assert [path.name for path in out.iterdir()] == [old.name]
+    # In the folder of the inputs, it is not taken for an input.
+    beside = level1.with_name(old.name)
+    beside.write_bytes(old.read_bytes())
+    plan = make_plan(find_inputs(level1.parent), recipe, level1.parent)
+    assert [entry for entry in plan if entry.path.name.startswith("image")] == [Job(level1, beside)]
+
+
+def test_inputs_whose_outputs_differ_in_the_level_alone_are_refused(tmp_path: Path, files, recipe: Recipe) -> None:
+    level1 = files[0].rename(files[0].with_name("1_lev1.fits"))
+    with pytest.raises(WriteError, match=r"would both be written to .*1_lev1p5\.fits\. Process them in separate runs"):
+        run([level1, files[1]], recipe, tmp_path / "out")
+
+
+@pytest.mark.parametrize("name", ["one.fits", "{T_OBS}.fits", "one.fits.gz"])
+def test_one_file_is_written_under_the_name_that_is_given(tmp_path: Path, files, recipe: Recipe, name: str) -> None:
+    target = tmp_path / "new" / name
+    [result] = run(files[0], recipe, target)
+    assert (result.status, result.output) == ("done", target)
+    assert target.is_file()
+    assert [result.status for result in run(files[0], recipe, target)] == ["unchanged"]
+    [refused] = run(files[1], recipe, target)
+    assert "was made from a different input file" in refused.error
+    with pytest.raises(WriteError, match="would replace an input"):
+        run(files[0], recipe, files[0])
+
+
+def test_the_name_of_one_file_is_refused_for_several_inputs(tmp_path: Path, files, recipe: Recipe) -> None:
+    with pytest.raises(SettingsError, match=r"one\.fits is the name of one file, but there are 6 input files"):
+        run(files[0].parent, recipe, tmp_path / "one.fits")
+    with pytest.raises(SettingsError, match=r"'one\.fit' must end with \.fits or \.fits\.gz"):
+        run(files[0], recipe, tmp_path / "one.fit")
+    assert not list(tmp_path.glob("one*"))
+    (tmp_path / "old.fits").mkdir()  # an existing folder is the output folder
+    [result, _] = run(files[:2], recipe, tmp_path / "old.fits")
+    assert result.output == tmp_path / "old.fits" / "0_lev1p5.fits"
 
 
 def test_no_output_folder_is_created_for_an_empty_input_folder(tmp_path: Path, recipe: Recipe) -> None:

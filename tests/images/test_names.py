@@ -71,6 +71,25 @@ def test_the_stem_is_the_name_without_the_fits_extension(name: str) -> None:
     assert str(OutputSettings().pattern.fill(Path(name))) == "a_lev1p5.fits"
 
 
+@pytest.mark.parametrize(
+    ("name", "output"),
+    [
+        ("aia.lev1_euv_12s.2017-08-07T235946Z.171.image_lev1.fits", "171.image_lev1p5.fits"),
+        ("aia_lev1_171a_2017_08_07t23_59_57_35z_image_lev1.fits.gz", "_image_lev1p5.fits"),
+        ("AIA_LEV1.FITS", "AIA_LEV1p5.fits"),
+        ("aia_94_level1.fits", "aia_94_level1p5.fits"),
+        ("lev1.fits", "lev1p5.fits"),
+        ("aia.lev1.171.cutout.fits", "aia.lev1.171.cutout_lev1p5.fits"),
+        ("sublev1.fits", "sublev1_lev1p5.fits"),
+        ("image_lev11.fits", "image_lev11_lev1p5.fits"),
+        ("a.fits", "a_lev1p5.fits"),
+    ],
+)
+def test_the_level_at_the_end_of_a_name_is_replaced(name: str, output: str) -> None:
+    assert str(OutputSettings().pattern.fill(Path("in") / name)).endswith(output)
+    assert OutputSettings().pattern.keywords == frozenset()
+
+
 def test_other_extensions_are_part_of_the_stem() -> None:
     assert stem("a.fits.bak") == "a.fits.bak"
     assert stem("aia.lev1.171A.image") == "aia.lev1.171A.image"
@@ -98,13 +117,13 @@ def test_other_extensions_are_part_of_the_stem() -> None:
         ("a\n{stem}.fits", r"cannot be printed"),
         ("{stem.fits", r"is malformed: expected '}'"),
         ("stem}.fits", r"is malformed: Single '}'"),
-        ("{}.fits", r"{} is neither stem nor a header keyword"),
-        ("{0}.fits", r"\{0\} is neither"),
+        ("{}.fits", r"{} is not stem, stem_lev1p5 or a header keyword"),
+        ("{0}.fits", r"\{0\} is not stem"),
         ("{stm}.fits", r"did you mean 'stem'\?"),
         ("{wavelnth}.fits", r"did you mean 'WAVELNTH'\?"),
-        ("{stem.__class__}.fits", r"{stem.__class__} is neither"),
-        ("{stem[0]}.fits", r"{stem\[0\]} is neither"),
-        ("{WAVELNTH.real}.fits", r"{WAVELNTH.real} is neither"),
+        ("{stem.__class__}.fits", r"{stem.__class__} is not stem"),
+        ("{stem[0]}.fits", r"{stem\[0\]} is not stem"),
+        ("{WAVELNTH.real}.fits", r"{WAVELNTH.real} is not stem"),
         ("{stem!r}.fits", r"takes no conversion \(!r\)"),
         ("{stem:10}.fits", r"takes no format \('10'\)"),
         ("{WAVELNTH:04q}.fits", r"'04q' is not a format"),

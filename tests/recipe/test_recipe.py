@@ -384,7 +384,7 @@ def test_by_default_a_recipe_selects_all_images_and_names_outputs_after_their_in
     recipe = load_recipe("level1.5")
     assert not recipe.select
     assert recipe.mismatch(fits.Header()) is None
-    assert recipe.output == OutputSettings(name="{stem}_lev1p5.fits", compression="none", overwrite=False)
+    assert recipe.output == OutputSettings(name="{stem_lev1p5}.fits", compression="none", overwrite=False)
 
 
 def test_a_recipe_selects_by_the_instrument_that_the_plugins_find() -> None:
