@@ -94,6 +94,7 @@ def expectations(results: Results) -> dict[str, str]:
         **{f"{name}_size": f"{run.output_bytes / 2**20:.0f}" for name, run in compressed.items()},
         "two_workers": f"{engine.rate / one_cpu.rate:.2f}",
         "two_threads": f"{engine.rate / one_worker.rate:.2f}",
+        "busy_percent": f"{100 * engine.cpu / (2 * engine.wall):.0f}",
         "dask_percent": f"{100 * (dask.wall / engine.wall - 1):+.0f}",
         "compiled_seconds": f"{max(map(tables.seconds, _compiled(results))):.2f}",
         "one_file": f"{usage(_one_file(results)).wall:.1f}",
