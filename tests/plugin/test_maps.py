@@ -197,3 +197,49 @@ def test_maps_of_real_files_give_the_results_of_the_files(real_data: Path):
         # sunpy reads cards that are not valid FITS as 'nan', or with the first quote and cut at a slash.
         assert all(str(image_map.meta[key]).startswith(("nan", "'")) for key in different), path.name
         np.testing.assert_array_equal(aia_ccdproc.register(image_map).data, aia_ccdproc.register(ccd).data)
+
+
+@pytest.mark.slow
+def test_prep_of_the_map_of_a_full_frame_gives_the_pixels_and_the_header_of_the_file(real_data: Path):
+    """The Map has a unit, and therefore BUNIT; the file has none."""
+    [path] = (real_data / "aia_level1").glob("*.image_lev1.fits")
+    recipe = aia_ccdproc.Recipe.from_toml('[[step]]\nuse = "register"\n')
+    of_file = aia_ccdproc.prep(aia_ccdproc.read(path), recipe)
+    result = aia_ccdproc.prep(sunpy_map.Map(path), recipe)
+    assert type(result).__name__ == "AIAMap"
+    of_map = aia_ccdproc.from_map(result)
+    assert_same_image(of_map, of_file)
+    assert of_map.data.dtype == of_file.data.dtype == np.float32
+    assert set(of_map.header) - set(of_file.header) == {"BUNIT"}
+    assert set(of_file.header) <= set(of_map.header)
+    for key in ("HISTORY", "COMMENT"):
+        assert list(of_map.header.get(key, ())) == list(of_file.header.get(key, ()))
+
+
+@pytest.mark.parametrize("compression", ["none", "rice", "lossless"])
+@pytest.mark.parametrize("planes", [(), ("mask",), ("uncertainty",), ("mask", "uncertainty")], ids="+".join)
+def test_sunpy_opens_every_kind_of_output(compression: str, planes: tuple[str, ...], tmp_path: Path):
+    """With MASK or UNCERT, the documented lines open it: the number of the HDU, or `read` and `to_map`."""
+    ccd = make_image()
+    for name in {"mask", "uncertainty"} - set(planes):
+        setattr(ccd, name, None)
+    path = aia_ccdproc.write(ccd, tmp_path / "image.fits", compression=compression)
+    of_sunpy = sunpy_map.Map(path, hdus=int(compression != "none")) if planes else sunpy_map.Map(path)
+    ours = aia_ccdproc.to_map(aia_ccdproc.read(path))
+    np.testing.assert_array_equal(of_sunpy.data, ours.data)
+    np.testing.assert_allclose(ours.data, ccd.data, atol=0 if compression != "rice" else 1)
+    assert type(of_sunpy) is type(ours)
+    assert (ours.mask is not None, ours.uncertainty is not None) == tuple(p in planes for p in ("mask", "uncertainty"))
+
+
+@pytest.mark.filterwarnings("ignore::sunpy.util.exceptions.SunpyUserWarning")
+@pytest.mark.parametrize("registered", [False, True])
+def test_a_map_that_was_saved_is_read_as_the_image_that_it_contains(registered: bool, tmp_path: Path):
+    image_map = aia_ccdproc.to_map(make_image())
+    if registered:
+        image_map = aia_ccdproc.register(image_map)
+    image_map.save(tmp_path / "map.fits")
+    again = aia_ccdproc.read(tmp_path / "map.fits")
+    np.testing.assert_array_equal(again.data, image_map.data)
+    assert again.unit == image_map.unit
+    assert again.header["LVL_NUM"] == (1.5 if registered else 1.0)

@@ -249,3 +249,21 @@ def test_a_corrected_pointing_does_not_matter(level1, pointing_path):
     image = level1(noise=1)
     pointed = aia_ccdproc.update_pointing(image, source=pointing_path)
     np.testing.assert_array_equal(deconvolve(pointed, method="bid").data, deconvolve(image, method="bid").data)
+
+
+def test_a_map_is_deconvolved_as_the_image_is(level1):
+    pytest.importorskip("sunpy.map")
+    image, psf = level1(171, shape=(40, 44)), point_spread_function(171, size=21)
+    result = deconvolve(aia_ccdproc.to_map(image), psf=psf, iterations=2)
+    expected = deconvolve(image, psf=psf, iterations=2)
+    assert type(result).__name__ == "AIAMap"
+    np.testing.assert_array_equal(result.data, expected.data)
+    assert result.meta["psfouter"] == expected.header["PSFOUTER"]
+
+
+def test_the_warning_about_the_psf_names_the_line_of_the_user(level1):
+    image, psf = level1(171, shape=(40, 44)), point_spread_function(171, size=21)
+    image.psf = psf
+    with pytest.warns(PrepWarning, match="psf of the image is dropped") as caught:
+        deconvolve(image, psf=psf, iterations=2)
+    assert caught[0].filename == __file__

@@ -230,3 +230,13 @@ def test_a_wrong_setting_of_the_functions_is_refused(image, settings):
     image.header["LVL_NUM"] = 0.5
     with pytest.raises(SettingsError, match=name):
         despike(image, **settings)
+
+
+def test_a_map_is_respiked_and_despiked_as_the_image_is(image):
+    pytest.importorskip("sunpy.map")
+    spikes = spikes_of(image)
+    level05 = respike(aia_ccdproc.to_map(image), spikes)
+    assert type(level05).__name__ == "AIAMap"
+    np.testing.assert_array_equal(level05.data, respike(image, spikes).data)
+    assert level05.meta["lvl_num"] == 0.5
+    np.testing.assert_array_equal(despike(level05, spikes).data, image.data)
