@@ -11,11 +11,22 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from aia_ccdproc.errors import InstrumentError, PluginError, RecipeError, RecipeProblem, suggestion, warn_renamed
+from aia_ccdproc.errors import (
+    InstrumentError,
+    PluginError,
+    PluginWarning,
+    PrepError,
+    RecipeError,
+    RecipeProblem,
+    suggestion,
+    warn_renamed,
+    warn_user,
+)
 from aia_ccdproc.images.files import read_regular_file
 from aia_ccdproc.images.history import printable
 from aia_ccdproc.plugin.instrument import Instrument
 from aia_ccdproc.plugin.loading import get_plugin_manager
+from aia_ccdproc.plugin.plugin import Plugin
 from aia_ccdproc.plugin.published import hint
 from aia_ccdproc.recipe.check import check_recipe
 from aia_ccdproc.recipe.output import OutputSettings
@@ -221,12 +232,29 @@ def named_recipes() -> dict[str, str]:
     """
     builtin = builtin_recipes()
     recipes: dict[str, str] = {}
-    for brought in get_plugin_manager().hook.prep_recipes():
+    for plugin, brought in _recipes_of_plugins():
         twice = recipes.keys() & brought.keys() - builtin.keys()
         if twice:
-            raise PluginError(f"two plugins bring the recipe {min(twice)!r}. Remove one of the plugins")
+            raise PluginError(f"{plugin} and another plugin bring the recipe {min(twice)!r}. Remove one of the plugins")
         recipes |= brought
     return recipes | builtin
+
+
+def _recipes_of_plugins() -> Iterator[tuple[Plugin, dict[str, str]]]:
+    """Ask the plugins for their recipes. Those of a plugin that fails are left out with a warning."""
+    manager = get_plugin_manager()
+    for plugin in manager.implementers("prep_recipes"):
+        try:
+            answers = manager.call("prep_recipes", plugin)
+        except PrepError as error:
+            warn_user(f"recipes are not used: {error}", PluginWarning)
+            continue
+        for brought in answers:
+            if isinstance(brought, dict) and all(isinstance(text, str) for pair in brought.items() for text in pair):
+                yield plugin, brought
+            else:
+                kind = type(brought).__name__
+                warn_user(f"recipes of {plugin} are not used: the {kind} is not a dict of str to str", PluginWarning)
 
 
 def load_recipe(name_or_path: str | os.PathLike[str] | Recipe) -> Recipe:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import astropy.units as u
 import numpy as np
 import pytest
@@ -11,14 +13,27 @@ from aia_ccdproc_psf import point_spread_function
 from aia_ccdproc_psf.grigis import CHANNELS
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize(("channel", "preflight"), [(171, False), (335, True)])
-def test_psf_equals_that_of_aiapy(channel, preflight):
-    psf = pytest.importorskip("aiapy.psf").psf
-    orders = 1
-    theirs = psf(channel * u.angstrom, diffraction_orders=[-1, 1], use_preflightcore=preflight, use_gpu=False)
+class Small:
+    """numpy, but with arrays of 512 x 512 pixels in place of those of a full frame, whose size is fixed in aiapy."""
+
+    def __getattr__(self, name):
+        return getattr(np, name)
+
+    def zeros(self, shape, **options):
+        assert shape == (4096, 4096)
+        return np.zeros((512, 512), **options)
+
+
+@pytest.mark.parametrize(("channel", "preflight"), [(94, False), (171, False), (304, True), (335, True)])
+def test_psf_equals_that_of_aiapy(channel, preflight, monkeypatch):
+    aiapy_psf = pytest.importorskip("aiapy.psf")
+    monkeypatch.setattr(sys.modules["aiapy.psf.psf"], "np", Small())
+    orders = 6  # all spots are within the small array
+    theirs = aiapy_psf.psf(
+        channel * u.angstrom, diffraction_orders=range(-orders, orders + 1), use_preflightcore=preflight, use_gpu=False
+    )
     model = "grigis2012-preflight" if preflight else "grigis2012"
-    ours = point_spread_function(channel, model, orders=orders)
+    ours = point_spread_function(channel, model, orders=orders, size=512)
     np.testing.assert_allclose(ours, theirs / theirs.sum(), atol=1e-13)
 
 
