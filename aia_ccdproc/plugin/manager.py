@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
-import functools
-import os
-import traceback
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
-
-import pluggy
+from typing import TYPE_CHECKING, Any
 
 from aia_ccdproc.errors import InstrumentError, PluginError, PrepError, suggestion
 from aia_ccdproc.plugin import hookspecs
+from aia_ccdproc.plugin.hook_manager import HookManager
 from aia_ccdproc.plugin.hook_step import HookStep, prefetch_hook
 from aia_ccdproc.plugin.instrument import Instrument
 from aia_ccdproc.plugin.plugin import CORE, BrokenPlugin, Plugin
@@ -28,31 +24,20 @@ if TYPE_CHECKING:
 
     from aia_ccdproc.images.pixel_engine import PixelEngine
 
-__all__ = ["CHOSEN_PLUGINS", "Answer", "DeclaredTwiceError", "PrepPluginManager", "manager_in_use"]
-
-T = TypeVar("T")
+__all__ = ["CHOSEN_PLUGINS", "DeclaredTwiceError", "PrepPluginManager", "manager_in_use"]
 
 #: Environment variable: distributions to load besides the core, separated by commas. Unset: all that are installed.
 CHOSEN_PLUGINS = "AIA_CCDPROC_PLUGINS"
 
 
-class Answer(NamedTuple):
-    """What a plugin returned from a hook."""
-
-    value: Any
-    plugin: Plugin
-
-
-class PrepPluginManager(pluggy.PluginManager):
-    """Registers plugins and calls their hooks.
+class PrepPluginManager(HookManager):
+    """Knows the steps, the instruments and the resampling methods of the plugins.
 
     A new manager has no plugins, not even the core; `aia_ccdproc.plugin.loading.load_plugins` makes one that has.
     """
 
     def __init__(self) -> None:
-        super().__init__(hookspecs.PROJECT)
-        #: The plugins in use, by the name under which they are registered.
-        self.plugins: dict[str, Plugin] = {}
+        super().__init__()
         #: The installed plugins that cannot be used.
         self.broken: list[BrokenPlugin] = []
         self._hook_steps: dict[str, HookStep] = {}
@@ -61,20 +46,7 @@ class PrepPluginManager(pluggy.PluginManager):
         self.add_hookspecs(hookspecs)
         trace_hook_calls(self)
 
-    # -- registration ------------------------------------------------------------------------------
-
-    def add(self, implementation: object, plugin: Plugin) -> None:
-        """Register a plugin.
-
-        Parameters
-        ----------
-        implementation : module or object
-            The module or object that contains the functions marked with `hookimpl`.
-        plugin : `Plugin`
-            Its entry point, distribution and version.
-        """
-        self.plugins[plugin.key] = plugin
-        self.register(implementation, plugin.key)
+    # -- declarations ------------------------------------------------------------------------------
 
     @contextmanager
     def declaring(self, plugin: Plugin) -> Iterator[None]:
@@ -153,51 +125,6 @@ class PrepPluginManager(pluggy.PluginManager):
             ordered.insert(min(successors, default=len(ordered)), step)
         return {step.name: step for step in ordered}
 
-    def implementers(self, hook: str) -> list[Plugin]:
-        """List the plugins that implement a hook, wrappers excluded.
-
-        Parameters
-        ----------
-        hook : str
-            Name of the hook, ``"prep_register"``.
-
-        Returns
-        -------
-        list of `Plugin`
-            In the order in which they are asked.
-        """
-        return [self.plugins[each.plugin_name] for each in reversed(self._implementations(hook))]
-
-    def competitors(self, hook: str) -> list[Plugin]:
-        """List the plugins that implement a hook and come before the core.
-
-        Parameters
-        ----------
-        hook : str
-            Name of the hook.
-
-        Returns
-        -------
-        list of `Plugin`
-            The plugins whose implementation is not ``trylast``.
-        """
-        return [self.plugins[each.plugin_name] for each in self._implementations(hook) if not each.trylast]
-
-    def hooks_of(self, plugin: Plugin) -> list[str]:
-        """List the hooks that a plugin implements.
-
-        Parameters
-        ----------
-        plugin : `Plugin`
-            The plugin.
-
-        Returns
-        -------
-        list of str
-            Names of hooks, sorted.
-        """
-        return sorted(caller.name for caller in self.get_hookcallers(self.get_plugin(plugin.key)) or ())
-
     def instruments(self, plugin: Plugin | None = None) -> list[Instrument]:
         """List the instruments that the plugins know.
 
@@ -211,7 +138,7 @@ class PrepPluginManager(pluggy.PluginManager):
         list of `~aia_ccdproc.Instrument`
             The core's first.
         """
-        return [instrument for answer in self._answers("prep_instruments", plugin) for instrument in answer]
+        return [instrument for answer in self.answers("prep_instruments", plugin) for instrument in answer]
 
     def resampling_methods(self, plugin: Plugin | None = None) -> dict[str, MethodParameter | None]:
         """List the values that ``method`` of ``register`` can have.
@@ -227,7 +154,7 @@ class PrepPluginManager(pluggy.PluginManager):
             With the parameter of each method, None if it has none. The core's methods first.
         """
         methods: dict[str, MethodParameter | None] = {}
-        for answer in self._answers("prep_resampling_methods", plugin):
+        for answer in self.answers("prep_resampling_methods", plugin):
             methods |= answer if isinstance(answer, dict) else dict.fromkeys(answer)
         return methods
 
@@ -370,37 +297,7 @@ class PrepPluginManager(pluggy.PluginManager):
             )
         return engines
 
-    # -- calls -------------------------------------------------------------------------------------
-
-    def ask(self, hook: str, plugins: Sequence[Plugin] | None = None, **arguments: Any) -> Answer | None:
-        """Call the plugins that implement a hook one after another, until one returns a result.
-
-        Parameters
-        ----------
-        hook : str
-            Name of a hook with ``firstresult=True``.
-        plugins : sequence of `Plugin`, optional
-            The plugins to call; by default all that implement the hook.
-        **arguments : object
-            The arguments of the hook.
-
-        Returns
-        -------
-        `Answer` or None
-            The first result that is not None, and the plugin that returned it.
-
-        Raises
-        ------
-        PrepError
-            Any error of this package that an implementation raises.
-        PluginError
-            If an implementation raises any other exception.
-        """
-        for plugin in self.implementers(hook) if plugins is None else plugins:
-            value = self.call(hook, plugin, **arguments)
-            if value is not None:
-                return Answer(value, plugin)
-        return None
+    # -- images ------------------------------------------------------------------------------------
 
     def identify(self, header: fits.Header) -> Instrument:
         """Identify the instrument that took an image.
@@ -464,7 +361,10 @@ class PrepPluginManager(pluggy.PluginManager):
         loops = {field.name: getattr(answer.value, field.name) for field in dataclasses.fields(PixelEngine)}
         # ValueError: a loop refuses damaged data.
         return PixelEngine(
-            **{name: loop and self._attribute(loop, name, answer.plugin, ValueError) for name, loop in loops.items()}
+            **{
+                name: loop and self.attribute_errors(loop, name, answer.plugin, ValueError)
+                for name, loop in loops.items()
+            }
         )
 
     def preload(self) -> None:
@@ -488,66 +388,6 @@ class PrepPluginManager(pluggy.PluginManager):
         finally:
             manager_in_use.reset(token)
 
-    def call(self, hook: str, plugin: Plugin, /, **arguments: Any) -> Any:
-        """Call one plugin's implementation of a hook, with the wrappers of all plugins around it.
-
-        Parameters
-        ----------
-        hook : str
-            Name of the hook.
-        plugin : `Plugin`
-            The plugin.
-        **arguments : object
-            The arguments of the hook.
-
-        Returns
-        -------
-        object
-            The result. For a hook without ``firstresult=True``: a list, which is empty if the plugin does not implement
-            the hook or returns None.
-
-        Raises
-        ------
-        PrepError
-            Any error of this package that the implementation raises.
-        PluginError
-            If the implementation raises any other exception.
-        """
-        others = [each.plugin for each in self._implementations(hook) if each.plugin_name != plugin.key]
-        caller = self.subset_hook_caller(hook, others)
-        return self._attribute(caller, hook.removeprefix("prep_"), plugin)(**arguments)
-
-    def _attribute(
-        self, function: Callable[..., T], name: str, plugin: Plugin, *expected: type[Exception]
-    ) -> Callable[..., T]:
-        """Make a function whose unexpected exceptions are errors that name the plugin and its line."""
-        passed: tuple[type[Exception], ...] = (PrepError, MemoryError, pluggy.PluginValidationError, *expected)
-
-        @functools.wraps(function, updated=())
-        def call(*arguments: Any, **named: Any) -> T:
-            try:
-                return function(*arguments, **named)
-            except passed:
-                raise
-            except Exception as error:
-                raise PluginError(
-                    f"{name} of {plugin} failed: {type(error).__name__}: {error} "
-                    f"({_location(error, self.get_plugin(plugin.key))})"
-                ) from error
-
-        return call
-
-    def _answers(self, hook: str, plugin: Plugin | None) -> list[Any]:
-        """Call a hook without arguments, of all plugins or of one; the core's answer is the first."""
-        if plugin is None:
-            return list(reversed(getattr(self.hook, hook)()))
-        answers: list[Any] = self.call(hook, plugin)
-        return answers
-
-    def _implementations(self, hook: str) -> list[pluggy.HookImpl]:
-        """Return the implementations of a hook, wrappers excluded; the last one is called first."""
-        return [each for each in getattr(self.hook, hook).get_hookimpls() if not (each.wrapper or each.hookwrapper)]
-
 
 class DeclaredTwiceError(PluginError):
     """A plugin declares a hook that another plugin has declared.
@@ -565,15 +405,6 @@ class DeclaredTwiceError(PluginError):
         names = " and by ".join(plugin.distribution if plugin else CORE for plugin in plugins)
         step = hook.removeprefix("prep_")
         super().__init__(f"{step} is declared by {names}; only one of them can be loaded. {CHOSEN_PLUGINS} chooses")
-
-
-def _location(error: Exception, implementation: object) -> str:
-    """Return the last file and line of a plugin's own package before an error was raised."""
-    package = str(getattr(implementation, "__name__", type(implementation).__module__)).partition(".")[0]
-    frames = list(traceback.walk_tb(error.__traceback__))
-    own = [pair for pair in frames if str(pair[0].f_globals.get("__name__")).partition(".")[0] == package]
-    frame, line = (own or frames)[-1]
-    return f"{os.path.basename(frame.f_code.co_filename)}, line {line}"  # noqa: PTH119  # also for "<string>"
 
 
 #: The manager that `get_plugin_manager` returns inside `PrepPluginManager.in_use`.
