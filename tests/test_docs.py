@@ -49,6 +49,7 @@ OPTIONS = doctest.ELLIPSIS
 #: Starts of the commands that are shown but not run.
 NOT_RUN = (
     "pip install aia-ccdproc",
+    'pip install ".[all]" ./plugins/aia-ccdproc-*/',
     "pip install -e plugins/",
     "make ",
     "git ",
