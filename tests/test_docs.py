@@ -94,7 +94,8 @@ def _working_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(socket.socket, "connect", refuse)
     step = 'use = "update_pointing"\n'
-    local = {name: text.replace(step, step + 'source = "pointing.ecsv"\n') for name, text in RECIPES.items()}
+    source = 'source = "pointing.ecsv"\n'
+    local = {name: text if "source" in text else text.replace(step, step + source) for name, text in RECIPES.items()}
     monkeypatch.setattr("aia_ccdproc.recipe.recipe.builtin_recipes", lambda: local)
     monkeypatch.setattr("aia_ccdproc.cli.demo.run_demo", lambda folder: Demo(("level 1",), [], [Path(folder)]))
 

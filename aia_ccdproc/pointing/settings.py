@@ -9,10 +9,12 @@ from pydantic import Field, ValidationInfo, field_validator
 from aia_ccdproc.plugin.fields import ServerURL, Timeout, validate_table_source
 from aia_ccdproc.plugin.settings import StepSettings
 
-__all__ = ["SOURCE_NAMES", "PointingSettings"]
+__all__ = ["HEADER", "SOURCE_NAMES", "PointingSettings"]
 
+#: Source that is not a table of records: the pointing of the image's own header.
+HEADER = "header"
 #: Names of sources; any other string is the path or URL of a table. ``pointing/sources.py`` defines their meaning.
-SOURCE_NAMES = ("auto", "cache", "jsoc")
+SOURCE_NAMES = ("auto", "cache", "jsoc", HEADER)
 
 
 class PointingSettings(StepSettings):
@@ -22,7 +24,7 @@ class PointingSettings(StepSettings):
         default="auto",
         description="Source of the pointing records: auto (the local cache, then JSOC), cache, jsoc, the path or URL "
         "of a table (ECSV, or CSV with JSOC's columns), or a list of these, which are asked in order; from Python also "
-        "a Table.",
+        "a Table. header: keep the pointing of the header.",
     )
     on_missing: Literal["error", "keep"] = Field(
         default="error",
@@ -36,8 +38,24 @@ class PointingSettings(StepSettings):
     @classmethod
     def _validate_source(cls, value: Any, info: ValidationInfo) -> Any:
         if isinstance(value, list | tuple) and value:
+            if HEADER in (element for element in value if isinstance(element, str)):
+                raise ValueError(
+                    f'"{HEADER}" cannot be in a list. Use on_missing = "keep" to keep the pointing of the header if no '
+                    "source has a record"
+                )
             return tuple(validate_table_source(element, info, SOURCE_NAMES, "a list of these") for element in value)
         return validate_table_source(value, info, SOURCE_NAMES, "a list of these")
+
+    @property
+    def keeps_header(self) -> bool:
+        """Whether the pointing of the header is kept, and no records are needed.
+
+        Returns
+        -------
+        bool
+            True if the source is ``"header"``.
+        """
+        return isinstance(self.source, str) and self.source == HEADER
 
     @property
     def sources(self) -> tuple[Any, ...]:

@@ -6,8 +6,8 @@ import hashlib
 import importlib.resources
 import json
 import os
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,6 +28,7 @@ from aia_ccdproc.plugin.instrument import Instrument
 from aia_ccdproc.plugin.loading import get_plugin_manager
 from aia_ccdproc.plugin.plugin import Plugin
 from aia_ccdproc.plugin.published import hint
+from aia_ccdproc.recipe.changes import change_settings
 from aia_ccdproc.recipe.check import check_recipe
 from aia_ccdproc.recipe.output import OutputSettings
 from aia_ccdproc.recipe.recipe_step import RecipeStep
@@ -169,6 +170,32 @@ class Recipe:  # numpydoc ignore=PR02
             "RECIPEID": (self.digest, "SHA-256 of the recipe (first 16)"),
         }
 
+    def with_settings(self, changes: Mapping[str, Any], *, folder: str | os.PathLike[str] | None = None) -> Recipe:
+        """Return the recipe with other settings of its steps.
+
+        Parameters
+        ----------
+        changes : mapping of str to object
+            New values, by the names of the step and the setting: ``{"register.method": "bilinear"}``. They are
+            validated as in a recipe. Settings that a ``[[step.when]]`` table changes for some images keep the values of
+            that table.
+        folder : path-like, optional
+            Folder that relative paths start from; by default they are left as they are.
+
+        Returns
+        -------
+        `Recipe`
+            A new recipe. Its digest is that of a recipe file with these settings.
+
+        Raises
+        ------
+        RecipeError
+            If a step is not in the recipe, or a setting is unknown or has an invalid value; all problems are listed.
+        """
+        return replace(
+            self, steps=change_settings(self.steps, changes, get_plugin_manager(), name=self.name, folder=folder)
+        )
+
     @classmethod
     def from_toml(cls, text: str, *, name: str = "recipe", folder: str | os.PathLike[str] | None = None) -> Recipe:
         """Read a recipe from TOML and validate it.
@@ -263,7 +290,7 @@ def load_recipe(name_or_path: str | os.PathLike[str] | Recipe) -> Recipe:
     Parameters
     ----------
     name_or_path : str, path-like or `Recipe`
-        Name of a built-in recipe (``"level1.5"``, ``"level1.5-rate"``) or of a recipe of a plugin, or the path of a
+        Name of a built-in recipe (``"level1.5"``, for example) or of a recipe of a plugin, or the path of a
         TOML file. A `Recipe` is returned as it is.
 
     Returns

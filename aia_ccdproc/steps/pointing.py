@@ -55,6 +55,7 @@ def update_pointing(
     source : str, path-like, `~astropy.table.Table`, or a list of these
         Source of the records: ``"auto"`` (the local cache, then JSOC), ``"cache"``, ``"jsoc"``, a table, or the path or
         URL of one (ECSV, or CSV with JSOC's columns). The sources of a list are asked in order until one has a record.
+        ``"header"`` keeps the pointing of the header, and records that.
     on_missing : {"error", "keep"}
         What to do if no source has a record: raise an error, or keep the pointing of the header, warn, and record that
         in HISTORY.
@@ -163,6 +164,8 @@ def correct_pointing(
         wcs = wcs_from_header(header)
     if is_registered(header, wcs):
         raise StateError("the image is already at level 1.5. Run update_pointing before register")
+    if settings.keeps_header:
+        return _kept(header)
     try:
         _check_native_scale(wcs, instrument)
         return _corrected(header, wcs, instrument, settings)
@@ -171,13 +174,19 @@ def correct_pointing(
             raise
         if settings.on_missing == "error":
             raise type(error)(f'{error}. Or set on_missing = "keep" to keep the pointing of the header') from None
-        kept = header.copy()
-        for keyword in ("MPO_HASH", "MPO_TBEG"):  # of an earlier correction
-            kept.remove(keyword, ignore_missing=True)
-        kept["MPO_SRC"] = "header"
+        kept = _kept(header)
         add_history(kept, f"update_pointing: pointing of the header kept: {error}")
         warn_user(f"pointing of the header kept: {error}", PointingWarning)
         return kept
+
+
+def _kept(header: fits.Header) -> fits.Header:
+    """Return a copy of the header that records that its pointing is its own."""
+    kept = header.copy()
+    for keyword in ("MPO_HASH", "MPO_TBEG"):  # of an earlier correction
+        kept.remove(keyword, ignore_missing=True)
+    kept["MPO_SRC"] = "header"
+    return kept
 
 
 def _check_native_scale(wcs: WCS, instrument: Instrument) -> None:

@@ -335,7 +335,7 @@ def test_check_lists_all_six_problems_and_returns_2(tmp_path: Path) -> None:
     assert not done.stdout
 
 
-@pytest.mark.parametrize("name", ["level1.5", "level1.5-rate"])
+@pytest.mark.parametrize("name", ["level1.5", "level1.5-header", "level1.5-rate"])
 def test_check_finds_no_problems_in_a_built_in_recipe(name: str, capsys) -> None:
     assert main(["check", name]) == 0
     assert "no problems" in capsys.readouterr().out

@@ -16,7 +16,7 @@ import aia_ccdproc
 from aia_ccdproc import PointingWarning, SettingsError, TableError, update_pointing
 from aia_ccdproc.cli.main import main
 from aia_ccdproc.pointing import sources
-from aia_ccdproc.pointing.settings import SOURCE_NAMES, PointingSettings
+from aia_ccdproc.pointing.settings import HEADER, SOURCE_NAMES, PointingSettings
 from aia_ccdproc.pointing.table import PointingTableError
 from aia_ccdproc.synthetic import builtin_pointing_path
 from aia_ccdproc.tables.cache import FetchCache
@@ -118,13 +118,42 @@ def test_update_pointing_takes_a_server_as_url_or_client(jsoc, kind):
 
 
 def test_every_name_of_a_source_has_functions():
-    assert set(sources._NAMED_SOURCES) == set(SOURCE_NAMES)
+    assert {*sources._NAMED_SOURCES, HEADER} == set(SOURCE_NAMES)
 
 
 def test_a_table_can_be_given_as_a_url(jsoc, pointing_path):
     url = jsoc.add_file(pointing_path.name, pointing_path.read_bytes())
     pointed = aia_ccdproc.update_pointing(small_exposure().image(small_sun()), source=url)
     assert pointed.header["MPO_SRC"] == f"table {pointing_path.name}"
+
+
+@pytest.mark.parametrize("channel", [94, 171])
+def test_the_source_header_keeps_the_pointing_of_the_header_without_a_query(jsoc, channel):
+    level1 = small_exposure(channel=channel, pointing_error=(2, -3)).image(small_sun())
+    first = update_pointing(level1, server=jsoc.url)
+    kept = update_pointing(level1, source="header", server="http://127.0.0.1:9/")
+    assert len(jsoc.queried_datasets) == 1
+    assert "source=header" in str(kept.header["HISTORY"])
+    assert kept.header["MPO_SRC"] == "header"
+    assert first.header["MPO_SRC"] == server_name(jsoc.url)
+    for keyword in ("CRPIX1", "CRPIX2", "CDELT1", "CROTA2", "X0_MP", "Y0_MP"):
+        assert kept.header[keyword] == level1.header[keyword]
+    again = update_pointing(first, source="header")  # what an earlier correction recorded is removed
+    assert "MPO_HASH" not in again.header
+    assert again.header["CRPIX1"] == first.header["CRPIX1"]
+
+
+def test_the_source_header_cannot_be_in_a_list():
+    with pytest.raises(SettingsError, match=r'"header" cannot be in a list\. Use on_missing = "keep"'):
+        PointingSettings.of(source=["cache", "header"])
+
+
+def test_the_recipe_with_the_pointing_of_the_header_registers_by_it(no_network):
+    level1 = small_exposure(pointing_error=(2, -3)).image(small_sun())
+    level15 = aia_ccdproc.prep(level1, "level1.5-header")
+    assert (level15.header["LVL_NUM"], level15.header["MPO_SRC"]) == (1.5, "header")
+    with pytest.raises(aia_ccdproc.StateError, match=r"already at level 1\.5"):
+        update_pointing(level15, source="header")
 
 
 # -- aia-prep pointing ---------------------------------------------------------------------------
@@ -260,7 +289,9 @@ def test_check_finds_a_missing_file_at_once_and_run_fails(tmp_path: Path, capsys
     image = small_exposure().write_level1(small_exposure().image(small_sun()), tmp_path / "a.fits")
     for command in (["check", str(recipe)], ["run", str(image), "-r", str(recipe), "-o", str(tmp_path / "out")]):
         assert main(command) == 2
-        assert "none.csv: No such file or directory" in capsys.readouterr().err.replace("\n", "")
+        error = capsys.readouterr().err.replace("\n", "")
+        assert error.startswith("step update_pointing: cannot read ")
+        assert "none.csv: No such file or directory" in error
     assert not (tmp_path / "out" / "a_lev1p5.fits").exists()
 
 

@@ -290,12 +290,13 @@ def test_no_text_raises_anything_but_a_recipe_error(text: str) -> None:
 # -- loading -------------------------------------------------------------------------------------
 
 
-def test_the_built_in_recipes_are_level_15_and_its_rate() -> None:
-    assert set(builtin_recipes()) == {"level1.5", "level1.5-rate"}
+def test_the_built_in_recipes_are_level_15_its_rate_and_one_without_pointing_records() -> None:
+    assert set(builtin_recipes()) == {"level1.5", "level1.5-header", "level1.5-rate"}
     of_level, of_rate = load_recipe("level1.5"), load_recipe("level1.5-rate")
     assert [planned.use for planned in of_level] == ["update_pointing", "register"]
     assert [planned.use for planned in of_rate] == ["update_pointing", "register", "normalize_exposure"]
     assert of_level.name == "level1.5"
+    assert load_recipe("level1.5-header").digest == of_level.with_settings({"update_pointing.source": "header"}).digest
     assert load_recipe(of_level) is of_level
 
 
@@ -448,6 +449,7 @@ def test_the_digests_of_the_built_in_recipes_change_with_the_versions_alone(monk
         monkeypatch.setattr(type(known), "versions", lambda self, settings, plugin=None: ["aia-ccdproc 0.1.0"])
     assert load_recipe("level1.5").digest == "9dd15c3f2f0f0dce"
     assert load_recipe("level1.5-rate").digest == "8c700a5dcd37bb63"
+    assert load_recipe("level1.5-header").digest == "28578d7c5e9dc03c"
 
 
 class Engine:
