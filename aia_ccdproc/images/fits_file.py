@@ -22,7 +22,7 @@ from astropy.nddata import (
 )
 from astropy.wcs import WCS
 
-from aia_ccdproc.errors import HeaderError, InstrumentError, warn_user
+from aia_ccdproc.errors import HeaderError, InstrumentError, pluralize, warn_user
 from aia_ccdproc.images.conventions import apply_conventions, guess_unit
 from aia_ccdproc.images.fits_open import MAX_PIXELS, PLANES, OpenedFile, image_shape, is_image, open_image
 from aia_ccdproc.images.pixel_engine import NUMPY_ENGINE, PixelEngine
@@ -209,7 +209,8 @@ def _image(path: Path, content: _Content, unit: u.UnitBase, wcs: WCS | None) -> 
         infinite = np.isinf(data)
         if infinite.any():
             data = np.where(infinite, np.float32(np.nan), data)
-            notes.append(f"{np.count_nonzero(infinite)} pixels are infinite or too large for float32, and are masked")
+            count = pluralize(int(np.count_nonzero(infinite)), "pixel")
+            notes.append(f"{count} masked: infinite or too large for float32")
     if notes:
         warn_user(f"{path}: {'; '.join(notes)}")
     planes = {"mask": mask, "uncertainty": content.uncertainty, "psf": content.psf}

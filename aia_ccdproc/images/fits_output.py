@@ -17,7 +17,7 @@ import numpy as np
 from astropy.io import fits
 from astropy.nddata import CCDData
 
-from aia_ccdproc.errors import WriteError, warn_user
+from aia_ccdproc.errors import WriteError, pluralize, warn_user
 from aia_ccdproc.images.card_filter import without_cards
 from aia_ccdproc.images.cards import MAX_CARDS
 from aia_ccdproc.images.compression import Compression
@@ -135,7 +135,8 @@ def _planes(ccd: CCDData, compression: Compression, engine: PixelEngine) -> tupl
     header, notes = _output_header(ccd, statistics_cards(data, mask, summary))
     if summary.infinite:
         data = _without_infinities(data)
-        notes.append(f"{summary.infinite} pixels are infinite or too large for float32, and are written as NaN")
+        count = pluralize(summary.infinite, "pixel")
+        notes.append(f"{count} written as NaN: infinite or too large for float32")
     if compression == "rice":
         add_history(header, f"write: RICE_1, values rounded to 1/{RICE_NOISE_DIVISOR} of the noise of their row")
     planes = [Plane(data, header)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from aia_ccdproc.errors import SettingsError
 from aia_ccdproc.plugin.settings import StepSettings
 from aia_ccdproc.plugin.step import Step
 from aia_ccdproc.recipe.selection import Selection
@@ -92,8 +93,14 @@ class RecipeStep(NamedTuple):
         """
         used = [self.settings, *(variant.settings for variant in self.when if variant.settings is not None)]
         versions = sorted({version for settings in used for version in step.versions(settings, self.plugin)})
-        content: list[Any] = [self.use, self.plugin, self.settings.fingerprint(), versions]
+        content: list[Any] = [self.use, self.plugin, self._fingerprint(self.settings), versions]
         if self.only or self.when:
-            variants = [(where.describe(), settings and settings.fingerprint()) for where, settings in self.when]
+            variants = [(where.describe(), settings and self._fingerprint(settings)) for where, settings in self.when]
             content.append([self.only.describe(), variants])
         return content
+
+    def _fingerprint(self, settings: StepSettings) -> str:
+        try:
+            return settings.fingerprint()
+        except SettingsError as error:
+            raise SettingsError(f"step {self.use}: {error}") from error.__cause__

@@ -203,7 +203,7 @@ def test_nan_and_infinite_pixels_of_a_float_image_are_masked_in_spite_of_a_blank
         hdu = fits.PrimaryHDU(values, header)
         hdu.header["BLANK"] = -32768
         hdu.writeto(tmp_path / "float.fits")
-    with pytest.warns(PrepWarning, match=r"float\.fits: 1 pixels are infinite or too large for float32"):
+    with pytest.warns(PrepWarning, match=r"float\.fits: 1 pixel masked: infinite or too large for float32"):
         ccd = read(tmp_path / "float.fits")
     assert np.array_equal(np.argwhere(ccd.mask), [[3, 4], [5, 6]])
     assert not np.isinf(ccd.data).any()
@@ -216,7 +216,7 @@ def test_pixels_that_overflow_float32_are_masked_with_one_warning(tmp_path: Path
     hdu = fits.PrimaryHDU(np.arange(20, dtype=np.int16).reshape(4, 5), header)
     hdu.header.update(cards)
     hdu.writeto(tmp_path / "a.fits")
-    with pytest.warns(PrepWarning, match=r"a\.fits: \d+ pixels are infinite or too large for float32") as caught:
+    with pytest.warns(PrepWarning, match=r"a\.fits: \d+ pixels masked: infinite or too large for float32") as caught:
         ccd = read(tmp_path / "a.fits")
     assert len(caught) == 1
     assert ccd.mask.all()  # astropy scales int16 in float32, in which 1e300 is infinite and 0 * 1e300 is NaN

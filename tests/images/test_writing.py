@@ -200,7 +200,8 @@ def test_infinite_pixels_are_written_as_nan_with_one_warning(tmp_path: Path, ccd
     ccd.data[10, 11], ccd.data[10, 12] = 1e300, -np.inf
     ccd.uncertainty.array = ccd.uncertainty.array.astype(float)
     ccd.uncertainty.array[10, 11] = 1e300
-    with pytest.warns(PrepWarning, match=r"a\.fits: 2 pixels are infinite or too large for float32") as caught:
+    message = r"a\.fits: 2 pixels written as NaN: infinite or too large for float32"
+    with pytest.warns(PrepWarning, match=message) as caught:
         back = read(write(ccd, tmp_path / "a.fits", compression=compression))
     assert len(caught) == 1
     assert np.isnan(back.data[10, 11:13]).all()
