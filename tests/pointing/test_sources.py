@@ -290,7 +290,7 @@ def test_check_finds_a_missing_file_at_once_and_run_fails(tmp_path: Path, capsys
     for command in (["check", str(recipe)], ["run", str(image), "-r", str(recipe), "-o", str(tmp_path / "out")]):
         assert main(command) == 2
         error = capsys.readouterr().err.replace("\n", "")
-        assert error.startswith("step update_pointing: cannot read ")
+        assert "step update_pointing: cannot read " in error
         assert "none.csv: No such file or directory" in error
     assert not (tmp_path / "out" / "a_lev1p5.fits").exists()
 
