@@ -16,7 +16,7 @@ import subprocess
 import sys
 import tomllib
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
 
@@ -286,6 +286,50 @@ def test_a_wrong_example_is_found(capsys: pytest.CaptureFixture[str]) -> None:
         run_console(Block("console", "$ aia-prep check level1.5\nlevel1.5: 2 problems\n", 1), page, capsys)
     with pytest.raises(AssertionError, match="unknown-recipe"):
         run_console(Block("console", "$ aia-prep check unknown-recipe\n", 1), page, capsys)
+
+
+def aiapy_rows() -> list[tuple[str, ...]]:
+    """Return the rows of the tables with three columns of code: aiapy, this package, and SSW."""
+    text = (ROOT / "docs" / "aiapy.rst").read_text(encoding="utf-8")
+    rows = re.findall(r"^   \* -(.*)\n     -(.*)\n     -(.*)\n", text, re.MULTILINE)
+    return [tuple(cell.strip(" `") for cell in row) for row in rows if row[0] != " aiapy"]
+
+
+def test_our_column_of_the_page_for_users_of_aiapy_runs(
+    prep_manager: Callable[..., object], cache_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("sunpy.map")
+    names = ("cubic", "degradation", "noise", "psf", "respike")
+    for name in names:
+        pytest.importorskip(f"aia_ccdproc_{name}")
+    prep_manager(*(f"aia-ccdproc-{name}" for name in names))
+    namespace: dict[str, object] = {}
+    lines = [ours for _, ours, _ in aiapy_rows() if ours]
+    assert len(lines) > 15
+    for line in lines:
+        exec(line, namespace)
+    assert namespace["m"].meta["lvl_num"] == 1.5  # type: ignore[attr-defined]
+    assert 0 < float(namespace["factor"]) < 1  # type: ignore[arg-type]
+    assert Path("aia_94_rate.fits").is_file()
+
+
+def test_column_of_aiapy_uses_names_and_arguments_that_aiapy_has() -> None:
+    aiapy = pytest.importorskip("aiapy")
+    if not aiapy.__version__.startswith("0.10."):
+        pytest.skip(f"the page is for aiapy 0.10, and {aiapy.__version__} is installed")
+    namespace: dict[str, object] = {}
+    calls = 0
+    for line, _, _ in aiapy_rows():
+        if " import " in line:
+            exec(line, namespace)
+            continue
+        for node in ast.walk(ast.parse(line)):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+                keywords = {keyword.arg: None for keyword in node.keywords}
+                function = namespace[node.func.id]
+                inspect.signature(function).bind(*node.args, **keywords)  # type: ignore[arg-type]
+                calls += 1
+    assert calls >= 10
 
 
 def reference_line(module: ModuleType, hook: str) -> str:
