@@ -183,7 +183,7 @@ def warn_user(message: str, category: type[Warning] = PrepWarning) -> None:
 
 def _is_internal(module: str) -> bool:
     package = module.partition(".")[0]
-    return package in _LIBRARIES or package == "aia_ccdproc" or package.startswith("aia_ccdproc_")
+    return package in _LIBRARIES or package.startswith("aia_ccdproc")
 
 
 def warn_renamed(old: str, new: str) -> None:
