@@ -83,18 +83,25 @@ def function_hint(name: str) -> str | None:
     Returns
     -------
     str or None
-        ``"it is in aia-ccdproc-psf: from aia_ccdproc_psf import deconvolve"``; None if no plugin of this project has
-        it.
+        ``"run: from aia_ccdproc_psf import deconvolve"``, after where the plugin is to be installed if it is not; None
+        if no plugin of this project has it.
     """
     for plugin, kinds in PUBLISHED.items():
         if name in kinds.get("step", ()):
-            return f"it is in {plugin}: from {plugin.replace('-', '_')} import {name}"
+            line = f"from {plugin.replace('-', '_')} import {name}"
+            return f"run: {line}" if _is_installed(plugin) else f"it is in {_missing(plugin)}, then: {line}"
     return None
 
 
 def _missing(plugin: str) -> str:
+    if _is_installed(plugin):
+        return f"{plugin}, which is installed but is not loaded"
+    return f"{plugin}, which is not installed. Run pip install {plugin}"
+
+
+def _is_installed(plugin: str) -> bool:
     try:
         importlib.metadata.version(plugin)
     except importlib.metadata.PackageNotFoundError:
-        return f"{plugin}, which is not installed. Run pip install {plugin}"
-    return f"{plugin}, which is installed but is not loaded"
+        return False
+    return True

@@ -86,7 +86,7 @@ def test_functions_name_the_plugin(tmp_path: Path):
         aia_ccdproc.register(ccd, method="cubic-spline")
     with pytest.raises(RecipeError, match="it is in aia-ccdproc-psf"):
         aia_ccdproc.prep(ccd, "level1.5-psf")
-    with pytest.raises(AttributeError, match=r"it is in aia-ccdproc-psf: from aia_ccdproc_psf import deconvolve$"):
+    with pytest.raises(AttributeError, match=r"Run pip install aia-ccdproc-psf, then: from aia_ccdproc_psf import"):
         aia_ccdproc.deconvolve  # noqa: B018
     with pytest.raises(PluginError, match=r"not installed\. Run pip install aia-ccdproc-cubic"):
         aia_ccdproc.get_plugin_manager().find("aia-ccdproc-cubic")
@@ -101,3 +101,5 @@ def test_a_plugin_that_is_installed_and_not_loaded_is_not_to_be_installed_again(
     manager = loading.load_plugins([])
     with pytest.raises(PluginError, match=r"aia-ccdproc-psf, which is installed but is not loaded$"):
         manager.check_step("deconvolve")
+    with pytest.raises(AttributeError, match=r"deconvolve; run: from aia_ccdproc_psf import deconvolve$"):
+        aia_ccdproc.deconvolve  # noqa: B018
