@@ -55,7 +55,7 @@ def test_light_of_the_frame_and_what_leaves_it_is_conserved(truth, observe, meth
     result = deconvolve(image, method=method, **options)
     optics = find_optics("grigis2012", 171, image.shape, periodic=False)
     convolver = WholeConvolution(np, optics.otf, optics.padded, image.shape)
-    known = Observation(np, convolver, image.data, surroundings=result.header["PSFOUTER"])
+    known = Observation(np, convolver, image.data, brightness=result.header["PSFOUTER"])
     expected = known.expected(slice(None), known.convolved(result.data))
     assert expected.sum(dtype=float) == pytest.approx(image.data.sum(dtype=float), rel=1e-5)
 
@@ -187,9 +187,7 @@ def test_tolerance_stops_when_the_residuals_no_longer_change(truth, observe):
 def test_whole_arrays_by_the_array_api_give_the_same_as_blocks_on_the_cpu(truth, observe, method):
     image = observe(truth, noise=6)
     optics = find_optics("grigis2012", 171, image.shape, periodic=False)
-    whole = Observation(
-        np, WholeConvolution(np, optics.otf, optics.padded, image.shape), image.data, surroundings=150.0
-    )
+    whole = Observation(np, WholeConvolution(np, optics.otf, optics.padded, image.shape), image.data, brightness=150.0)
     solution = methods.solve(method, whole, image.data.copy())
     np.testing.assert_allclose(solution.image, deconvolve(image, method=method).data, rtol=2e-2, atol=0.5)
 
@@ -198,7 +196,7 @@ def test_the_result_does_not_depend_on_threads(truth, observe, monkeypatch):
     image = observe(truth, noise=7)
     results = []
     for threads in (1, 4):
-        monkeypatch.setattr("aia_ccdproc_psf.fourier.thread_count", lambda threads=threads: threads)
+        monkeypatch.setattr("aia_ccdproc.parallel.thread_count", lambda threads=threads: threads)
         results.append(deconvolve(image, method="richardson-lucy-accelerated"))
     np.testing.assert_array_equal(results[0].data, results[1].data)
 

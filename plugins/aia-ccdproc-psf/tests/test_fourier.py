@@ -17,7 +17,9 @@ def applied(convolver, image, **options):
     def store(rows, values):
         result[rows] = values
 
-    convolver.apply(lambda rows: image[rows], store, **options)
+    convolver.load(lambda rows: image[rows])
+    convolver.convolve(**options)
+    convolver.process(store)
     return result
 
 

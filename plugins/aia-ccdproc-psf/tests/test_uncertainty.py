@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from astropy.nddata import StdDevUncertainty, UnknownUncertainty, VarianceUncertainty
+from astropy.nddata import UnknownUncertainty, VarianceUncertainty
 
 from aia_ccdproc import PrepWarning
 from aia_ccdproc_psf import deconvolve

@@ -4,23 +4,22 @@ from __future__ import annotations
 
 import copy
 import os
-from dataclasses import replace
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 import numpy as np
 from astropy.io import fits
-from astropy.nddata import CCDData, NDUncertainty, StdDevUncertainty, UnknownUncertainty
+from astropy.nddata import CCDData, NDUncertainty, StdDevUncertainty
 
-from aia_ccdproc import StateError
 from aia_ccdproc.images import complete_header, finite_number, printable, with_header, without_statistics
 from aia_ccdproc.plugin import accepts_maps, warn_user
 from aia_ccdproc_psf.camera import check_level1
 from aia_ccdproc_psf.device import Device, WholeConvolution, cuda_device
-from aia_ccdproc_psf.fourier import Convolution
+from aia_ccdproc_psf.fourier import Convolution, Convolver
 from aia_ccdproc_psf.methods import Solution, solve
 from aia_ccdproc_psf.noise import filtered_sigma, monte_carlo_sigma
 from aia_ccdproc_psf.observation import Observation
 from aia_ccdproc_psf.optics import Optics, find_optics
+from aia_ccdproc_psf.planes import Planes
 from aia_ccdproc_psf.settings import DeconvolutionSettings
 
 __all__ = ["deconvolve"]
@@ -114,18 +113,17 @@ def deconvolve(
     check_level1(ccd, header)
     channel = round(finite_number(header, "WAVELNTH"))
     optics = find_optics(settings.psf, channel, ccd.shape, periodic=settings.surroundings == "periodic")
-    planes = _Planes.of(ccd, settings)
+    planes = Planes.of(ccd, settings)
     work = _Deconvolution(settings, optics, planes)
-    observation, solution = work.solution(planes.counts)
-    image = work.device.get(solution.image) if work.device else solution.image
+    solution, brightness = work.solution()
 
     result = with_header(ccd, without_statistics(header))
     result.flags = copy.deepcopy(ccd.flags)
-    result.data = image
+    result.data = solution.image
     filled = planes.filled
     result.mask = filled if filled.any() or ccd.mask is not None else None
     result.uncertainty = _uncertainty(ccd, work, solution)
-    _record(result.header, work, observation, solution)
+    _record(result.header, work, solution, brightness)
     if ccd.uncertainty is not None:
         kept = _PROPAGATION[settings.uncertainty].format(settings.realizations)
         kept = "dropped" if result.uncertainty is None else kept
@@ -136,122 +134,75 @@ def deconvolve(
     return result
 
 
-class _Planes(NamedTuple):
-    """The planes of an image as a deconvolution needs them."""
-
-    counts: np.ndarray
-    """Counts, float32, 0 where they are masked or not finite, and not negative if they are clipped."""
-    bad: np.ndarray | None
-    """Pixels that are masked or not finite; None if there are none."""
-    saturated: np.ndarray | None
-    """Saturated pixels; None if there are none."""
-    sigma: np.ndarray | None
-    """Standard deviation of the counts, 0 where it is not known or the pixel is bad."""
-
-    @classmethod
-    def of(cls, ccd: CCDData, settings: DeconvolutionSettings) -> _Planes:
-        """Prepare the planes of an image."""
-        data = np.asarray(ccd.data)
-        bad = ~np.isfinite(data)
-        if ccd.mask is not None:
-            bad |= np.asarray(ccd.mask, bool)
-        counts = np.where(bad, np.float32(0), data).astype(np.float32, copy=False)
-        saturated = counts >= settings.saturation
-        if (bad | saturated).all():
-            raise StateError("cannot deconvolve an image without good pixels: all are masked, saturated or not finite")
-        if settings.clip_negative:
-            np.maximum(counts, 0, out=counts)
-        sigma = None
-        if isinstance(ccd.uncertainty, NDUncertainty) and not isinstance(ccd.uncertainty, UnknownUncertainty):
-            sigma = np.array(ccd.uncertainty.represent_as(StdDevUncertainty).array, np.float32)
-            sigma[bad | saturated | ~np.isfinite(sigma)] = 0
-        return cls(counts, bad if bad.any() else None, saturated if saturated.any() else None, sigma)
-
-    @property
-    def filled(self) -> np.ndarray:
-        """Pixels that the model fills."""
-        filled = np.zeros(self.counts.shape, bool)
-        for plane in (self.bad, self.saturated):
-            if plane is not None:
-                filled |= plane
-        return filled
-
-    def edge_brightness(self) -> float:
-        """Return the mean of the good pixels at the border of the image, at least a small positive number."""
-        border = np.ones(self.counts.shape, bool)
-        border[1:-1, 1:-1] = False
-        good = border if self.bad is None else border & ~self.bad
-        return max(float(self.counts[good].mean()) if good.any() else 0.0, 1e-3)
-
-
 class _Deconvolution:
     """Deconvolution of images with the same pixels masked: the image, and realizations of its noise."""
 
-    def __init__(self, settings: DeconvolutionSettings, optics: Optics, planes: _Planes) -> None:
+    def __init__(self, settings: DeconvolutionSettings, optics: Optics, planes: Planes) -> None:
         self.settings = settings
         self.optics = optics
         self.planes = planes
         self.device: Device | None = cuda_device() if settings.device == "cuda" else None
-        shape = planes.counts.shape
-        if self.device is None:
-            self._convolver: Any = Convolution(optics.otf, optics.padded, shape)
-        else:
-            self._convolver = WholeConvolution(self.device.xp, self._put(optics.otf), optics.padded, shape)
         self._observation = self._observe()
 
-    def _put(self, array: np.ndarray) -> Any:
-        return self.device.put(array) if self.device else array
+    def _put(self, array: np.ndarray | None) -> Any:
+        return self.device.put(array) if self.device and array is not None else array
 
     def _observe(self) -> Observation:
-        planes = self.planes
+        planes, optics = self.planes, self.optics
+        shape = planes.counts.shape
+        convolver: Convolver
+        if self.device is None:
+            convolver = Convolution(optics.otf, optics.padded, shape)
+        else:
+            convolver = WholeConvolution(self.device.xp, self._put(optics.otf), optics.padded, shape)
         variance = None
         if planes.sigma is not None:
-            variance = self._put(np.where(planes.sigma > 0, planes.sigma**2, np.float32(1)))
+            variance = np.where(planes.sigma > 0, planes.sigma**2, np.float32(1))
         return Observation(
             self.device.xp if self.device else np,
-            self._convolver,
+            convolver,
             self._put(planes.counts),
-            None if planes.bad is None else self._put((~planes.bad).astype(np.float32)),
-            None if planes.saturated is None else self._put(planes.saturated),
-            variance,
+            self._put(planes.bad),
+            self._put(planes.saturated),
+            self._put(variance),
             self.settings.clip_negative,
             planes.edge_brightness() if self.settings.surroundings == "uniform" else 0.0,
         )
 
-    def solution(self, counts: np.ndarray) -> tuple[Observation, Solution]:
-        """Deconvolve an image."""
-        known = replace_counts(self._observation, self._put(counts))
-        first = self._first_estimate(known, counts)
+    def solution(self, counts: np.ndarray | None = None) -> tuple[Solution, float | None]:
+        """Deconvolve the image, or other counts of the same pixels.
+
+        Parameters
+        ----------
+        counts : `~numpy.ndarray`, optional
+            Other counts, shape ``(ny, nx)``.
+
+        Returns
+        -------
+        solution : `~aia_ccdproc_psf.methods.Solution`
+            The deconvolved image, as `numpy.ndarray`.
+        brightness : float or None
+            Brightness of the surroundings; None if they are dark.
+        """
+        known = copy.copy(self._observation)
+        known.surroundings = copy.copy(known.surroundings)
+        if counts is not None:
+            known.counts = self._put(counts)
         settings = self.settings
-        return known, solve(settings.method, known, first, settings.iterations, settings.tolerance)
+        solution = solve(settings.method, known, self._first_estimate(known), settings.iterations, settings.tolerance)
+        image = self.device.get(solution.image) if self.device else solution.image
+        return solution._replace(image=image), None if known.surroundings is None else known.surroundings.brightness
 
-    def _first_estimate(self, known: Observation, counts: np.ndarray) -> Any:
+    def _first_estimate(self, known: Observation) -> Any:
         """Return the counts, and for bad pixels the mean of good pixels near them, weighted by the PSF."""
-        if known.weights is None:
-            return self._put(counts.copy())
         xp = known.xp
-        near = known.convolved(known.counts * known.weights)
-        weight = known.convolved(known.weights)
-        mean = near / xp.where(weight > 1e-3, weight, 1 + 0 * weight)
-        return known.limited(xp.where(known.weights > 0, known.counts, mean))
-
-
-def replace_counts(observation: Observation, counts: Any) -> Observation:
-    """Return the model of another exposure with the same camera, surroundings and good pixels.
-
-    Parameters
-    ----------
-    observation : `~aia_ccdproc_psf.observation.Observation`
-        The model of an exposure.
-    counts : array
-        Counts of the other exposure.
-
-    Returns
-    -------
-    `~aia_ccdproc_psf.observation.Observation`
-        Its model.
-    """
-    return observation if counts is observation.counts else replace(observation, counts=counts)
+        if known.bad is None:
+            return known.limited(known.counts) if known.positive else xp.asarray(known.counts, copy=True)
+        weights = xp.astype(~known.bad, known.counts.dtype)
+        near = known.convolved(known.counts * weights)
+        weight = known.convolved(weights)
+        mean = near / xp.where(weight > 1e-3, weight, xp.ones_like(weight))
+        return known.limited(xp.where(known.bad, mean, known.counts))
 
 
 def _uncertainty(ccd: CCDData, work: _Deconvolution, solution: Solution) -> NDUncertainty | None:
@@ -264,12 +215,9 @@ def _uncertainty(ccd: CCDData, work: _Deconvolution, solution: Solution) -> NDUn
         warn_user(f"the uncertainty of the image is dropped, {reason}")
         return None
     if settings.uncertainty == "monte-carlo":
-
-        def deconvolved(counts: np.ndarray) -> np.ndarray:
-            realization = work.solution(np.maximum(counts, 0) if settings.clip_negative else counts)[1].image
-            return work.device.get(realization) if work.device else np.asarray(realization)
-
-        sigma = monte_carlo_sigma(planes.counts, planes.sigma, settings.realizations, deconvolved)
+        sigma = monte_carlo_sigma(
+            planes.counts, planes.sigma, settings.realizations, lambda counts: work.solution(counts)[0].image
+        )
     else:
         optics = work.optics
         sigma = filtered_sigma(
@@ -283,7 +231,7 @@ def _uncertainty(ccd: CCDData, work: _Deconvolution, solution: Solution) -> NDUn
     return StdDevUncertainty(sigma, unit=ccd.unit).represent_as(type(ccd.uncertainty))
 
 
-def _record(header: fits.Header, work: _Deconvolution, observation: Observation, solution: Solution) -> None:
+def _record(header: fits.Header, work: _Deconvolution, solution: Solution, brightness: float | None) -> None:
     """Add the keywords that record the deconvolution."""
     settings = work.settings
     filled = int(np.count_nonzero(work.planes.filled))
@@ -292,6 +240,6 @@ def _record(header: fits.Header, work: _Deconvolution, observation: Observation,
     header["PSFITER"] = (len(solution.accelerations), "Iterations")
     header["PSFCHI2"] = (round(solution.chi_square, 6), "Reduced chi-square before the last iteration")
     header["PSFFILL"] = (filled, "Masked or saturated pixels, filled by model")
-    outer = "periodic" if settings.surroundings == "periodic" else round(observation.surroundings, 4)
+    outer = "periodic" if settings.surroundings == "periodic" else round(brightness or 0.0, 4)
     header["PSFOUTER"] = (outer, "[DN] Brightness of the surroundings")
     header.remove("UNCPROP", ignore_missing=True)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import importlib
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from aia_ccdproc import SettingsError
-from aia_ccdproc_psf.fourier import Sink, Source
+from aia_ccdproc_psf.fourier import Step
 
 __all__ = ["Device", "WholeConvolution", "cuda_device"]
 
@@ -107,21 +108,37 @@ class WholeConvolution:
         self._otf = otf
         self._padded = padded
         self._shape = shape
+        self._spectrum: Any = None
 
-    def apply(self, source: Source, sink: Sink, *, adjoint: bool = False) -> None:
-        """Convolve an image, as `~aia_ccdproc_psf.fourier.Convolver.apply`.
+    def load(self, source: Callable[[slice], Any]) -> None:
+        """Replace the image, as `~aia_ccdproc_psf.fourier.Convolver.load`.
 
         Parameters
         ----------
         source : callable
             Returns the image.
-        sink : callable
-            Receives the result.
+        """
+        self._spectrum = self._xp.fft.rfftn(source(slice(None)), s=self._padded, axes=(0, 1))
+
+    def convolve(self, *, adjoint: bool = False) -> None:
+        """Convolve the image, as `~aia_ccdproc_psf.fourier.Convolver.convolve`.
+
+        Parameters
+        ----------
         adjoint : bool
             Convolve with the point spread function that is turned by 180 degrees.
         """
-        everything = slice(None)
-        spectrum = self._xp.fft.rfftn(source(everything), s=self._padded, axes=(0, 1))
-        spectrum *= self._otf if self.symmetric or not adjoint else self._xp.conj(self._otf)
-        result = self._xp.fft.irfftn(spectrum, s=self._padded, axes=(0, 1))
-        sink(everything, result[: self._shape[0], : self._shape[1]])
+        self._spectrum *= self._otf if self.symmetric or not adjoint else self._xp.conj(self._otf)
+
+    def process(self, step: Step) -> None:
+        """Have a function use the image, as `~aia_ccdproc_psf.fourier.Convolver.process`.
+
+        Parameters
+        ----------
+        step : callable
+            Receives the image, and returns the next one or None.
+        """
+        image = self._xp.fft.irfftn(self._spectrum, s=self._padded, axes=(0, 1))[: self._shape[0], : self._shape[1]]
+        values = step(slice(None), image)
+        if values is not None:
+            self.load(lambda rows: values)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any, Protocol, TypeAlias
 
 import numpy as np
@@ -11,36 +11,55 @@ from scipy import fft
 from aia_ccdproc.plugin import map_in_threads, thread_count
 from aia_ccdproc_psf.models import check_psf
 
-__all__ = ["Convolution", "Convolver", "Sink", "Source", "optical_transfer_function", "padded_shape", "transfer"]
+__all__ = ["Convolution", "Convolver", "Step", "optical_transfer_function", "padded_shape", "transfer"]
 
-#: Returns some rows of the image that is convolved.
-Source: TypeAlias = Callable[[slice], Any]
-#: Receives some rows of the convolved image.
-Sink: TypeAlias = Callable[[slice, Any], None]
+#: Receives a slice and these rows of an image. Returns these rows of the next image, or None if there is no next image.
+Step: TypeAlias = Callable[[slice, Any], Any]
 
 #: Rows and columns that one thread transforms at a time: they should fit into the cache of a core.
-_ROWS, _COLUMNS = 64, 32
-#: The imaginary part of a transfer function counts as rounding errors if it is smaller than this.
-_ROUNDING = 5e-6
+_ROWS, _COLUMNS = 32, 32
+#: Smaller Fourier transforms are computed in one thread: to start others takes longer than they save.
+_SMALL = 2**18
+#: A point spread function that differs by less of its light from itself, turned by 180 degrees, counts as symmetric.
+_ASYMMETRY = 1e-5
 
 
 class Convolver(Protocol):
-    """Convolution of images of one shape with one point spread function."""
+    """Convolution with one point spread function of a sequence of images of one shape.
+
+    It holds one image, as its Fourier transform. The pixels are transformed in blocks of rows, and each block of pixels
+    is lost after its use.
+    """
 
     symmetric: bool
     """Whether the point spread function is the same after a turn by 180 degrees."""
 
-    def apply(self, source: Source, sink: Sink, *, adjoint: bool = False) -> None:
-        """Convolve an image.
+    def load(self, source: Callable[[slice], Any]) -> None:
+        """Replace the image.
 
         Parameters
         ----------
         source : callable
-            Returns the image's rows in a slice. All rows are requested before the first call of ``sink``.
-        sink : callable
-            Is called with a slice and these rows of the result, possibly from several threads at once.
+            Returns the image's rows in a slice; may be called from several threads.
+        """
+
+    def convolve(self, *, adjoint: bool = False) -> None:
+        """Convolve the image.
+
+        Parameters
+        ----------
         adjoint : bool
             Convolve with the point spread function that is turned by 180 degrees.
+        """
+
+    def process(self, step: Step) -> None:
+        """Have a function use all rows of the image, and replace it by the one that the function returns.
+
+        Parameters
+        ----------
+        step : callable
+            Receives a slice and these rows of the image, which it may change. It returns these rows of the next image,
+            or None if there is no next image. It may be called from several threads.
         """
 
 
@@ -110,6 +129,8 @@ def transfer(kernel: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
     before = tuple(min(m, n // 2) for m, n in zip(middle, shape, strict=True))
     after = tuple(min(m, (n - 1) // 2) for m, n in zip(middle, shape, strict=True))
     kernel = kernel[middle[0] - before[0] : middle[0] + after[0] + 1, middle[1] - before[1] : middle[1] + after[1] + 1]
+    paired = kernel[before[0] - after[0] :, before[1] - after[1] :]
+    symmetric = _asymmetry(paired) + float(kernel.sum() - paired.sum()) < _ASYMMETRY
     wrapped = np.zeros((kernel.shape[0], shape[1]), np.float32)
     wrapped[:, np.arange(-before[1], after[1] + 1) % shape[1]] = kernel
     half = fft.rfft(wrapped, axis=1, workers=thread_count())
@@ -117,14 +138,23 @@ def transfer(kernel: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
     rows = np.arange(-before[0], after[0] + 1) % shape[0]
     result = np.empty((shape[0], half.shape[1]), np.complex64)
 
-    def transform(columns: slice) -> None:
-        block = np.zeros((half[:, columns].shape[1], shape[0]), np.complex64)
-        block[:, rows] = half[:, columns].T
-        result[:, columns] = fft.fft(block, axis=1, overwrite_x=True).T
+    result = np.empty((shape[0], half.shape[1]), np.float32 if symmetric else np.complex64)
 
-    _in_threads([(transform, _slices(half.shape[1], _COLUMNS))])
-    symmetric = max(float(np.abs(block.imag).max()) for block in result) < _ROUNDING
-    return result.real.copy() if symmetric else result
+    def transform(columns: slice) -> None:
+        block = np.zeros((shape[0], half[:, columns].shape[1]), np.complex64)
+        block[rows] = half[:, columns]
+        block = fft.fft(block, axis=0, overwrite_x=True)
+        result[:, columns] = block.real if symmetric else block
+
+    _map_blocks(transform, half.shape[1], _COLUMNS, shape)
+    return result
+
+
+def _asymmetry(kernel: np.ndarray) -> float:
+    """Return the light by which a kernel of odd shape differs from itself, turned by 180 degrees."""
+    turned = kernel[::-1, ::-1]
+    upper = slice(len(kernel) // 2 + 1)  # the other rows are the same pairs of pixels
+    return sum(float(np.abs(one - other).sum()) for one, other in zip(kernel[upper], turned[upper], strict=True))
 
 
 class Convolution:
@@ -145,45 +175,72 @@ class Convolution:
         self._otf = otf
         self._padded = padded
         self._shape = shape
-        self._spectrum = np.empty((shape[0], otf.shape[1]), np.complex64)
+        # The order of the memory is columns of blocks, rows, columns in a block: transforms along columns are then
+        # those of contiguous memory.
+        self._spectrum = np.empty((-(-otf.shape[1] // _COLUMNS), shape[0], _COLUMNS), np.complex64)
 
-    def apply(self, source: Source, sink: Sink, *, adjoint: bool = False) -> None:
-        """Convolve an image, as `Convolver.apply`.
+    def load(self, source: Callable[[slice], np.ndarray]) -> None:
+        """Replace the image, as `Convolver.load`.
 
         Parameters
         ----------
         source : callable
             Returns rows of the image, float32.
-        sink : callable
-            Receives rows of the result, float32.
+        """
+        self._map(lambda rows: self._store(rows, source(rows)), self._shape[0], _ROWS)
+
+    def convolve(self, *, adjoint: bool = False) -> None:
+        """Convolve the image, as `Convolver.convolve`.
+
+        Parameters
+        ----------
         adjoint : bool
             Convolve with the point spread function that is turned by 180 degrees.
         """
-        spectrum, (rows, columns) = self._spectrum, self._shape
 
-        def transform(part: slice) -> None:
-            spectrum[part] = fft.rfft(source(part), n=self._padded[1], axis=1)
+        def multiply(columns: slice) -> None:
+            otf = self._otf[:, columns]
+            columns_of_block = self._spectrum[columns.start // _COLUMNS, :, : otf.shape[1]]
+            block = fft.fft(columns_of_block, n=self._padded[0], axis=0)
+            block *= otf.conj() if adjoint and not self.symmetric else otf
+            columns_of_block[:] = fft.ifft(block, axis=0, overwrite_x=True)[: self._shape[0]]
 
-        def multiply(part: slice) -> None:
-            otf = self._otf[:, part].T
-            block = np.zeros(otf.shape, np.complex64)
-            block[:, :rows] = spectrum[:, part].T
-            block = fft.fft(block, axis=1, overwrite_x=True)
-            block *= otf.conj() if adjoint else otf
-            spectrum[:, part] = fft.ifft(block, axis=1, overwrite_x=True)[:, :rows].T
+        self._map(multiply, self._otf.shape[1], _COLUMNS)
 
-        def restore(part: slice) -> None:
-            sink(part, fft.irfft(spectrum[part], n=self._padded[1], axis=1, overwrite_x=True)[:, :columns])
+    def process(self, step: Step) -> None:
+        """Have a function use all rows of the image, as `Convolver.process`.
 
-        row_slices = _slices(rows, _ROWS)
-        _in_threads([(transform, row_slices), (multiply, _slices(spectrum.shape[1], _COLUMNS)), (restore, row_slices)])
+        Parameters
+        ----------
+        step : callable
+            Receives a slice and rows of the image, float32, and returns rows of the next image or None.
+        """
+
+        def restore(rows: slice) -> None:
+            values = step(rows, fft.irfft(self._load(rows), n=self._padded[1], axis=1)[:, : self._shape[1]])
+            if values is not None:
+                self._store(rows, values)
+
+        self._map(restore, self._shape[0], _ROWS)
+
+    def _store(self, rows: slice, values: np.ndarray) -> None:
+        """Transform rows, and store them."""
+        half = fft.rfft(values, n=self._padded[1], axis=1)
+        blocks, rest = divmod(half.shape[1], _COLUMNS)
+        whole = half[:, : blocks * _COLUMNS].reshape(len(half), blocks, _COLUMNS)
+        self._spectrum[:blocks, rows] = whole.swapaxes(0, 1)
+        self._spectrum[blocks:, rows, :rest] = half[:, blocks * _COLUMNS :]
+
+    def _load(self, rows: slice) -> np.ndarray:
+        """Return the transforms of rows."""
+        blocks = self._spectrum[:, rows].swapaxes(0, 1)
+        return blocks.reshape(len(blocks), -1)[:, : self._otf.shape[1]]
+
+    def _map(self, function: Callable[[slice], None], length: int, step: int) -> None:
+        _map_blocks(function, length, step, self._padded)
 
 
-def _slices(length: int, step: int) -> list[slice]:
-    return [slice(start, min(start + step, length)) for start in range(0, length, step)]
-
-
-def _in_threads(stages: Iterable[tuple[Callable[[slice], None], list[slice]]]) -> None:
-    """Run functions one after the other, each on all of its slices in threads. scipy's transforms release the GIL."""
-    for function, slices in stages:
-        map_in_threads(function, slices)
+def _map_blocks(function: Callable[[slice], None], length: int, step: int, shape: tuple[int, int]) -> None:
+    """Call a function for all blocks of a plane, in threads if it is large. scipy's transforms release the GIL."""
+    blocks = [slice(start, min(start + step, length)) for start in range(0, length, step)]
+    map_in_threads(function, blocks, threads=1 if shape[0] * shape[1] < _SMALL else None)

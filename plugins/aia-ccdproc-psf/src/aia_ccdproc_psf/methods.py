@@ -66,16 +66,17 @@ def solve(
 
 def _richardson_lucy(observation: Observation, image: Any) -> _Iteration:
     """Multiply by the back-projected ratio of counts and expected counts (Richardson 1972, Lucy 1974)."""
-    ratio = observation.xp.empty_like(image)
 
-    def correct(rows: slice, projected: Any) -> None:
+    def correct(rows: slice, projected: Any) -> Any:
         image[rows] *= observation.correction(rows, projected)
+        return image[rows]
 
     def iterate(residuals: Residuals | None) -> float:
-        _compare(observation, lambda rows: image[rows], ratio, residuals)
-        observation.convolver.apply(lambda rows: ratio[rows], correct, adjoint=True)
+        _compare(observation, residuals)
+        observation.convolver.process(correct)
         return 0.0
 
+    observation.convolver.load(lambda rows: image[rows])
     return iterate
 
 
@@ -85,7 +86,7 @@ def _accelerated(observation: Observation, image: Any) -> _Iteration:
     The factor of extrapolation is the correlation of the last two corrections.
     """
     xp = observation.xp
-    ratio, last_step = xp.empty_like(image), xp.zeros_like(image)
+    last_step = xp.zeros_like(image)
     predicted = xp.zeros_like(image)  # between iterations, the change of the estimate by the last one
     factor = 0.0
     products: list[tuple[float, float]] = []
@@ -105,9 +106,10 @@ def _accelerated(observation: Observation, image: Any) -> _Iteration:
     def iterate(residuals: Residuals | None) -> float:
         nonlocal factor
         used = factor
-        _compare(observation, predict, ratio, residuals)
+        observation.convolver.load(predict)
+        _compare(observation, residuals)
         products.clear()
-        observation.convolver.apply(lambda rows: ratio[rows], correct, adjoint=True)
+        observation.convolver.process(correct)
         both, previous = (sum(sorted(column)) for column in zip(*products, strict=True))
         factor = min(max(both / previous, 0.0), 1.0) if previous > 0 else 0.0
         return used
@@ -117,39 +119,47 @@ def _accelerated(observation: Observation, image: Any) -> _Iteration:
 
 def _basic(observation: Observation, image: Any) -> _Iteration:
     """Add the residuals (van Cittert 1931; Hofmeister 2024, Solar Physics 299, 77)."""
+    surroundings = observation.surroundings
 
     def iterate(residuals: Residuals | None) -> float:
-        sums: list[float] = []
-
-        def correct(rows: slice, convolved: Any) -> None:
+        def correct(rows: slice, convolved: Any) -> Any:
             expected = observation.expected(rows, convolved)
             if residuals is not None:
                 residuals.add(rows, expected)
             residual = observation.residual(rows, expected)
-            sums.append(observation.from_outside(rows, residual))
+            if surroundings is not None:
+                surroundings.collect(rows, residual)
             image[rows] = observation.limited(image[rows] + residual)
+            return image[rows]
 
-        observation.convolver.apply(lambda rows: image[rows], correct)
-        observation.shift_surroundings(sums)
+        observation.convolver.convolve()
+        observation.convolver.process(correct)
+        if surroundings is not None:
+            surroundings.shift()
         return 0.0
 
+    observation.convolver.load(lambda rows: image[rows])
     return iterate
 
 
-def _compare(observation: Observation, source: Callable[[slice], Any], ratio: Any, residuals: Residuals | None) -> None:
-    """Compute the ratio of counts and expected counts, and correct the brightness of the surroundings."""
-    sums: list[float] = []
+def _compare(observation: Observation, residuals: Residuals | None) -> None:
+    """Convolve the estimate, divide the counts by it, project the ratio back, and correct the surroundings."""
+    surroundings = observation.surroundings
 
-    def compare(rows: slice, convolved: Any) -> None:
+    def compare(rows: slice, convolved: Any) -> Any:
         expected = observation.expected(rows, convolved)
         if residuals is not None:
             residuals.add(rows, expected)
-        values = observation.ratio(rows, expected)
-        sums.append(observation.from_outside(rows, values))
-        ratio[rows] = values
+        ratio = observation.ratio(rows, expected)
+        if surroundings is not None:
+            surroundings.collect(rows, ratio)
+        return ratio
 
-    observation.convolver.apply(source, compare)
-    observation.scale_surroundings(sums)
+    observation.convolver.convolve()
+    observation.convolver.process(compare)
+    observation.convolver.convolve(adjoint=True)
+    if surroundings is not None:
+        surroundings.scale()
 
 
 _METHODS: dict[str, Callable[[Observation, Any], _Iteration]] = {

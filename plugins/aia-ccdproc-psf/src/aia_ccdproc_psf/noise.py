@@ -63,7 +63,10 @@ def filtered_sigma(
     def store(rows: slice, values: np.ndarray) -> None:
         np.maximum(values, 0, out=variance[rows])
 
-    Convolution(squared, padded, sigma.shape).apply(lambda rows: (sigma[rows] ** 2).astype(np.float32), store)
+    convolution = Convolution(squared, padded, sigma.shape)
+    convolution.load(lambda rows: (sigma[rows] ** 2).astype(np.float32, copy=False))
+    convolution.convolve()
+    convolution.process(store)
     return np.sqrt(variance, out=variance)
 
 

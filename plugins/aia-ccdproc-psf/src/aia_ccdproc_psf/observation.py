@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import InitVar, dataclass, field
 from typing import Any
 
 from aia_ccdproc_psf.fourier import Convolver
+from aia_ccdproc_psf.surroundings import Surroundings, uniform_image
 
 __all__ = ["Observation", "Residuals"]
 
@@ -13,8 +14,6 @@ __all__ = ["Observation", "Residuals"]
 _TINY = 1e-6
 #: A pixel of which the good pixels receive a smaller fraction of its light is not corrected.
 _LEAST_RESPONSE = 1e-3
-#: Differences from 1 that are rounding errors.
-_ROUNDING = 1e-5
 
 
 @dataclass
@@ -32,53 +31,54 @@ class Observation:  # numpydoc ignore=PR02
     convolver : `~aia_ccdproc_psf.fourier.Convolver`
         Convolution with the point spread function.
     counts : array
-        Counts, finite everywhere.
-    weights : array or None
-        1 for good pixels and 0 for others; None if all are good.
+        Counts, finite everywhere; not changed.
+    bad : array or None
+        Pixels without weight, bool; None if there are none.
     saturated : array or None
         Saturated pixels, bool. Their true counts are at least ``counts``. None if there are none.
     variance : array or None
         Variance of the counts. If None, it is that of photons: the counts, at least 1.
     positive : bool
-        Keep estimates from becoming negative.
-    surroundings : float
+        Negative counts count as 0, and estimates are kept from becoming negative.
+    brightness : float
         First value of the brightness of the surroundings. 0 for dark surroundings, whose brightness is not fitted.
     """
 
     xp: Any
     convolver: Convolver
     counts: Any
-    weights: Any = None
+    bad: Any = None
     saturated: Any = None
     variance: Any = None
     positive: bool = True
-    surroundings: float = 0.0
-    uniform: Any = field(init=False, default=None)
-    """A uniform image of brightness 1, convolved; None for dark surroundings. What it lacks comes from outside."""
-    response: Any = field(init=False)
-    """Fraction of the light of each pixel that reaches good pixels; None if it is 1 everywhere."""
+    brightness: InitVar[float] = 0.0
+    surroundings: Surroundings | None = field(init=False, default=None)
+    """The surroundings; None if they are dark."""
+    response: Any = field(init=False, default=None)
+    """Fraction of the light of each pixel that reaches good pixels: returns rows. None if it is 1 everywhere."""
     unseen: Any = field(init=False, default=None)
     """Pixels whose light hardly reaches good pixels; None if there are none."""
     good: float = field(init=False)
     """Number of good pixels."""
 
-    def __post_init__(self) -> None:
+    def __post_init__(self, brightness: float) -> None:
         xp = self.xp
-        ones = xp.ones_like(self.counts)
-        weights = ones if self.weights is None else self.weights
-        self.good = float(xp.sum(weights, dtype=xp.float64))
-        if self.surroundings:
-            self.uniform = self.convolved(ones)
-            seen = self.uniform if self.weights is None else self.uniform * self.weights
-            self._leak = max(self.good - float(xp.sum(seen, dtype=xp.float64)), _TINY)
-        if self.weights is None and self.uniform is not None and self.convolver.symmetric:
-            self.response = self.uniform
+        uniform = uniform_image(xp, self.convolver, self.counts)
+        received = self.counts.shape[0] * self.counts.shape[1] - uniform.total
+        if self.bad is None:
+            self.good = float(self.counts.shape[0] * self.counts.shape[1])
         else:
-            response = self.convolved(weights, adjoint=True)
-            complete = float(xp.min(response)) > 1 - _ROUNDING and float(xp.max(response)) < 1 + _ROUNDING
-            self.response = None if complete else response
-        if self.weights is not None and self.response is not None:
+            weights = xp.astype(~self.bad, self.counts.dtype)
+            self.good = float(xp.sum(weights, dtype=xp.float64))
+            received = float(xp.sum((1 - uniform.rows[:]) * weights, dtype=xp.float64))
+        if brightness:
+            self.surroundings = Surroundings(xp, brightness, uniform, received)
+        if self.bad is not None:
+            self.response = self.convolved(weights, adjoint=True)
             self.unseen = self.response < _LEAST_RESPONSE
+        elif not uniform.complete:
+            symmetric = self.convolver.symmetric
+            self.response = uniform.rows if symmetric else self.convolved(xp.ones_like(self.counts), adjoint=True)
 
     def convolved(self, image: Any, *, adjoint: bool = False) -> Any:
         """Convolve an image with the point spread function.
@@ -100,7 +100,9 @@ class Observation:  # numpydoc ignore=PR02
         def store(rows: slice, values: Any) -> None:
             result[rows] = values
 
-        self.convolver.apply(lambda rows: image[rows], store, adjoint=adjoint)
+        self.convolver.load(lambda rows: image[rows])
+        self.convolver.convolve(adjoint=adjoint)
+        self.convolver.process(store)
         return result
 
     def expected(self, rows: slice, convolved: Any) -> Any:
@@ -118,10 +120,7 @@ class Observation:  # numpydoc ignore=PR02
         array
             Expected counts of these rows.
         """
-        if self.uniform is not None:
-            convolved += self.surroundings
-            convolved -= self.surroundings * self.uniform[rows]
-        return convolved
+        return convolved if self.surroundings is None else self.surroundings.add_light(rows, convolved)
 
     def ratio(self, rows: slice, expected: Any) -> Any:
         """Divide the counts by the expected counts.
@@ -141,11 +140,13 @@ class Observation:  # numpydoc ignore=PR02
         if self.positive:
             divisor = self.xp.clip(expected, _TINY, None)
         else:
-            divisor = self.xp.where(self.xp.abs(expected) < _TINY, _TINY + 0 * expected, expected)
-        ratio = self.counts[rows] / divisor
+            divisor = self.xp.where(self.xp.abs(expected) < _TINY, self.xp.full_like(expected, _TINY), expected)
+        ratio = self.limited(self.counts[rows]) / divisor
         if self.saturated is not None:
             ratio = self.xp.where(self.saturated[rows], self.xp.clip(ratio, 1, None), ratio)
-        return ratio if self.weights is None else ratio * self.weights[rows]
+        if self.bad is not None:
+            ratio = self.xp.where(self.bad[rows], self.xp.zeros_like(ratio), ratio)
+        return ratio
 
     def residual(self, rows: slice, expected: Any) -> Any:
         """Subtract the expected counts from the counts.
@@ -162,10 +163,10 @@ class Observation:  # numpydoc ignore=PR02
         array
             The difference. It is 0 for pixels that are not good, and not negative for saturated pixels.
         """
-        residual = self.counts[rows] - expected
+        residual = self.limited(self.counts[rows]) - expected
         if self.saturated is not None:
             residual = self.xp.where(self.saturated[rows], self.xp.clip(residual, 0, None), residual)
-        return residual if self.weights is None else residual * self.weights[rows]
+        return residual if self.bad is None else self.xp.where(self.bad[rows], self.xp.zeros_like(residual), residual)
 
     def correction(self, rows: slice, projected: Any) -> Any:
         """Compute the factors by which Richardson-Lucy corrects an estimate.
@@ -184,7 +185,7 @@ class Observation:  # numpydoc ignore=PR02
         """
         factor = projected if self.response is None else projected / self.response[rows]
         if self.unseen is not None:
-            factor = self.xp.where(self.unseen[rows], 1 + 0 * factor, factor)
+            factor = self.xp.where(self.unseen[rows], self.xp.ones_like(factor), factor)
         return self.limited(factor)
 
     def limited(self, estimate: Any) -> Any:
@@ -201,45 +202,6 @@ class Observation:  # numpydoc ignore=PR02
             The estimate without negative values, or unchanged.
         """
         return self.xp.clip(estimate, 0, None) if self.positive else estimate
-
-    def from_outside(self, rows: slice, plane: Any) -> float:
-        """Sum a plane, weighted by the light that comes from the surroundings.
-
-        Parameters
-        ----------
-        rows : slice
-            Rows of the image.
-        plane : array
-            These rows of the plane.
-
-        Returns
-        -------
-        float
-            The sum; 0 for dark surroundings.
-        """
-        return 0.0 if self.uniform is None else float(self.xp.sum((1 - self.uniform[rows]) * plane))
-
-    def scale_surroundings(self, ratios: list[float]) -> None:
-        """Correct the brightness of the surroundings as Richardson-Lucy corrects a pixel.
-
-        Parameters
-        ----------
-        ratios : list of float
-            Sums, by `from_outside`, of the ratio of counts and expected counts.
-        """
-        if self.uniform is not None:
-            self.surroundings *= max(sum(sorted(ratios)) / self._leak, 0.0)
-
-    def shift_surroundings(self, residuals: list[float]) -> None:
-        """Correct the brightness of the surroundings as Basic Iterative Deconvolution corrects a pixel.
-
-        Parameters
-        ----------
-        residuals : list of float
-            Sums, by `from_outside`, of counts minus expected counts.
-        """
-        if self.uniform is not None:
-            self.surroundings = max(self.surroundings + sum(sorted(residuals)) / self._leak, _TINY)
 
 
 class Residuals:
