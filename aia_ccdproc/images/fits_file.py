@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import os
-import warnings
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -29,6 +28,7 @@ from aia_ccdproc.images.pixel_engine import NUMPY_ENGINE, PixelEngine
 from aia_ccdproc.images.repair import image_cards
 from aia_ccdproc.images.rice_image import find_rice_image
 from aia_ccdproc.images.rice_reading import decode_image
+from aia_ccdproc.images.units import unit_from_text
 from aia_ccdproc.images.wcs import wcs_from_header
 
 __all__ = ["read", "read_frame", "read_header"]
@@ -252,8 +252,7 @@ def _unit(header: fits.Header, default: str) -> u.UnitBase:
     for keyword in ("BUNIT", "PIXLUNIT"):
         text = header.get(keyword)
         if isinstance(text, str) and text.strip():
-            # ValueError: some headers contain a description instead, such as "Arbitrary intensity units".
-            with warnings.catch_warnings(), suppress(ValueError):
-                warnings.simplefilter("ignore", u.UnitsWarning)  # astropy warns of "DN/s/pixel", but reads it
-                return u.Unit(text.strip())
+            unit = unit_from_text(text.strip())
+            if unit is not None:
+                return unit
     return u.Unit(default)

@@ -31,6 +31,7 @@ from aia_ccdproc.images.history import add_history
 from aia_ccdproc.images.pixel_engine import NUMPY_ENGINE, PixelEngine
 from aia_ccdproc.images.repair import image_cards, is_readable, repair_header
 from aia_ccdproc.images.statistics import is_statistics_card, statistics_cards, summarize_image
+from aia_ccdproc.images.units import unit_from_text
 from aia_ccdproc.images.wcs_cards import remove_superseded
 from aia_ccdproc.images.wcs_values import add_julian_dates, is_empty_wcs_card
 
@@ -173,7 +174,10 @@ def _output_header(ccd: CCDData, statistics: fits.Header) -> tuple[fits.Header, 
     header = current_header(ccd)
     remove_superseded(header)
     header = image_cards(header, is_statistics_card)
-    header["BUNIT"] = (ccd.unit.to_string(), "Unit of the pixels")
+    unit = ccd.unit.to_string()
+    if unit_from_text(unit) is None:
+        raise WriteError(f"the unit {unit!r} cannot be read from a FITS header. Convert the image to another unit")
+    header["BUNIT"] = (unit, "Unit of the pixels")
     header.update(statistics)
     header["DATE"] = (
         datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%S"),

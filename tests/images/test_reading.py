@@ -231,6 +231,8 @@ def test_pixels_that_overflow_float32_are_masked_with_one_warning(tmp_path: Path
         ({"BUNIT": "DN / s", "PIXLUNIT": "DN"}, "DN / s"),
         ({"BUNIT": "", "PIXLUNIT": "electron"}, "electron"),
         ({"BUNIT": "Arbitrary intensity units", "PIXLUNIT": None}, "DN"),
+        ({"BUNIT": "photon,5", "PIXLUNIT": "electron"}, "electron"),  # two units for astropy
+        ({"BUNIT": "1E400 electron", "PIXLUNIT": None}, "DN"),
     ],
 )
 def test_the_unit_is_read_from_bunit_or_pixlunit_or_is_that_of_the_instrument(

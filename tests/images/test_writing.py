@@ -15,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from astropy import units as u
 from astropy.io import fits
 from astropy.nddata import (
     CCDData,
@@ -192,6 +193,13 @@ def test_the_type_of_uncertainty_is_read_back(tmp_path: Path, ccd: CCDData, kind
     path = write(ccd, tmp_path / "a.fits")
     assert type(read(path).uncertainty) is kind
     assert type(astropy_reads(path).uncertainty) is kind
+
+
+@pytest.mark.parametrize("unit", ["DN,s", u.def_unit("brightness_of_my_lamp")])
+def test_a_unit_that_cannot_be_read_again_is_not_written(tmp_path: Path, ccd: CCDData, unit: object) -> None:
+    ccd.unit = unit
+    with pytest.raises(WriteError, match=r"the unit '.*' cannot be read from a FITS header"):
+        write(ccd, tmp_path / "a.fits")
 
 
 @pytest.mark.parametrize("compression", ["none", "rice", "lossless"])

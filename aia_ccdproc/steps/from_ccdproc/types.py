@@ -71,11 +71,10 @@ def _check_quantity(value: Any) -> Any:
 def _check_unit(value: Any) -> str:
     from astropy import units as u
 
-    try:
-        unit = u.Unit(value) if isinstance(value, str | u.UnitBase) else None
-    except ValueError:
-        unit = None
-    if unit is None:
+    from aia_ccdproc.images.units import unit_from_text
+
+    unit = unit_from_text(value) if isinstance(value, str) else value
+    if not isinstance(unit, u.UnitBase):
         raise ValueError(f"should be a unit, such as 's' or 'electron / DN', not {value!r}")
     return str(unit.to_string())
 

@@ -192,6 +192,7 @@ def test_every_setting_has_the_type_and_the_default_of_the_parameter(name: str) 
         ("gain_correct", 'gain = "nan s"', "gain: should be a number and a unit"),
         ("gain_correct", 'gain = 3.0\ngain_unit = "electrn"', "gain_unit: should be a unit"),
         ("gain_correct", "gain = 3.0\ngain_unit = 3", "gain_unit: should be a unit"),
+        ("gain_correct", 'gain = 3.0\ngain_unit = "electron,DN"', "gain_unit: should be a unit"),
         ("trim_image", 'fits_section = "1:10"', "should be a section in FITS notation"),
         ("trim_image", 'fits_section = "[1:10]"', "should be a section in FITS notation"),
         ("trim_image", 'fits_section = "[0:10, 1:10]"', "should be a section in FITS notation"),
