@@ -49,7 +49,8 @@ def name_output(inputs: Sequence[Input], recipe: Recipe, output: Path) -> tuple[
     Raises
     ------
     SettingsError
-        If the output is the name of a FITS file, and there are several inputs.
+        If the output is the name of a FITS file, and there are several inputs, or its name is hidden or does not end
+        with ``.fits`` or ``.fits.gz``.
     """
     if not is_fits_name(output) or output.is_dir():
         return recipe, output
@@ -58,7 +59,10 @@ def name_output(inputs: Sequence[Input], recipe: Recipe, output: Path) -> tuple[
             f"the output {output} is the name of one file, but there are {len(inputs)} input files. Name a folder"
         )
     pattern = output.name.replace("{", "{{").replace("}", "}}")
-    settings = OutputSettings.of(**recipe.output.model_dump() | {"name": pattern})
+    try:
+        settings = OutputSettings.of(**recipe.output.model_dump() | {"name": pattern})
+    except SettingsError as error:
+        raise SettingsError(f"the output {output} cannot be written: {error}") from None
     return replace(recipe, output=settings), output.parent
 
 

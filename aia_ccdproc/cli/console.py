@@ -24,10 +24,14 @@ __all__ = [
     "WRONG_USAGE",
     "console",
     "discard_stdout",
+    "enable_debugging",
     "escape_text",
+    "is_debugging",
+    "reset_debugging",
     "show_error",
     "show_notes",
     "show_output_error",
+    "show_traceback",
 ]
 
 #: Exit codes.
@@ -54,13 +58,44 @@ def discard_stdout() -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
+_debugging = False
+
+
+def enable_debugging() -> None:
+    """Print the tracebacks of all errors from now on."""
+    global _debugging
+    _debugging = True
+
+
+def reset_debugging() -> None:
+    """Print errors without their tracebacks, as at the start of a process."""
+    global _debugging
+    _debugging = False
+
+
+def is_debugging() -> bool:
+    """Return whether the tracebacks of all errors are printed."""
+    return _debugging
+
+
+def show_traceback(error: BaseException) -> None:
+    """Print the traceback of an error if ``--debug`` was given."""
+    if _debugging:
+        console(stderr=True).print("".join(traceback.format_exception(error)), markup=False, end="")
+
+
 def show_error(error: PrepError, *, verbose: bool = False) -> None:
-    """Print the class and the message of an error; if ``verbose``, also the traceback of a failure inside a plugin."""
+    """Print the class and the message of an error.
+
+    With ``--debug``, its traceback is printed before it; if ``verbose``, the traceback of a failure inside a plugin
+    after it.
+    """
     from rich.markup import escape
 
+    show_traceback(error)
     err = console(stderr=True)
     err.print(f"[bold red]{type(error).__name__}[/]: {escape(str(error))}")
-    if verbose and isinstance(error, PluginError) and error.__cause__ is not None:
+    if verbose and not _debugging and isinstance(error, PluginError) and error.__cause__ is not None:
         err.print("".join(traceback.format_exception(error.__cause__)), markup=False, end="")
 
 

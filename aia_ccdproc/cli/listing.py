@@ -1,4 +1,4 @@
-"""The commands ``aia-prep steps`` and ``aia-prep plugins``, which list what is installed."""
+"""The commands ``aia-prep recipes``, ``steps`` and ``plugins``, which list what is installed."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from aia_ccdproc.cli.command import Debug
 from aia_ccdproc.cli.console import console
 
 if TYPE_CHECKING:
@@ -18,12 +19,32 @@ if TYPE_CHECKING:
     from aia_ccdproc.plugin.plugin import Plugin
     from aia_ccdproc.plugin.step import Step
 
-__all__ = ["plugins", "steps"]
+__all__ = ["plugins", "recipes", "steps"]
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
-def steps(as_json: AsJson = False) -> None:
+def recipes(as_json: AsJson = False, debug: Debug = False) -> None:
+    """List the recipes that have a name: those of the package and of its plugins."""
+    from rich.markup import escape
+
+    from aia_ccdproc.recipe.recipe import load_recipe, named_recipes
+
+    loaded = {name: load_recipe(name) for name in sorted(named_recipes())}
+    if as_json:
+        listed = [
+            {"recipe": name, "description": recipe.description, "steps": [step.use for step in recipe]}
+            for name, recipe in loaded.items()
+        ]
+        print(json.dumps({"recipes": listed}, indent=2))
+        return
+    out = console()
+    for name, recipe in loaded.items():
+        out.print(f"[bold]{escape(name)}[/]  {escape(recipe.description)}")
+        out.print(f"    [cyan]steps[/] {escape(', '.join(step.use for step in recipe))}")
+
+
+def steps(as_json: AsJson = False, debug: Debug = False) -> None:
     """List the steps, the plugins that run them, and their settings."""
     from rich.markup import escape
 
@@ -84,7 +105,7 @@ def _to_json(default: Any) -> Any:
     return "nan" if isinstance(default, float) and math.isnan(default) else default
 
 
-def plugins(as_json: AsJson = False) -> None:
+def plugins(as_json: AsJson = False, debug: Debug = False) -> None:
     """List the plugins with what they implement, and those that could not be loaded."""
     from rich.markup import escape
 

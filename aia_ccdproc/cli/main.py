@@ -13,6 +13,7 @@ from typing import Annotated
 
 import typer
 
+from aia_ccdproc.cli.command import Command, Debug
 from aia_ccdproc.cli.console import (
     DONE,
     INTERRUPTED,
@@ -21,11 +22,14 @@ from aia_ccdproc.cli.console import (
     WRONG_USAGE,
     console,
     discard_stdout,
+    reset_debugging,
     show_error,
     show_notes,
     show_output_error,
+    show_traceback,
 )
-from aia_ccdproc.cli.listing import plugins, steps
+from aia_ccdproc.cli.listing import plugins, recipes, steps
+from aia_ccdproc.cli.options import PointingOption, RecipeArgument, SetOption, load_changed_recipe
 from aia_ccdproc.cli.pointing import pointing
 from aia_ccdproc.cli.run import run
 from aia_ccdproc.errors import PrepError, RecipeError, SettingsError
@@ -36,8 +40,9 @@ __all__ = ["app", "main"]
 app = typer.Typer(
     name="aia-prep",
     help="Prepare SDO/AIA images: level 1 to level 1.5.",
+    epilog="Example: [cyan]aia-prep run image_lev1.fits -o level15[/cyan]",
     no_args_is_help=True,
-    add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
     rich_markup_mode="rich",
 )
 
@@ -56,6 +61,7 @@ def main(arguments: list[str] | None = None) -> int:
         0: all files done. 1: some files failed, or the output cannot be written. 2: wrong usage or recipe.
         130: interrupted by Ctrl-C. 143: terminated by SIGTERM.
     """
+    reset_debugging()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # a file name that cannot be encoded must not end a batch
@@ -102,6 +108,7 @@ def _options(
         bool,
         typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit."),
     ] = False,
+    debug: Debug = False,
 ) -> None:
     if context.invoked_subcommand != "run":  # which handles signals itself
         for number, handler in ((signal.SIGINT, signal.default_int_handler), (signal.SIGTERM, raise_on_signal)):
@@ -109,27 +116,29 @@ def _options(
                 signal.signal(number, handler)
 
 
-app.command()(run)
+app.command(cls=Command, epilog='aia-prep run "*_lev1.fits" -o level15 --pointing header')(run)
 
 
-@app.command()
+@app.command(cls=Command, epilog="aia-prep check level1.5 --set register.method=bilinear")
 def check(
-    recipe: Annotated[str, typer.Argument(help="Name of a built-in recipe, or path of a TOML file.")],
+    recipe: RecipeArgument,
+    pointing: PointingOption = None,
+    settings: SetOption = None,
+    debug: Debug = False,
 ) -> None:
     """Check a recipe and list all of its problems."""
-    from aia_ccdproc.recipe.recipe import load_recipe
-
     try:
-        loaded = load_recipe(recipe)
+        loaded = load_changed_recipe(recipe, settings, pointing)
         _ = loaded.digest  # reads the files that the recipe names
     except (RecipeError, SettingsError) as error:
+        show_traceback(error)
         console(stderr=True).print(str(error), markup=False)
         raise typer.Exit(WRONG_USAGE) from None
     console().print(f"{recipe}: {' -> '.join(step.use for step in loaded.steps)}: no problems", markup=False)
 
 
-@app.command()
-def init() -> None:
+@app.command(cls=Command, epilog="aia-prep init > my-recipe.toml")
+def init(debug: Debug = False) -> None:
     """Print a commented recipe to start from."""
     from aia_ccdproc.plugin.loading import get_plugin_manager
     from aia_ccdproc.recipe.template import recipe_template
@@ -137,8 +146,8 @@ def init() -> None:
     print(recipe_template(get_plugin_manager()), end="")
 
 
-@app.command()
-def schema() -> None:
+@app.command(cls=Command, epilog="aia-prep schema > schema.json")
+def schema(debug: Debug = False) -> None:
     """Print the JSON schema of recipes, with which editors complete and check them."""
     import json
 
@@ -148,15 +157,18 @@ def schema() -> None:
     print(json.dumps(recipe_schema(get_plugin_manager()), indent=2))
 
 
-for command in (steps, plugins, pointing):
-    app.command()(command)
+app.command(cls=Command, epilog="aia-prep recipes")(recipes)
+app.command(cls=Command, epilog="aia-prep steps --json")(steps)
+app.command(cls=Command, epilog="aia-prep plugins")(plugins)
+app.command(cls=Command, epilog="aia-prep pointing 2017 --cache fill")(pointing)
 
 
-@app.command()
+@app.command(cls=Command, epilog="aia-prep demo -o demo-output")
 def demo(
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder for the files that the demo writes.")] = Path(
         "demo-output"
     ),
+    debug: Debug = False,
 ) -> None:
     """Prep a synthetic 94 Å image, and show scale and rotation before and after."""
     from rich.markup import escape

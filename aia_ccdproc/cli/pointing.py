@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from aia_ccdproc.cli.command import Debug
 from aia_ccdproc.cli.console import SOME_FAILED, console, show_error
 from aia_ccdproc.errors import PointingError
 
@@ -23,7 +24,10 @@ class CacheAction(StrEnum):
 
 
 def pointing(
-    start: Annotated[str | None, typer.Argument(help="Start of the interval, UTC.", show_default=False)] = None,
+    start: Annotated[
+        str | None,
+        typer.Argument(help="A year, a month or a day; or the start of an interval, UTC.", show_default=False),
+    ] = None,
     end: Annotated[str | None, typer.Argument(help="End of the interval, UTC.", show_default=False)] = None,
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="Table to write: .ecsv or .csv.", show_default=False)
@@ -39,6 +43,7 @@ def pointing(
     ] = None,
     timeout: Annotated[float, typer.Option("--timeout", min=0.1, help="Time limit of each query in seconds.")] = 60.0,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing table.")] = False,
+    debug: Debug = False,
 ) -> None:
     """Fetch a pointing table for work without a network, or manage the local cache."""
     from aia_ccdproc.pointing import commands
@@ -53,8 +58,10 @@ def pointing(
         for line in action(server):
             out.print(line, markup=False)
         return
-    if start is None or end is None or (output is None) == (cache is None):
-        raise typer.BadParameter("give START and END, and either --output TABLE or --cache fill")
+    if start is None or (output is None) == (cache is None):
+        raise typer.BadParameter(
+            "give a year, a month, a day, or START and END, and either --output TABLE or --cache fill"
+        )
     interval = commands.parse_interval(start, end)
     try:
         if output is not None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from rich.markup import escape
 
 from aia_ccdproc.batch.run import Progress
-from aia_ccdproc.cli.console import console, discard_stdout, escape_text
+from aia_ccdproc.cli.console import console, discard_stdout, escape_text, is_debugging
 from aia_ccdproc.report.results import FileResult, format_rate
 
 if TYPE_CHECKING:
@@ -87,12 +87,12 @@ class LineProgress(Progress):
         else:
             outcome = f" -> {escape_text(result.output)}"
         self.print_line(f"[{_STYLES[result.status]}]{result.status:8}[/] {path}{outcome}")
-        if self._shows_details:
-            if result.seconds:
-                parts = ", ".join(f"{part} {seconds:.2f}" for part, seconds in result.seconds.items())
-                self.print_line(f"         [dim]{escape(parts)} s[/]")
-            for line in result.traceback.splitlines():
-                self.print_line(f"         [dim]{escape_text(line)}[/]")
+        if self._shows_details and result.seconds:
+            parts = ", ".join(f"{part} {seconds:.2f}" for part, seconds in result.seconds.items())
+            self.print_line(f"         [dim]{escape(parts)} s[/]")
+        lines = result.full_traceback if is_debugging() else result.traceback if self._shows_details else ""
+        for line in lines.splitlines():
+            self.print_line(f"         [dim]{escape_text(line)}[/]")
 
     def ended(self, seconds: float) -> None:
         """Note the time of the batch."""

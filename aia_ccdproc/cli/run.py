@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from aia_ccdproc.cli.console import DONE, SOME_FAILED, WRONG_USAGE, show_error
+from aia_ccdproc.cli.command import Debug
+from aia_ccdproc.cli.console import DONE, SOME_FAILED, WRONG_USAGE, escape_text, show_error
+from aia_ccdproc.cli.options import PointingOption, RecipeOption, SetOption, load_changed_recipe
 from aia_ccdproc.errors import PrepError
 from aia_ccdproc.images.compression import Compression
 from aia_ccdproc.parallel import available_cpus, retain_freed_memory, start_forkserver
+
+if TYPE_CHECKING:
+    from aia_ccdproc.cli.progress import LineProgress
 
 __all__ = ["run"]
 
@@ -20,10 +26,15 @@ def run(
         list[str],
         typer.Argument(help="Level-1 FITS files, folders that contain them, or patterns.", show_default=False),
     ],
-    output: Annotated[str, typer.Option("--output", "-o", help="Folder for the outputs.", show_default=False)],
-    recipe: Annotated[
-        str, typer.Option("--recipe", "-r", help="Name of a built-in recipe, or path of a TOML file.")
-    ] = "level1.5",
+    output: Annotated[
+        str,
+        typer.Option(
+            "--output", "-o", help="Folder for the outputs; for one file also the output, a .fits.", show_default=False
+        ),
+    ],
+    recipe: RecipeOption = "level1.5",
+    pointing: PointingOption = None,
+    settings: SetOption = None,
     jobs: Annotated[
         int | None,
         typer.Option("--jobs", "-j", min=1, help="Number of worker processes.", show_default="the available CPUs"),
@@ -54,6 +65,7 @@ def run(
         ),
     ] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="List only files that fail.")] = False,
+    debug: Debug = False,
 ) -> None:
     """Prep files with a recipe.
 
@@ -77,7 +89,7 @@ def run(
         try:
             run_batch(
                 files,
-                recipe,
+                load_changed_recipe(recipe, settings, pointing),
                 output,
                 jobs=jobs,
                 scheduler=scheduler,
@@ -96,4 +108,13 @@ def run(
             has_failed = True  # after the files were prepped: a report could not be written, for example
     if display.counts and not quiet:
         display.print_line(display.summary())
+        if written := _describe_written(display, Path(output), () if has_failed else report or ()):
+            display.print_line(escape_text(written))
     raise typer.Exit(SOME_FAILED if has_failed or display.counts["failed"] else DONE)
+
+
+def _describe_written(display: LineProgress, output: Path, reports: Iterable[Path]) -> str:
+    """Name the output folder, or the output, and the reports."""
+    has_outputs = display.counts["done"] or display.counts["unchanged"]
+    parts = [f"{'output' if output.is_file() else 'outputs in'} {output}"] if has_outputs else []
+    return "; ".join([*parts, *(f"report {path}" for path in reports)])

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import datetime
 import os
+import re
 from itertools import pairwise
 from pathlib import Path
 
@@ -28,14 +30,20 @@ _MAX_DAYS_PER_QUERY = 366
 _FIRST_YEAR, _LAST_YEAR = 2010, 2100
 
 
+#: A year, a month or a day, as FITS or DRMS writes it.
+_PERIOD = re.compile(r"(\d{4})(?:[-.](\d\d)(?:[-.](\d\d))?)?")
+
+
 @ignore_erfa_warnings()
-def parse_interval(start: str, end: str) -> tuple[Time, Time]:
+def parse_interval(start: str, end: str | None = None) -> tuple[Time, Time]:
     """Parse the start and the end of a time interval.
 
     Parameters
     ----------
     start, end : str
-        Times in a format of FITS or DRMS, UTC.
+        Years (``2017``), months (``2017-08``), days (``2017-08-07``) or times, in a format of FITS or DRMS, UTC. An end
+        that is a year, a month or a day is part of the interval. Without an end, the interval is that of the start,
+        which must then be a year, a month or a day.
 
     Returns
     -------
@@ -46,19 +54,36 @@ def parse_interval(start: str, end: str) -> tuple[Time, Time]:
     ------
     SettingsError
         If one of them is not a time, the end is not after the start, the start is before the year 2010, or the end is
-        after the year 2100.
+        after the year 2100; or if the start is a time, and there is no end.
     """
+    if end is None and not _PERIOD.fullmatch(start.strip()):
+        raise SettingsError(f"START ({start}) is not a year, a month or a day. Give END, too")
+    last = start if end is None else end
     try:
-        times = parse_time(start), parse_time(end)
-    except HeaderError as error:
-        raise SettingsError(f"START and END must be times: {error}") from error
+        times = _bounds(start)[0], _bounds(last)[1]
+    except (HeaderError, ValueError, OverflowError) as error:
+        raise SettingsError(f"START and END must be years, months, days or times: {error}") from error
     if times[0].ymdhms["year"] < _FIRST_YEAR:
         raise SettingsError(f"START ({start}) is before {_FIRST_YEAR}, the year in which SDO was launched")
-    if times[1].ymdhms["year"] > _LAST_YEAR:
-        raise SettingsError(f"END ({end}) is after the year {_LAST_YEAR}")
+    if times[1] > Time(f"{_LAST_YEAR + 1}-01-01"):
+        raise SettingsError(f"END ({last}) is after the year {_LAST_YEAR}")
     if times[1] <= times[0]:
-        raise SettingsError(f"END ({end}) is not after START ({start})")
+        raise SettingsError(f"END ({last}) is not after START ({start})")
     return times
+
+
+def _bounds(text: str) -> tuple[Time, Time]:
+    """Return the start and the end of a year, a month or a day; for any other text twice the time."""
+    match = _PERIOD.fullmatch(text.strip())
+    if match is None:
+        time = parse_time(text)
+        return time, time
+    year, month, day = match.groups()
+    if day is None:
+        return Month(f"{year}-{month or '01'}").start, Month(f"{year}-{month or '12'}").end
+    start = datetime.date(int(year), int(month), int(day))
+    end = start + datetime.timedelta(days=1)
+    return parse_time(start.isoformat()), parse_time(end.isoformat())
 
 
 def write_table(

@@ -42,10 +42,8 @@ from aia_ccdproc.tables.download import download_table
 from aia_ccdproc.tables.jsoc import server_name
 from aia_ccdproc.tables.network import NoAnswerError, QueryError
 
-__all__ = ["TABLE_ADVICE", "FoundRecord", "find_record", "prefetch"]
+__all__ = ["FoundRecord", "find_record", "prefetch"]
 
-#: What a user can do without access to a server.
-TABLE_ADVICE = "give a table (aia-prep pointing writes one where a network is available)"
 
 _log = logging.getLogger("aia_ccdproc")
 
@@ -115,6 +113,13 @@ def _from_final_cache(settings: PointingSettings, time: Time, channel: int) -> F
     return FoundRecord(table.record(time, channel), server_name(settings.server), table.digest)
 
 
+def _from_cache_alone(settings: PointingSettings, time: Time, channel: int) -> FoundRecord:
+    try:
+        return _from_cache(settings, time, channel)
+    except _NotCachedError as error:
+        raise PointingError(f"{error}. To fill it, {_advice(settings, time)}") from None
+
+
 def _from_cache(settings: PointingSettings, time: Time, channel: int) -> FoundRecord:
     table = _cached_month(settings, time)
     if not is_final(table, time):
@@ -126,31 +131,31 @@ def _cached_month(settings: PointingSettings, time: Time) -> PointingTable:
     month = Month.of(time)
     table = PointingCache(server_name(settings.server)).load(month)
     if table is None:
-        raise PointingError(
-            f"the local pointing cache does not contain {month} (aia-prep pointing --cache fill fetches it)"
-        )
+        raise _NotCachedError(f"the local pointing cache does not contain {month}")
     return table
+
+
+class _NotCachedError(PointingError):
+    """The local cache has no records of a month."""
+
+
+def _advice(settings: PointingSettings, time: Time) -> str:
+    """Return what a user can do while a network is available, for later work without one."""
+    server = f" --server {redact_url(settings.server)}" if isinstance(settings.server, str) else ""
+    return f"run while a network is available: aia-prep pointing {Month.of(time)[:4]} --cache fill{server}"
 
 
 def _from_server(settings: PointingSettings, time: Time, channel: int) -> FoundRecord:
     month, name = Month.of(time), server_name(settings.server)
-    [table] = _fetch_months(settings, [month])
+    try:
+        [table] = fetch_months([month], server=settings.server, timeout=settings.timeout)
+    except QueryError as error:
+        raise PointingError(str(error.reworded(error.what, _advice(settings, time)))) from None
     if table is None:
         raise PointingError(
             f"{name} has no {SERIES} record for T_OBS={time.isot} ({channel} Å), nor any in {month}. Give a table"
         )
     return FoundRecord(table.record(time, channel), name, table.digest)
-
-
-def _fetch_months(settings: PointingSettings, months: list[Month]) -> list[PointingTable | None]:
-    try:
-        return fetch_months(months, server=settings.server, timeout=settings.timeout)
-    except QueryError as error:
-        raise _with_advice(error) from None
-
-
-def _with_advice(error: QueryError, error_type: type[PointingError] = PointingError) -> PointingError:
-    return error_type(str(error.reworded(error.what, TABLE_ADVICE)))
 
 
 def _from_table(source: Any, settings: PointingSettings, time: Time, channel: int) -> FoundRecord:
@@ -167,10 +172,10 @@ def _from_url(url: str, settings: PointingSettings, time: Time, channel: int) ->
 
     try:
         table = _downloaded.get(url, download, timeout=settings.timeout)
-    except NoAnswerError as error:
-        raise _with_advice(error) from None
-    except QueryError as error:  # the table does not exist, for example
-        raise _with_advice(error, PointingTableError) from None
+    except QueryError as error:
+        # A table that does not exist, for example, is a wrong setting.
+        error_type = PointingError if isinstance(error, NoAnswerError) else PointingTableError
+        raise error_type(str(error.reworded(error.what, "give a table"))) from None
     return _found_in(table, time, channel)
 
 
@@ -181,7 +186,7 @@ def _found_in(table: PointingTable, time: Time, channel: int) -> FoundRecord:
 #: The sources that have a name. A provisional record is better than none, so "auto" asks the cache twice.
 _NAMED_SOURCES: dict[str, Sequence[Source]] = {
     "auto": (_from_final_cache, _from_server, _from_cache),
-    "cache": (_from_cache,),
+    "cache": (_from_cache_alone,),
     "jsoc": (_from_server,),
 }
 
@@ -210,8 +215,12 @@ def prefetch(settings: PointingSettings, times: Iterable[Time]) -> None:
     if "jsoc" not in [source for source in settings.sources if isinstance(source, str)]:
         cache = PointingCache(server_name(settings.server))
         months = {month: group for month, group in months.items() if not _has_final(cache.load(month), group)}
-    if months:
-        _fetch_months(settings, list(months))
+    if not months:
+        return
+    try:
+        fetch_months(months, server=settings.server, timeout=settings.timeout)
+    except QueryError as error:
+        raise PointingError(str(error)) from None
 
 
 def _has_final(table: PointingTable | None, times: list[Time]) -> bool:

@@ -54,6 +54,8 @@ class FileResult:  # numpydoc ignore=PR02
     traceback : str
         Traceback of an error that was not expected: raised inside a plugin, or not a `~aia_ccdproc.PrepError`. Empty
         for other errors, whose message explains them.
+    full_traceback : str
+        Traceback of any error, for ``aia-prep run --debug``. It is not in the reports.
     """
 
     path: Path
@@ -72,6 +74,7 @@ class FileResult:  # numpydoc ignore=PR02
     peak_memory: int = 0
     quicklook: Path | None = None
     traceback: str = field(default="", repr=False)
+    full_traceback: str = field(default="", repr=False)
 
 
 def failed_result(path: Path, error: BaseException) -> FileResult:
@@ -88,7 +91,8 @@ def failed_result(path: Path, error: BaseException) -> FileResult:
     -------
     `FileResult`
         Its ``error`` is the class and the message. Its ``traceback`` is that of the error, or of the cause of a
-        `~aia_ccdproc.PluginError`; it is empty for every other `~aia_ccdproc.PrepError`.
+        `~aia_ccdproc.PluginError`; it is empty for every other `~aia_ccdproc.PrepError`. Its ``full_traceback`` is
+        that of the error in any case.
     """
     message = str(error)
     if isinstance(error, MemoryError) and not message:
@@ -99,7 +103,13 @@ def failed_result(path: Path, error: BaseException) -> FileResult:
     elif isinstance(error, PrepError):
         unexpected = None
     lines = [] if unexpected is None else tracebacks.format_exception(unexpected)
-    return FileResult(path, "failed", error=f"{type(error).__name__}: {message}", traceback="".join(lines))
+    return FileResult(
+        path,
+        "failed",
+        error=f"{type(error).__name__}: {message}",
+        traceback="".join(lines),
+        full_traceback="".join(tracebacks.format_exception(error)),
+    )
 
 
 def format_rate(done: int, seconds: float) -> str:

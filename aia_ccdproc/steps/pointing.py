@@ -173,7 +173,8 @@ def correct_pointing(
         if isinstance(error, TableError):  # a wrong setting, not a missing record
             raise
         if settings.on_missing == "error":
-            raise type(error)(f'{error}. Or set on_missing = "keep" to keep the pointing of the header') from None
+            advice = 'Or keep the pointing of the header: --pointing header, or source = "header" in a recipe'
+            raise type(error)(f"{error}. {advice}") from None
         kept = _kept(header)
         add_history(kept, f"update_pointing: pointing of the header kept: {error}")
         warn_user(f"pointing of the header kept: {error}", PointingWarning)

@@ -250,7 +250,7 @@ def test_control_and_unencodable_characters_of_file_names_are_escaped(
     environment = {**os.environ, "PYTHONIOENCODING": "ascii"}
     done = aia_prep("run", tmp_path / "in", "-r", recipe, "-o", tmp_path / "out", "-j", "1", env=environment)
     assert done.returncode == 0, done.stderr
-    assert len(done.stdout.splitlines()) == 4
+    assert len(done.stdout.splitlines()) == 5
     assert "\x1b[31mred" not in done.stdout
     assert "\\x1b[31mred\\n.fits" in done.stdout
 
@@ -301,7 +301,7 @@ def test_help_answers_in_less_than_a_second_and_imports_nothing_heavy() -> None:
         seconds.append(time.perf_counter() - started)
     assert done.returncode == 0
     assert "HEAVY: []" in done.stdout
-    for command in ("run", "check", "init", "schema", "steps", "plugins", "pointing", "demo"):
+    for command in ("run", "check", "init", "schema", "recipes", "steps", "plugins", "pointing", "demo"):
         assert re.search(rf"\b{command}\b", done.stdout)
     assert min(seconds) < 1
 

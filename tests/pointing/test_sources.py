@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -16,6 +17,7 @@ import aia_ccdproc
 from aia_ccdproc import PointingWarning, SettingsError, TableError, update_pointing
 from aia_ccdproc.cli.main import main
 from aia_ccdproc.pointing import sources
+from aia_ccdproc.pointing.commands import parse_interval
 from aia_ccdproc.pointing.settings import HEADER, SOURCE_NAMES, PointingSettings
 from aia_ccdproc.pointing.table import PointingTableError
 from aia_ccdproc.synthetic import builtin_pointing_path
@@ -172,6 +174,45 @@ def test_a_written_table_is_a_source_without_a_network(jsoc, tmp_path, suffix, c
     assert "already exists. Use --overwrite" in capsys.readouterr().err
 
 
+def test_the_command_that_the_error_offline_names_fills_the_cache_for_work_without_a_network(jsoc, tmp_path, capsys):
+    exposure = small_exposure(shape=(30, 30))
+    level1 = exposure.write_level1(exposure.image(small_sun()), tmp_path / "a.fits")
+    options = ["--set", f"update_pointing.server={jsoc.url}", "--set", "update_pointing.timeout=0.2"]
+    command = ["run", str(level1), "-o", str(tmp_path / "out"), *options]
+    jsoc.fail("503")
+    assert main(command) == 1
+    output = capsys.readouterr().out
+    assert "Or keep the pointing of the header: --pointing header" in output
+    fill = re.search(r"available: aia-prep (pointing 2020 --cache fill --server \S+/)\. ", output)[1]
+    jsoc.recover()
+    jsoc.queries.clear()
+    assert main(fill.split()) == 0
+    assert "contains 1 of the 12 months 2020-01 to 2020-12" in capsys.readouterr().out
+    assert len(jsoc.queried_datasets) == 1
+    FetchCache.clear_all()
+    jsoc.fail("503")
+    assert main(command) == 0
+    assert fits.getheader(tmp_path / "out" / "a_lev1p5.fits")["MPO_REC"].endswith("[:#34506]")
+    assert main(["run", str(level1), "-o", str(tmp_path / "h"), "--pointing", "header"]) == 0
+    assert fits.getheader(tmp_path / "h" / "a_lev1p5.fits")["MPO_SRC"] == "header"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "interval"),
+    [
+        (["2017"], ("2017-01-01", "2018-01-01")),
+        (["2017-12"], ("2017-12-01", "2018-01-01")),
+        (["2016.02.29"], ("2016-02-29", "2016-03-01")),
+        (["2016-12-31"], ("2016-12-31", "2017-01-01")),  # with a leap second
+        (["2017", "2018-02"], ("2017-01-01", "2018-03-01")),
+        (["2017-08-07", "2017-08-07"], ("2017-08-07", "2017-08-08")),
+        (["2017-08-07T12:00", "2017-08-07T13:00"], ("2017-08-07T12:00", "2017-08-07T13:00")),
+    ],
+)
+def test_an_interval_is_a_year_a_month_a_day_or_between_two_times(arguments, interval):
+    assert [time.isot for time in parse_interval(*arguments)] == [Time(time).isot for time in interval]
+
+
 def test_filling_the_cache_for_months_without_records_is_exit_code_1(jsoc, capsys):
     assert main(["pointing", "2015-01-01", "2015-01-02", "--cache", "fill", "--server", jsoc.url]) == 1
     assert "has no aia.master_pointing3h record of 2015-01. Choose" in capsys.readouterr().err
@@ -226,6 +267,12 @@ def test_a_failed_query_is_exit_code_1(jsoc, tmp_path, capsys):
         [],
         ["2020-01-01"],
         ["2020-01-01", "2020-01-02"],
+        ["2020-01-01T12:00", "--cache", "fill"],
+        ["2020-13", "--cache", "fill"],
+        ["2020-02-30", "--cache", "fill"],
+        ["9999-12-31", "--cache", "fill"],
+        ["0000", "--cache", "fill"],
+        ["2101", "--cache", "fill"],
         ["soon", "later", "--cache", "fill"],
         ["2020-01-02", "2020-01-01", "--cache", "fill"],
         ["2020-01-01", "2020-01-02", "--cache", "clear"],

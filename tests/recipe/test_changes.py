@@ -57,9 +57,9 @@ def test_a_table_for_some_images_keeps_what_it_changes_and_gets_the_rest(tmp_pat
 
 def test_all_problems_are_listed_with_the_settings_that_cause_them(tmp_path: Path) -> None:
     changes = {
-        "registr.method": "bilinear",
+        "registers.method": "bilinear",
         "method": "bilinear",
-        "register.methd": "bilinear",
+        "register.methods": "bilinear",
         "register.conserve": "count",
         "update_pointing.timeout": -1.0,
     }
@@ -67,9 +67,9 @@ def test_all_problems_are_listed_with_the_settings_that_cause_them(tmp_path: Pat
         recipe(tmp_path).with_settings(changes)
     steps = "its steps are update_pointing, register, normalize_exposure"
     assert {str(problem) for problem in caught.value.problems} == {
-        f"registr.method: 'registr' is not a step of the recipe; {steps}",
+        f"registers.method: 'registers' is not a step of the recipe; {steps}",
         "method: should be STEP.SETTING",
-        "register.methd: unknown setting 'methd'; did you mean 'method'?",
+        "register.methods: unknown setting 'methods'; did you mean 'method'?",
         "register.conserve: conserve = 'count': input should be 'brightness' or 'counts'; did you mean 'counts'?",
         "update_pointing.timeout: timeout = -1.0: input should be greater than 0",
     }

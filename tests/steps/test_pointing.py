@@ -306,7 +306,7 @@ NO_RECORD = {
 
 @pytest.mark.parametrize("case", NO_RECORD)
 def test_the_error_about_a_missing_value_says_what_to_do(ccd: CCDData, case: str) -> None:
-    with pytest.raises(PointingError, match=r'master_pointing3h.*94 Å.*Or set on_missing = "keep"'):
+    with pytest.raises(PointingError, match=r"master_pointing3h.*94 Å.*Or keep the pointing of the header: "):
         update_pointing(ccd, source=NO_RECORD[case])
 
 
