@@ -154,8 +154,9 @@ def write(
     -----
     Pixels are float32. Mask, uncertainty and PSF are in the extensions MASK, UNCERT and PSFIMAGE, where astropy's
     ``CCDData.read`` expects them. A mask that is True exactly where pixels are NaN is not written, because `read`
-    restores it. sunpy opens a file with such extensions by ``sunpy.map.Map(path, allow_errors=True)``, without them, and
-    ``to_map(read(path))`` keeps them. MJD-OBS is that of DATE-OBS. DATAMIN to DATAP99 are computed from the good pixels. CHECKSUM and DATASUM are added.
+    restores it. sunpy opens a file with such extensions by ``sunpy.map.Map(path, allow_errors=True)``, without them;
+    ``to_map(read(path))`` keeps them. MJD-OBS is that of DATE-OBS. DATAMIN to DATAP99 are computed from the good
+    pixels. CHECKSUM and DATASUM are added.
     """
     return fits_output.write(
         ccd, path, overwrite=overwrite, compression=compression, engine=get_plugin_manager().pixel_engine()

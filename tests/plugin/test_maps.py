@@ -220,7 +220,7 @@ def test_prep_of_the_map_of_a_full_frame_gives_the_pixels_and_the_header_of_the_
 @pytest.mark.parametrize("compression", ["none", "rice", "lossless"])
 @pytest.mark.parametrize("planes", [(), ("mask",), ("uncertainty",), ("mask", "uncertainty")], ids="+".join)
 def test_sunpy_opens_every_kind_of_output(compression: str, planes: tuple[str, ...], tmp_path: Path):
-    """With MASK or UNCERT, the documented lines open it: by allow_errors, by the number of the HDU, or by `read` and `to_map`."""
+    """With MASK or UNCERT, three documented lines open it: allow_errors, the number of the HDU, `read` and `to_map`."""
     ccd = make_image()
     for name in {"mask", "uncertainty"} - set(planes):
         setattr(ccd, name, None)
