@@ -1,6 +1,7 @@
 from .arithmetic import copy_image, divide, multiply, with_flags_and_psf
 from .camera import check_camera_grid
 from .compression import Compression
+from .fits_open import open_fits
 from .header import complete_header, current_header, fits_header, image_wcs, set_unit, with_header
 from .history import add_history, printable
 from .level15 import LEVEL15_SCALE, LEVEL15_SHAPE, is_registered
@@ -34,6 +35,7 @@ __all__ = [
     "is_registered",
     "multiply",
     "observation_time",
+    "open_fits",
     "parse_time",
     "plate_scale",
     "printable",

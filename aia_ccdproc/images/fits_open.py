@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,7 +14,7 @@ from astropy.io import fits
 from aia_ccdproc.errors import ReadError
 from aia_ccdproc.images.fits_blocks import open_repaired
 
-__all__ = ["MAX_PIXELS", "PLANES", "OpenedFile", "image_shape", "is_image", "open_image"]
+__all__ = ["MAX_PIXELS", "PLANES", "OpenedFile", "image_shape", "is_image", "open_fits", "open_image"]
 
 #: A header that declares a larger image is damaged: eight times the pixels of a full frame.
 MAX_PIXELS = 2**27
@@ -29,6 +30,30 @@ class OpenedFile(NamedTuple):
     """HDU of the image."""
     problems: list[str]
     """What was repaired in the headers."""
+
+
+@contextmanager
+def open_fits(path: str | os.PathLike[str]) -> Iterator[fits.HDUList]:
+    """Open a FITS file whose headers are repaired and whose size is limited, without astropy's warnings.
+
+    Parameters
+    ----------
+    path : str or path-like
+        The file, plain or compressed with gzip, bzip2 or xz.
+
+    Yields
+    ------
+    `~astropy.io.fits.HDUList`
+        The open file.
+
+    Raises
+    ------
+    ReadError
+        If the file cannot be read, is damaged, or unpacks to more than 512 MiB or than its headers say. Every exception
+        of astropy becomes one, also those of the block.
+    """
+    with _open(Path(path)) as (hdus, _):
+        yield hdus
 
 
 @contextmanager
@@ -50,9 +75,15 @@ def open_image(path: Path, hdu: int | str | None) -> Iterator[OpenedFile]:
     Raises
     ------
     ReadError
-        If the file cannot be read, is damaged, or contains no image or several. Every exception of astropy becomes one,
-        also those of the block.
+        As by `open_fits`; also if the file contains no image or several.
     """
+    with _open(path) as (hdus, problems):
+        yield OpenedFile(hdus, _find_image(path, hdus, hdu), problems)
+
+
+@contextmanager
+def _open(path: Path) -> Iterator[tuple[fits.HDUList, list[str]]]:
+    """Open a file as `open_fits`, and describe what was repaired."""
     if path.exists() and not path.is_file():
         raise ReadError(f"{path}: is {'a folder' if path.is_dir() else 'not a regular file'}")
     try:
@@ -64,7 +95,7 @@ def open_image(path: Path, hdu: int | str | None) -> Iterator[OpenedFile]:
                 open_repaired(path) as (stream, problems),
                 fits.open(stream, memmap=False, lazy_load_hdus=False) as hdus,
             ):
-                yield OpenedFile(hdus, _find_image(path, hdus, hdu), problems)
+                yield hdus, problems
     except ReadError:
         raise
     except FileNotFoundError:

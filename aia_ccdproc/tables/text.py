@@ -22,6 +22,8 @@ MAX_TABLE_BYTES = 256 * 2**20
 #: A column needs some 35 characters in the header of an ECSV file.
 _MAX_HEADER_CHARACTERS = 100_000
 _MAX_NESTING = 50
+#: astropy's errors contain the cell, which may be a whole damaged file.
+_MAX_REASON_LENGTH = 300
 #: YAML's lists in lists and keys of keys, written on one line.
 _NESTED_ON_ONE_LINE = re.compile(rf"(?:[-?] +){{{_MAX_NESTING}}}")
 
@@ -84,7 +86,7 @@ def parse_table(content: bytes, name: str) -> Table:
                 raise ValueError("it is empty")
             return ascii_tables.read(lines, format="csv" if "," in lines[0] else "basic")
     except Exception as error:  # astropy, yaml, csv and numpy raise many types of exceptions for a damaged file
-        reason = next(iter(str(error).splitlines()), "")
+        reason = next(iter(str(error).splitlines()), "")[:_MAX_REASON_LENGTH]
         described = reason if isinstance(error, ValueError) and reason else f"{type(error).__name__}: {reason}"
         raise _reading_error(name, described) from error
 

@@ -40,6 +40,7 @@ def test_ecsv_csv_and_columns_separated_by_blanks_are_read(tmp_path: Path, form:
         (ecsv("\t\tx: y"), "yaml"),
         ("\0" * 200_000, "Error"),
         ("a,b\n1,2,3\n", "Number of"),
+        (ecsv(data="a\n" + "1x" * 40_000 + "\n"), "failed to convert"),
         ("\udcff", "utf-8"),
         (ecsv("meta: " + "[" * 5000 + "]" * 5000), "nested more than 50 levels"),
         (ecsv("meta: " + "{a: " * 5000), "nested more than 50 levels"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import os
 from pathlib import Path
 
@@ -67,13 +68,15 @@ def test_a_file_that_is_missing_damaged_or_empty_is_an_error_that_names_it(tmp_p
     (tmp_path / "cut.fits").write_bytes(whole[: len(whole) - 2880])
     (tmp_path / "folder.fits").mkdir()
     os.mkfifo(tmp_path / "pipe.fits")
+    (tmp_path / "zeros.fits").write_bytes(gzip.compress(bytes(10**6)) * 4000)  # 4 GB, which must not be unpacked
     for name, message in [
         ("none", "no such spikes file"),
-        ("folder", "not a regular file"),
+        ("folder", "is a folder"),
         ("pipe", "not a regular file"),
-        ("text", "cannot read the spikes file"),
+        ("text", "is not a FITS file"),
         ("empty", "contains no image"),
-        ("cut", "cannot read the spikes file"),
+        ("cut", "is truncated"),
+        ("zeros", "is not a FITS file"),
     ]:
         with pytest.raises(ReadError, match=rf"{name}\.fits: .*{message}"):
             read_spikes(tmp_path / f"{name}.fits")

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import numpy as np
 from astropy.config import get_cache_dir
-from astropy.io import fits
 
 from aia_ccdproc import InstrumentError, ReadError, SettingsError
+from aia_ccdproc.images import open_fits
 from aia_ccdproc_psf.grigis import CHANNELS, grigis_psf
 
 __all__ = ["FRAME_SIZE", "MODELS", "check_psf", "load_psf", "point_spread_function", "read_psf"]
@@ -158,11 +158,8 @@ def read_psf(path: str | os.PathLike[str]) -> np.ndarray:
     path = Path(path)
     if not path.is_file():
         raise ReadError(f"{path}: no such file with a point spread function")
-    try:
-        with fits.open(path, memmap=False) as hdus:
-            image = next((hdu.data for hdu in hdus if hdu.is_image and hdu.header.get("NAXIS") == 2), None)
-    except Exception as error:  # astropy raises many types of errors for a damaged file
-        raise ReadError(f"{path}: cannot read the point spread function ({error})") from error
+    with open_fits(path) as hdus:
+        image = next((hdu.data for hdu in hdus if hdu.is_image and hdu.header.get("NAXIS") == 2), None)
     if image is None:
         raise ReadError(f"{path}: contains no image of two dimensions, so no point spread function")
     return check_psf(image, str(path))

@@ -4,21 +4,20 @@ from __future__ import annotations
 
 import math
 import os
-import warnings
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, Self
 
 import numpy as np
-from astropy.io import fits
 
 from aia_ccdproc import HeaderError, InstrumentError, ReadError, TableError
-from aia_ccdproc.images import NamePattern, as_number, is_fits_name
+from aia_ccdproc.images import NamePattern, as_number, is_fits_name, open_fits
 from aia_ccdproc.tables import QueryError, download_table
 from aia_ccdproc_respike.jsoc import FILE_ADVICE, JsocExposure, find_urls, spikes_series
 
 if TYPE_CHECKING:
     import drms
+    from astropy.io import fits
 
 __all__ = ["FULL_FRAME", "Spikes", "SpikesLocation", "fetch_spikes", "find_spikes", "read_spikes"]
 
@@ -122,21 +121,12 @@ def _read_rows(path: Path) -> tuple[np.ndarray, int | None]:
     """Return the image of a spikes file, and FSN if the file contains it."""
     if not path.exists():
         raise ReadError(f"{path}: no such spikes file")
-    if not path.is_file():
-        raise ReadError(f"{path}: not a regular file")  # a pipe, for example, might block forever
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # cards that are not valid FITS do not matter here
-            with fits.open(path, memmap=False) as hdus:
-                image = next((hdu for hdu in hdus if hdu.is_image and hdu.header.get("NAXIS")), None)
-                if image is None:
-                    raise ReadError(f"{path}: not a spikes file: it contains no image")
-                fsn = as_number(image.header.get("FSN", hdus[0].header.get("FSN")))
-                return np.asarray(image.data), None if fsn is None else int(fsn)
-    except ReadError:
-        raise
-    except Exception as error:  # astropy raises many types of errors for a damaged file
-        raise ReadError(f"{path}: cannot read the spikes file ({error})") from error
+    with open_fits(path) as hdus:
+        image = next((hdu for hdu in hdus if hdu.is_image and hdu.header.get("NAXIS")), None)
+        if image is None:
+            raise ReadError(f"{path}: not a spikes file: it contains no image")
+        fsn = as_number(image.header.get("FSN", hdus[0].header.get("FSN")))
+        return np.asarray(image.data), None if fsn is None else int(fsn)
 
 
 class SpikesLocation(NamedTuple):
