@@ -210,7 +210,7 @@ def test_spikes_on_tape_are_an_error_with_advice(image, online):
 
 def test_a_download_that_is_not_a_spikes_file_is_refused(image, online):
     online.files[PATH] = b"<html>maintenance</html>"
-    with pytest.raises(ReadError, match="cannot read the spikes file"):
+    with pytest.raises(ReadError, match="is not a FITS file"):
         fetch_spikes(image.header, server=online.url)
     del online.files[PATH]
     FetchCache.clear_all()
