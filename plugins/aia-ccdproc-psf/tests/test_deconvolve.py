@@ -164,15 +164,16 @@ def test_periodic_surroundings_give_the_result_of_aiapy(truth, observe):
     assert (ours.header["PSFMODEL"], ours.header["PSFITER"], ours.header["PSFOUTER"]) == ("array", 25, "periodic")
 
 
-def test_acceleration_reaches_in_10_iterations_what_takes_25_otherwise(truth, observe):
-    image = observe(truth, noise=5)
+@pytest.mark.parametrize("channel", [94, 171, 304])
+def test_acceleration_reaches_in_10_iterations_what_takes_25_otherwise(truth, observe, channel):
+    """Within 1 % of the noise, with a coronal hole and points, in which Richardson-Lucy converges slowly."""
+    image = observe(truth, channel=channel, noise=5)
     slow = deconvolve(image)
     fast = deconvolve(image, method="richardson-lucy-accelerated")
     assert (slow.header["PSFITER"], fast.header["PSFITER"]) == (25, 10)
     noise = np.sqrt(np.maximum(image.data, 1))
-    accelerated = rms(((fast.data - slow.data) / noise)[INNER])
-    assert accelerated < 0.05
-    assert accelerated < 0.5 * rms(((deconvolve(image, iterations=10).data - slow.data) / noise)[INNER])
+    assert rms(((fast.data - slow.data) / noise)[INNER]) < 0.01
+    assert fast.header["PSFOUTER"] == pytest.approx(slow.header["PSFOUTER"], rel=0.01)
 
 
 def test_tolerance_stops_when_the_residuals_no_longer_change(truth, observe):

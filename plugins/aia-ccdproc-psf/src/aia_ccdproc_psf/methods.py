@@ -9,6 +9,15 @@ from aia_ccdproc_psf.observation import Observation, Residuals
 
 __all__ = ["ITERATIONS", "Solution", "solve"]
 
+#: Smallest and largest factor by which the last change of a pixel is extrapolated.
+_FACTORS = (0.3, 0.8)
+#: Fraction of the ratio of the last two changes of a pixel that is used as its factor.
+_DAMPING = 0.8
+#: Largest relative change that is extrapolated: by a factor of 2.
+_LARGEST_CHANGE = 1 / 3
+#: Avoids divisions by zero.
+_TINY = 1e-12
+
 
 class Solution(NamedTuple):
     """The result of a deconvolution."""
@@ -18,7 +27,7 @@ class Solution(NamedTuple):
     chi_square: float
     """Reduced chi-square of the estimate before the last iteration."""
     accelerations: list[float]
-    """The factor of extrapolation before each iteration: 0 for methods that do not extrapolate."""
+    """The factor of extrapolation before each iteration: the mean of all pixels, or 0 for methods without it."""
 
 
 #: An iteration: it corrects the estimate in place, and returns the factor of the extrapolation before it. If it is
@@ -81,40 +90,51 @@ def _richardson_lucy(observation: Observation, image: Any) -> _Iteration:
 
 
 def _accelerated(observation: Observation, image: Any) -> _Iteration:
-    """Extrapolate the path of Richardson-Lucy before each iteration (Biggs and Andrews 1997, Applied Optics 36, 1766).
+    """Extrapolate the path of Richardson-Lucy before each iteration (after Biggs and Andrews 1997, Applied Optics 36).
 
-    The factor of extrapolation is the correlation of the last two corrections.
+    Biggs and Andrews extrapolate all pixels by one factor, the correlation of the last two corrections. Here each pixel
+    has its own factor: corrections of dark pixels have the same sign for many iterations, those of others alternate.
     """
-    xp = observation.xp
-    last_step = xp.zeros_like(image)
-    predicted = xp.zeros_like(image)  # between iterations, the change of the estimate by the last one
-    factor = 0.0
-    products: list[tuple[float, float]] = []
+    xp, surroundings = observation.xp, observation.surroundings
+    half = getattr(xp, "float16", image.dtype)
+    predicted = xp.asarray(image, copy=True)
+    last_change = xp.zeros_like(image, dtype=half)
+    factors: list[float] = []  # sums over blocks of rows; append is safe in threads
 
-    def predict(rows: slice) -> Any:
-        predicted[rows] = observation.limited(image[rows] + factor * predicted[rows])
+    def correct(rows: slice, projected: Any) -> Any:
+        correction = observation.correction(rows, projected)
+        change, last = correction - 1, xp.astype(last_change[rows], image.dtype)
+        last_change[rows] = xp.astype(xp.clip(change, -1e4, 1e4), half)
+        factor = xp.clip(_DAMPING * change * last / (last * last + _TINY), *_FACTORS)
+        factors.append(float(xp.sum(factor)))
+        new = predicted[rows] * correction
+        predicted[rows] = _extrapolated(observation, image[rows], new, factor)
+        image[rows] = new
         return predicted[rows]
 
-    def correct(rows: slice, projected: Any) -> None:
-        new = predicted[rows] * observation.correction(rows, projected)
-        step, previous = new - predicted[rows], last_step[rows]
-        products.append((float(xp.sum(step * previous)), float(xp.sum(previous * previous))))
-        predicted[rows] = new - image[rows]
-        last_step[rows] = step
-        image[rows] = new
-
     def iterate(residuals: Residuals | None) -> float:
-        nonlocal factor
-        used = factor
-        observation.convolver.load(predict)
+        mean: float = sum(sorted(factors)) / (image.shape[0] * image.shape[1])
+        factors.clear()
+        if surroundings is not None:
+            surroundings.extrapolate()
         _compare(observation, residuals)
-        products.clear()
         observation.convolver.process(correct)
-        both, previous = (sum(sorted(column)) for column in zip(*products, strict=True))
-        factor = min(max(both / previous, 0.0), 1.0) if previous > 0 else 0.0
-        return used
+        return mean
 
+    observation.convolver.load(lambda rows: predicted[rows])
     return iterate
+
+
+def _extrapolated(observation: Observation, old: Any, new: Any, factor: Any) -> Any:
+    """Extrapolate pixels: their logarithm if they must stay positive.
+
+    The power of a ratio, ``(new / old)**factor``, is computed by its Pade approximant.
+    """
+    if not observation.positive:
+        return new + factor * (new - old)
+    change = observation.xp.clip((new - old) / (new + old + _TINY), -_LARGEST_CHANGE, _LARGEST_CHANGE)
+    change *= factor
+    return new * (1 + change) / (1 - change)
 
 
 def _basic(observation: Observation, image: Any) -> _Iteration:

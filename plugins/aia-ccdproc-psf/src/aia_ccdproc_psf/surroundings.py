@@ -14,6 +14,10 @@ __all__ = ["Surroundings", "Uniform", "uniform_image"]
 _TINY = 1e-6
 #: Differences from 1 that are rounding errors.
 _ROUNDING = 1e-5
+#: Smallest and largest factor by which the last change of the brightness is extrapolated.
+_FACTORS = (0.3, 0.8)
+#: Largest relative change that is extrapolated: by a factor of 2.
+_LARGEST_CHANGE = 1 / 3
 
 
 class Uniform(NamedTuple):
@@ -106,6 +110,9 @@ class Surroundings:
         self._xp = xp
         self._uniform = uniform
         self._received = max(received, _TINY)
+        self._corrected: float | None = None  # the brightness before the last extrapolation, and after it
+        self._predicted = brightness
+        self._last_change = 0.0
         self._sums: list[float] = []  # append is safe in threads
 
     def add_light(self, rows: slice, convolved: Any) -> Any:
@@ -142,11 +149,25 @@ class Surroundings:
 
     def scale(self) -> None:
         """Correct the brightness by the collected ratios, as Richardson-Lucy corrects a pixel."""
-        self.brightness *= max(self._collected(), 0.0)
+        self.brightness = max(self.brightness * self._collected(), _TINY)
 
     def shift(self) -> None:
         """Add the mean of the collected differences to the brightness, which stays positive."""
         self.brightness = max(self.brightness + self._collected(), _TINY)
+
+    def extrapolate(self) -> None:
+        """Extrapolate the path of the brightness since the last call, by the ratio of its last two changes."""
+        if self._corrected is not None:
+            change = self.brightness / self._predicted - 1
+            ratio = change / self._last_change if self._last_change else 0.0
+            factor = min(max(ratio, _FACTORS[0]), _FACTORS[1])
+            moved = (self.brightness - self._corrected) / (self.brightness + self._corrected)
+            moved = factor * min(max(moved, -_LARGEST_CHANGE), _LARGEST_CHANGE)
+            self._corrected, self._last_change = self.brightness, change
+            self.brightness *= (1 + moved) / (1 - moved)
+        else:
+            self._corrected = self.brightness
+        self._predicted = self.brightness
 
     def _collected(self) -> float:
         total = sum(sorted(self._sums))
