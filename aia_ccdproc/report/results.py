@@ -74,7 +74,7 @@ class FileResult:  # numpydoc ignore=PR02
     peak_memory: int = 0
     quicklook: Path | None = None
     traceback: str = field(default="", repr=False)
-    full_traceback: str = field(default="", repr=False)
+    full_traceback: str = field(default="", repr=False, compare=False)
 
 
 def failed_result(path: Path, error: BaseException) -> FileResult:

@@ -42,3 +42,9 @@ def test_an_unexpected_error_has_its_traceback() -> None:
 
 def test_too_little_memory_is_explained() -> None:
     assert failed_result(PATH, MemoryError()).error == "MemoryError: not enough memory"
+
+
+def test_the_full_traceback_is_kept_for_every_error() -> None:
+    result = failed_result(PATH, catch(ReadError("a.fits: the file is empty"), OSError("no such file")))
+    assert result.full_traceback.endswith("ReadError: a.fits: the file is empty\n")
+    assert "OSError: no such file" in result.full_traceback
