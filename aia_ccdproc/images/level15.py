@@ -43,12 +43,12 @@ def is_registered(header: fits.Header, wcs: WCS) -> bool:
     matrix = wcs.pixel_scale_matrix * 3600
     scale = matrix[1, 1]
     multiple = scale / LEVEL15_SCALE
-    half_pixels = 2 * wcs.wcs.crpix
+    half_pixels = wcs.wcs.crpix % 0.5  # 0 or, for rounding errors, almost 0.5
     return bool(
         round(multiple) >= 1
         and abs(multiple - round(multiple)) < 1e-6 * multiple
         and abs(matrix[0, 0] - scale) < 1e-6 * scale
         and abs(matrix[0, 1]) + abs(matrix[1, 0]) < 1e-8 * scale
         and not wcs.wcs.crval.any()
-        and (abs(half_pixels - half_pixels.round()) < 1e-3).all()
+        and (abs(half_pixels - 0.25) > 0.25 - 5e-4).all()
     )

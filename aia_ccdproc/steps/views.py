@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib
 import math
 import threading
+import warnings
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any
@@ -275,7 +276,9 @@ def sunpy_assumptions(source: WCS, off_disk: OffDisk, rotation: Rotation) -> Ite
         yield
         return
     frames = import_sunpy("image and target have different views")
-    with _SUNPY_LOCK, ExitStack() as assumptions:
+    with _SUNPY_LOCK, warnings.catch_warnings(), ExitStack() as assumptions:
+        # sunpy warns of an image without the disk, whose positions are undefined if the corona is masked.
+        warnings.filterwarnings("ignore", message="The conversion of these 2D helioprojective coordinates to 3D")
         observer = getattr(wcs_to_celestial_frame(source), "observer", None)
         if off_disk != "masked" and observer is not None:
             screen = frames.SphericalScreen if off_disk == "spherical" else frames.PlanarScreen

@@ -171,6 +171,13 @@ def test_level15_files_are_recognized_as_registered(real_data: Path) -> None:
     assert [has_level15_header(read(file).header) for file in files] == [True] * 3
 
 
+@pytest.mark.parametrize(("crpix", "expected"), [(2048.5, True), (2048.4996, True), (2048.3, False), (1e308, True)])
+def test_the_geometry_of_level15_has_the_center_of_the_sun_at_half_a_pixel(crpix: float, expected: bool) -> None:
+    header = fits.Header({"CTYPE1": "HPLN-TAN", "CTYPE2": "HPLT-TAN", "CUNIT1": "arcsec", "CUNIT2": "arcsec"})
+    header.update({"CDELT1": 0.6, "CDELT2": 0.6, "CRPIX1": 2048.5, "CRPIX2": crpix, "CRVAL1": 0, "CRVAL2": 0})
+    assert has_level15_header(header) == expected
+
+
 def test_no_level1_file_is_recognized_as_registered(real_data: Path) -> None:
     files = sorted((real_data / "aia_level1").glob("*.fits"))
     assert [has_level15_header(read(file).header) for file in files] == [False] * 5

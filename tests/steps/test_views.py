@@ -166,6 +166,10 @@ def test_the_corona_off_the_disk_is_kept_on_a_screen(level1, off_disk):
     assert np.isnan(register(level1, target=target).data[0]).all()
 
 
+def test_a_target_beside_the_disk_is_masked_without_a_warning_of_sunpy(level1):
+    assert register(level1, target=helioprojective(level1, 10.0, CRVAL1=9000.0)).mask.all()
+
+
 def test_assumptions_of_sunpy_end_with_the_registration(level1):
     target = helioprojective(level1, 10.0, **{"DATE-OBS": NEXT_DAY})
     before = register(level1, target=target).data
