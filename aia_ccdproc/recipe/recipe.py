@@ -82,7 +82,8 @@ class Recipe:  # numpydoc ignore=PR02
 
         rows = [(step.use, step.settings.describe(), step.plugin or "", step.describe_images()) for step in self.steps]
         header = ("step", "settings", "plugin", "images")
-        return html_table(f"Recipe {self.name}", header, rows, self.description)
+        images = f"images: {self.select.describe()}" if self.select else ""
+        return html_table(f"Recipe {self.name}", header, rows, "\n".join(filter(None, (self.description, images))))
 
     @property
     def digest(self) -> str:

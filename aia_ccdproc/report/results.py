@@ -64,14 +64,14 @@ class FileResult:  # numpydoc ignore=PR02
     error: str = ""
     reason: str = ""
     warnings: tuple[str, ...] = ()
-    seconds: Mapping[str, float] = field(default_factory=dict)
-    pointing: Mapping[str, str] = field(default_factory=dict)
-    input_hash: str = ""
-    output_hash: str = ""
+    seconds: Mapping[str, float] = field(default_factory=dict, repr=False)
+    pointing: Mapping[str, str] = field(default_factory=dict, repr=False)
+    input_hash: str = field(default="", repr=False)
+    output_hash: str = field(default="", repr=False)
     before: bytes = field(default=b"", repr=False)
     after: bytes = field(default=b"", repr=False)
-    worker: str = ""
-    peak_memory: int = 0
+    worker: str = field(default="", repr=False)
+    peak_memory: int = field(default=0, repr=False)
     quicklook: Path | None = None
     traceback: str = field(default="", repr=False)
     full_traceback: str = field(default="", repr=False, compare=False)

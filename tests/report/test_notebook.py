@@ -53,7 +53,7 @@ def test_the_table_of_a_long_batch_has_the_files_that_failed() -> None:
 
 def test_a_recipe_is_shown_with_its_settings_and_the_images_of_a_step() -> None:
     recipe = Recipe.from_toml(
-        'name = "<i>"\ndescription = "for a & b"\n[[step]]\nuse = "register"\nonly = {WAVELNTH = [94, 131]}\n'
+        'name = "<i>"\ndescription = "for a & b"\n[select]\nQUALITY = 0\n[[step]]\nuse = "register"\nonly = {WAVELNTH = [94, 131]}\n'
         '[[step.when]]\nWAVELNTH = 94\nmethod = "bilinear"\n[[step]]\nuse = "normalize_exposure"\n'
     )
     assert repr(recipe) == "<Recipe <i>: register -> normalize_exposure>"
@@ -62,7 +62,7 @@ def test_a_recipe_is_shown_with_its_settings_and_the_images_of_a_step() -> None:
     assert "method=bicubic" in table
     assert "only WAVELNTH: 131, 94<br>WAVELNTH: 94: method=bilinear" in table
     assert "<td>normalize_exposure</td><td></td><td></td><td>all</td>" in table
-    assert table.endswith("<div>for a &amp; b</div>")
+    assert table.endswith("<div>for a &amp; b<br>images: QUALITY: 0</div>")
 
 
 def test_a_test_process_is_not_a_notebook() -> None:
