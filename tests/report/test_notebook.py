@@ -53,7 +53,8 @@ def test_the_table_of_a_long_batch_has_the_files_that_failed() -> None:
 
 def test_a_recipe_is_shown_with_its_settings_and_the_images_of_a_step() -> None:
     recipe = Recipe.from_toml(
-        'name = "<i>"\ndescription = "for a & b"\n[select]\nQUALITY = 0\n[[step]]\nuse = "register"\nonly = {WAVELNTH = [94, 131]}\n'
+        'name = "<i>"\ndescription = "for a & b"\n[select]\nQUALITY = 0\n'
+        '[[step]]\nuse = "register"\nonly = {WAVELNTH = [94, 131]}\n'
         '[[step.when]]\nWAVELNTH = 94\nmethod = "bilinear"\n[[step]]\nuse = "normalize_exposure"\n'
     )
     assert repr(recipe) == "<Recipe <i>: register -> normalize_exposure>"
