@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import http.client
 import json
 import logging
@@ -20,8 +21,9 @@ __all__ = ["TIMEOUT_SECONDS", "NoAnswerError", "QueryError", "RefusedAnswerError
 TIMEOUT_SECONDS = 60.0
 #: Pause before the second attempt. Each further pause is twice as long.
 _FIRST_PAUSE_SECONDS = 1.0
-#: Time limit if the name of the server cannot be resolved: the machine is probably offline.
-_NAME_LOOKUP_SECONDS = 4.0
+#: Time limit if the name of the server cannot be resolved or no route leads to it: the machine is probably offline.
+_OFFLINE_SECONDS = 4.0
+_NO_ROUTE = frozenset({errno.ENETDOWN, errno.ENETUNREACH, errno.EHOSTUNREACH})
 
 _log = logging.getLogger("aia_ccdproc")
 
@@ -115,7 +117,7 @@ def query_with_retries(query: Callable[[], T], what: str, server: str, timeout: 
             if not _is_transient(error):
                 raise QueryError(what, reason) from None
             elapsed = clock.monotonic() - start
-            remaining = (min(timeout, _NAME_LOOKUP_SECONDS) if _is_unknown_name(error) else timeout) - elapsed
+            remaining = (min(timeout, _OFFLINE_SECONDS) if _is_offline(error) else timeout) - elapsed
             if remaining < min(_FIRST_PAUSE_SECONDS, timeout) / 4:
                 reason = f"{reason}; {pluralize(attempts, 'attempt')} in {elapsed:.3g} s (timeout {timeout:g} s)"
                 raise NoAnswerError(what, reason) from None
@@ -146,8 +148,9 @@ def _run_with_timeout(query: Callable[[], T], seconds: float) -> T:
     return answers[0]
 
 
-def _is_unknown_name(error: Exception) -> bool:
-    return isinstance(error, URLError) and isinstance(error.reason, socket.gaierror)
+def _is_offline(error: Exception) -> bool:
+    reason = error.reason if isinstance(error, URLError) else None
+    return isinstance(reason, socket.gaierror) or (isinstance(reason, OSError) and reason.errno in _NO_ROUTE)
 
 
 def _is_transient(error: Exception) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import errno
 import socket
 import threading
 from collections.abc import Iterator
@@ -140,8 +141,13 @@ def test_urls_in_a_text_are_redacted() -> None:
         assert redact_url(url) == url
 
 
-def test_a_name_that_cannot_be_resolved_fails_within_five_seconds_with_one_traceback(
-    monkeypatch: pytest.MonkeyPatch,
+@pytest.mark.parametrize(
+    "reason",
+    [socket.gaierror(-2, "Name or service not known"), OSError(errno.ENETUNREACH, "Network is unreachable")],
+    ids=["unknown name", "no route"],
+)
+def test_a_server_fails_within_five_seconds_with_one_traceback_without_a_network(
+    monkeypatch: pytest.MonkeyPatch, reason: OSError
 ) -> None:
     waited: list[float] = []
     now = [0.0]
@@ -154,7 +160,7 @@ def test_a_name_that_cannot_be_resolved_fails_within_five_seconds_with_one_trace
     monkeypatch.setattr(network.clock, "monotonic", lambda: now[0])
 
     def query() -> None:
-        raise URLError(socket.gaierror(-2, "Name or service not known"))
+        raise URLError(reason)
 
     with pytest.raises(TableError, match="could not be reached") as caught:
         network.query_with_retries(query, "t from JSOC", "JSOC", 60.0)
