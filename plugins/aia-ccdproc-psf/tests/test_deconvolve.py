@@ -12,7 +12,7 @@ from scipy.ndimage import center_of_mass
 import aia_ccdproc
 from aia_ccdproc import HeaderError, InstrumentError, PrepWarning, ReadError, SettingsError, StateError
 from aia_ccdproc_psf import deconvolve, methods, point_spread_function
-from aia_ccdproc_psf.device import WholeConvolution
+from aia_ccdproc_psf.device import Device, WholeConvolution
 from aia_ccdproc_psf.observation import Observation
 from aia_ccdproc_psf.optics import find_optics
 
@@ -56,7 +56,7 @@ def test_light_of_the_frame_and_what_leaves_it_is_conserved(truth, observe, meth
     optics = find_optics("grigis2012", 171, image.shape, periodic=False)
     convolver = WholeConvolution(np, optics.otf, optics.padded, image.shape)
     known = Observation(np, convolver, image.data, brightness=result.header["PSFOUTER"])
-    expected = known.expected(slice(None), known.convolved(result.data))
+    expected = known.expected(..., known.convolved(result.data))
     assert expected.sum(dtype=float) == pytest.approx(image.data.sum(dtype=float), rel=1e-5)
 
 
@@ -223,6 +223,25 @@ def test_the_psf_of_the_image_is_dropped_with_a_warning(level1):
     image = level1(psf=True)
     with pytest.warns(PrepWarning, match="psf of the image is dropped"):
         assert deconvolve(image, method="bid").psf is None
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("clip_negative", [True, False])
+def test_a_library_that_follows_only_the_array_api_gives_the_result_of_numpy(
+    truth, observe, monkeypatch, method, clip_negative
+):
+    xp = pytest.importorskip("array_api_strict")
+    image = observe(truth, np.s_[280:380, 340:450], noise=6, uncertainty=True)
+    image.mask = np.zeros(image.shape, bool)
+    image.mask[40:43, 50] = True
+    image.data[60:63, 60] = 16000
+    options = {"method": method, "clip_negative": clip_negative}
+    expected = deconvolve(image, **options)
+    monkeypatch.setattr("aia_ccdproc_psf.deconvolution.cuda_device", lambda: Device(xp, None))
+    result = deconvolve(image, device="cuda", **options)
+    np.testing.assert_allclose(result.data, expected.data, rtol=1e-3, atol=1e-2)
+    np.testing.assert_array_equal(result.mask, expected.mask)
+    assert result.header["PSFOUTER"] == pytest.approx(expected.header["PSFOUTER"], rel=1e-4)
 
 
 def test_cuda_without_a_library_is_refused_with_its_reason(level1):

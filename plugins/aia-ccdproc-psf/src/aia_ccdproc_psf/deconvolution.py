@@ -198,7 +198,7 @@ class _Deconvolution:
         xp = known.xp
         if known.bad is None:
             return known.limited(known.counts) if known.positive else xp.asarray(known.counts, copy=True)
-        weights = xp.astype(~known.bad, known.counts.dtype)
+        weights = xp.where(known.bad, xp.zeros_like(known.counts), xp.ones_like(known.counts))
         near = known.convolved(known.counts * weights)
         weight = known.convolved(weights)
         mean = near / xp.where(weight > 1e-3, weight, xp.ones_like(weight))

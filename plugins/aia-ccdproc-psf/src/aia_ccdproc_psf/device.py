@@ -110,7 +110,7 @@ class WholeConvolution:
         self._shape = shape
         self._spectrum: Any = None
 
-    def load(self, source: Callable[[slice], Any]) -> None:
+    def load(self, source: Callable[[Any], Any]) -> None:
         """Replace the image, as `~aia_ccdproc_psf.fourier.Convolver.load`.
 
         Parameters
@@ -118,7 +118,7 @@ class WholeConvolution:
         source : callable
             Returns the image.
         """
-        self._spectrum = self._xp.fft.rfftn(source(slice(None)), s=self._padded, axes=(0, 1))
+        self._spectrum = self._xp.fft.rfftn(source(...), s=self._padded, axes=(0, 1))
 
     def convolve(self, *, adjoint: bool = False) -> None:
         """Convolve the image, as `~aia_ccdproc_psf.fourier.Convolver.convolve`.
@@ -139,6 +139,6 @@ class WholeConvolution:
             Receives the image, and returns the next one or None.
         """
         image = self._xp.fft.irfftn(self._spectrum, s=self._padded, axes=(0, 1))[: self._shape[0], : self._shape[1]]
-        values = step(slice(None), image)
+        values = step(..., image)
         if values is not None:
             self.load(lambda rows: values)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from types import EllipsisType
 from typing import Any, Protocol, TypeAlias
 
 import numpy as np
@@ -11,10 +12,12 @@ from scipy import fft
 from aia_ccdproc.plugin import map_in_threads, thread_count
 from aia_ccdproc_psf.models import check_psf
 
-__all__ = ["Convolution", "Convolver", "Step", "optical_transfer_function", "padded_shape", "transfer"]
+__all__ = ["Convolution", "Convolver", "Rows", "Step", "optical_transfer_function", "padded_shape", "transfer"]
 
-#: Receives a slice and these rows of an image. Returns these rows of the next image, or None if there is no next image.
-Step: TypeAlias = Callable[[slice, Any], Any]
+#: Rows of an image: a slice, or an ellipsis for all of them.
+Rows: TypeAlias = slice | EllipsisType
+#: Receives `Rows` and their values. Returns these rows of the next image, or None if there is no next image.
+Step: TypeAlias = Callable[[Any, Any], Any]
 
 #: Rows and columns that one thread transforms at a time: they should fit into the cache of a core.
 _ROWS, _COLUMNS = 32, 32
@@ -34,13 +37,13 @@ class Convolver(Protocol):
     symmetric: bool
     """Whether the point spread function is the same after a turn by 180 degrees."""
 
-    def load(self, source: Callable[[slice], Any]) -> None:
+    def load(self, source: Callable[[Any], Any]) -> None:
         """Replace the image.
 
         Parameters
         ----------
         source : callable
-            Returns the image's rows in a slice; may be called from several threads.
+            Returns the image's rows in a slice, or all for an ellipsis; may be called from several threads.
         """
 
     def convolve(self, *, adjoint: bool = False) -> None:
@@ -58,8 +61,8 @@ class Convolver(Protocol):
         Parameters
         ----------
         step : callable
-            Receives a slice and these rows of the image, which it may change. It returns these rows of the next image,
-            or None if there is no next image. It may be called from several threads.
+            Receives a slice, or an ellipsis for all rows, and these rows of the image, which it may change. It returns
+            these rows of the next image, or None if there is none. It may be called from several threads.
         """
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, NamedTuple, TypeAlias
 
+from aia_ccdproc_psf.fourier import Rows
 from aia_ccdproc_psf.observation import Observation, Residuals
 
 __all__ = ["ITERATIONS", "Solution", "solve"]
@@ -76,7 +77,7 @@ def solve(
 def _richardson_lucy(observation: Observation, image: Any) -> _Iteration:
     """Multiply by the back-projected ratio of counts and expected counts (Richardson 1972, Lucy 1974)."""
 
-    def correct(rows: slice, projected: Any) -> Any:
+    def correct(rows: Rows, projected: Any) -> Any:
         image[rows] *= observation.correction(rows, projected)
         return image[rows]
 
@@ -101,10 +102,11 @@ def _accelerated(observation: Observation, image: Any) -> _Iteration:
     last_change = xp.zeros_like(image, dtype=half)
     factors: list[float] = []  # sums over blocks of rows; append is safe in threads
 
-    def correct(rows: slice, projected: Any) -> Any:
+    def correct(rows: Rows, projected: Any) -> Any:
         correction = observation.correction(rows, projected)
-        change, last = correction - 1, xp.astype(last_change[rows], image.dtype)
-        last_change[rows] = xp.astype(xp.clip(change, -1e4, 1e4), half)
+        change = correction - 1
+        last = last_change[rows] + xp.zeros_like(change)  # float32
+        last_change[rows] = xp.clip(change, -1e4, 1e4)
         factor = xp.clip(_DAMPING * change * last / (last * last + _TINY), *_FACTORS)
         factors.append(float(xp.sum(factor)))
         new = predicted[rows] * correction
@@ -142,7 +144,7 @@ def _basic(observation: Observation, image: Any) -> _Iteration:
     surroundings = observation.surroundings
 
     def iterate(residuals: Residuals | None) -> float:
-        def correct(rows: slice, convolved: Any) -> Any:
+        def correct(rows: Rows, convolved: Any) -> Any:
             expected = observation.expected(rows, convolved)
             if residuals is not None:
                 residuals.add(rows, expected)
@@ -166,7 +168,7 @@ def _compare(observation: Observation, residuals: Residuals | None) -> None:
     """Convolve the estimate, divide the counts by it, project the ratio back, and correct the surroundings."""
     surroundings = observation.surroundings
 
-    def compare(rows: slice, convolved: Any) -> Any:
+    def compare(rows: Rows, convolved: Any) -> Any:
         expected = observation.expected(rows, convolved)
         if residuals is not None:
             residuals.add(rows, expected)

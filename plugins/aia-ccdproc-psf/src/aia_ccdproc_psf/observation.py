@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import InitVar, dataclass, field
 from typing import Any
 
-from aia_ccdproc_psf.fourier import Convolver
+from aia_ccdproc_psf.fourier import Convolver, Rows
 from aia_ccdproc_psf.surroundings import Surroundings, uniform_image
 
 __all__ = ["Observation", "Residuals"]
@@ -68,9 +68,9 @@ class Observation:  # numpydoc ignore=PR02
         if self.bad is None:
             self.good = float(self.counts.shape[0] * self.counts.shape[1])
         else:
-            weights = xp.astype(~self.bad, self.counts.dtype)
+            weights = xp.where(self.bad, xp.zeros_like(self.counts), xp.ones_like(self.counts))
             self.good = float(xp.sum(weights, dtype=xp.float64))
-            received = float(xp.sum((1 - uniform.rows[:]) * weights, dtype=xp.float64))
+            received = float(xp.sum((1 - uniform.rows[...]) * weights, dtype=xp.float64))
         if brightness:
             self.surroundings = Surroundings(xp, brightness, uniform, received)
         if self.bad is not None:
@@ -97,7 +97,7 @@ class Observation:  # numpydoc ignore=PR02
         """
         result = self.xp.empty_like(image)
 
-        def store(rows: slice, values: Any) -> None:
+        def store(rows: Rows, values: Any) -> None:
             result[rows] = values
 
         self.convolver.load(lambda rows: image[rows])
@@ -105,12 +105,12 @@ class Observation:  # numpydoc ignore=PR02
         self.convolver.process(store)
         return result
 
-    def expected(self, rows: slice, convolved: Any) -> Any:
+    def expected(self, rows: Rows, convolved: Any) -> Any:
         """Compute the expected counts.
 
         Parameters
         ----------
-        rows : slice
+        rows : slice or ellipsis
             Rows of the image.
         convolved : array
             These rows of the estimate convolved with the point spread function; changed in place.
@@ -122,12 +122,12 @@ class Observation:  # numpydoc ignore=PR02
         """
         return convolved if self.surroundings is None else self.surroundings.add_light(rows, convolved)
 
-    def ratio(self, rows: slice, expected: Any) -> Any:
+    def ratio(self, rows: Rows, expected: Any) -> Any:
         """Divide the counts by the expected counts.
 
         Parameters
         ----------
-        rows : slice
+        rows : slice or ellipsis
             Rows of the image.
         expected : array
             Expected counts of these rows.
@@ -148,12 +148,12 @@ class Observation:  # numpydoc ignore=PR02
             ratio = self.xp.where(self.bad[rows], self.xp.zeros_like(ratio), ratio)
         return ratio
 
-    def residual(self, rows: slice, expected: Any) -> Any:
+    def residual(self, rows: Rows, expected: Any) -> Any:
         """Subtract the expected counts from the counts.
 
         Parameters
         ----------
-        rows : slice
+        rows : slice or ellipsis
             Rows of the image.
         expected : array
             Expected counts of these rows.
@@ -168,12 +168,12 @@ class Observation:  # numpydoc ignore=PR02
             residual = self.xp.where(self.saturated[rows], self.xp.clip(residual, 0, None), residual)
         return residual if self.bad is None else self.xp.where(self.bad[rows], self.xp.zeros_like(residual), residual)
 
-    def correction(self, rows: slice, projected: Any) -> Any:
+    def correction(self, rows: Rows, projected: Any) -> Any:
         """Compute the factors by which Richardson-Lucy corrects an estimate.
 
         Parameters
         ----------
-        rows : slice
+        rows : slice or ellipsis
             Rows of the image.
         projected : array
             These rows of the ratio of counts and expected counts, convolved with the turned point spread function.
@@ -217,12 +217,12 @@ class Residuals:
         self._observation = observation
         self._sums: list[float] = []  # append is safe in threads
 
-    def add(self, rows: slice, expected: Any) -> None:
+    def add(self, rows: Rows, expected: Any) -> None:
         """Add rows.
 
         Parameters
         ----------
-        rows : slice
+        rows : slice or ellipsis
             Rows of the image.
         expected : array
             Expected counts of these rows.

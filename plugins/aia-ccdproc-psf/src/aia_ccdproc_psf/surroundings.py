@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from aia_ccdproc_psf.fourier import Convolver
+from aia_ccdproc_psf.fourier import Convolver, Rows
 
 __all__ = ["Surroundings", "Uniform", "uniform_image"]
 
@@ -45,8 +45,8 @@ class _Mirrored:
     def __init__(self, half: np.ndarray, rows: int) -> None:
         self._half, self._rows = half, rows
 
-    def __getitem__(self, rows: slice) -> np.ndarray:
-        start, stop, _ = rows.indices(self._rows)
+    def __getitem__(self, rows: Rows) -> np.ndarray:
+        start, stop = (0, self._rows) if rows is ... else (rows.start, rows.stop)
         middle = min(max(start, len(self._half)), stop)
         turned = self._half[self._rows - stop : self._rows - middle][::-1, ::-1]
         if middle == start:
@@ -73,15 +73,16 @@ def uniform_image(xp: Any, convolver: Convolver, like: Any) -> Uniform:
     """
     rows = like.shape[0]
     mirrored = convolver.symmetric and isinstance(like, np.ndarray)
-    stored = (rows + 1) // 2 if mirrored else rows
-    plane = xp.empty_like(like[:stored])
+    stored = (rows + 1) // 2
+    plane = np.empty_like(like[:stored]) if mirrored else xp.empty_like(like)
     sums: list[float] = []  # append is safe in threads
 
-    def store(part: slice, values: Any) -> None:
-        start, stop, _ = part.indices(rows)
-        if start < stored:
-            plane[start : min(stop, stored)] = values[: stored - start]
+    def store(part: Rows, values: Any) -> None:
         sums.append(float(xp.sum(values, dtype=xp.float64)))
+        if not mirrored or part is ...:
+            plane[part] = values if not mirrored else values[:stored]
+        elif part.start < stored:
+            plane[part.start : part.stop] = values[: stored - part.start]
 
     convolver.load(lambda part: xp.ones_like(like[part]))
     convolver.convolve()
@@ -115,12 +116,12 @@ class Surroundings:
         self._last_change = 0.0
         self._sums: list[float] = []  # append is safe in threads
 
-    def add_light(self, rows: slice, convolved: Any) -> Any:
+    def add_light(self, rows: Rows, convolved: Any) -> Any:
         """Add the light from outside to an image.
 
         Parameters
         ----------
-        rows : slice
+        rows : slice or ellipsis
             Rows of the image.
         convolved : array
             These rows of the convolved image; changed in place.
@@ -134,12 +135,12 @@ class Surroundings:
         convolved -= self.brightness * self._uniform.rows[rows]
         return convolved
 
-    def collect(self, rows: slice, plane: Any) -> None:
+    def collect(self, rows: Rows, plane: Any) -> None:
         """Sum a plane, weighted by the light that comes from outside.
 
         Parameters
         ----------
-        rows : slice
+        rows : slice or ellipsis
             Rows of the image.
         plane : array
             These rows of the ratio of counts and expected counts, or of their difference. It is 0 for pixels that are
