@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import Field, ValidationInfo, field_validator
 
+from aia_ccdproc.errors import nearest_name
 from aia_ccdproc.plugin.fields import ServerURL, Timeout, validate_table_source
 from aia_ccdproc.plugin.settings import StepSettings
 
@@ -15,6 +17,18 @@ __all__ = ["HEADER", "SOURCE_NAMES", "PointingSettings"]
 HEADER = "header"
 #: Names of sources; any other string is the path or URL of a table. ``pointing/sources.py`` defines their meaning.
 SOURCE_NAMES = ("auto", "cache", "jsoc", HEADER)
+
+
+def _validate_element(value: Any, info: ValidationInfo) -> Any:
+    source = validate_table_source(value, info, SOURCE_NAMES, "a list of these")
+    if isinstance(value, str) and isinstance(source, Path):
+        nearest = nearest_name(value.lower(), SOURCE_NAMES)
+        if nearest is not None and not source.exists():
+            raise ValueError(
+                f"{value!r} is neither a table that exists nor one of {', '.join(SOURCE_NAMES)}; "
+                f"did you mean {nearest!r}?"
+            )
+    return source
 
 
 class PointingSettings(StepSettings):
@@ -43,8 +57,8 @@ class PointingSettings(StepSettings):
                     f'"{HEADER}" cannot be in a list. Use on_missing = "keep" to keep the pointing of the header if no '
                     "source has a record"
                 )
-            return tuple(validate_table_source(element, info, SOURCE_NAMES, "a list of these") for element in value)
-        return validate_table_source(value, info, SOURCE_NAMES, "a list of these")
+            return tuple(_validate_element(element, info) for element in value)
+        return _validate_element(value, info)
 
     @property
     def keeps_header(self) -> bool:

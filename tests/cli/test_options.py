@@ -83,6 +83,7 @@ def test_a_value_is_one_of_toml(value: str, setting: float, capsys: pytest.Captu
         (["--set", "register.fill=1\nb=2"], "--set register.fill: fill = '1\\nb=2': input should be a valid number"),
         (["--set", "method=bilinear"], "--set method: should be STEP.SETTING"),
         (["--pointing", ""], "--pointing: source: should be a path, a URL, one of auto, cache, jsoc, header,"),
+        (["--pointing", "JSOC"], "--pointing: source: 'JSOC' is neither a table that exists nor one of auto, cache, j"),
         (["--pointing", "none.ecsv"], "none.ecsv: No such file or directory"),
         (["--set", "register"], "'register' is not STEP.SETTING=VALUE"),
         (["--set", "=bilinear"], "'=bilinear' is not STEP.SETTING=VALUE"),

@@ -150,6 +150,16 @@ def test_the_source_header_cannot_be_in_a_list():
         PointingSettings.of(source=["cache", "header"])
 
 
+@pytest.mark.parametrize(("name", "meant"), [("hedder", "header"), ("AUTO", "auto"), ("jsco", "jsoc")])
+def test_a_misspelled_source_is_refused_unless_it_is_a_table(tmp_path, monkeypatch, pointing_path, name, meant):
+    monkeypatch.chdir(tmp_path)
+    for source in (name, ["cache", name]):
+        with pytest.raises(SettingsError, match=rf"'{name}' is neither a table that exists.*did you mean '{meant}'"):
+            PointingSettings.of(source=source)
+    (tmp_path / name).write_bytes(pointing_path.read_bytes())
+    assert PointingSettings.of(source=name).source == Path(name)
+
+
 def test_the_recipe_with_the_pointing_of_the_header_registers_by_it(no_network):
     level1 = small_exposure(pointing_error=(2, -3)).image(small_sun())
     level15 = aia_ccdproc.prep(level1, "level1.5-header")
