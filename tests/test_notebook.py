@@ -51,9 +51,9 @@ def test_quicklook_without_a_path_shows_the_picture(executed: list[Any]) -> None
 
 @pytest.mark.process
 def test_a_recipe_is_a_table_of_its_steps(executed: list[Any]) -> None:
-    [table] = data(executed, "from_toml", "text/html")
+    [table] = data(executed, "load_recipe", "text/html")
     assert table.count("<tr>") == 3
-    assert data(executed, "from_toml", "text/plain") == ["<Recipe notebook: update_pointing -> register>"]
+    assert data(executed, "load_recipe", "text/plain") == ["<Recipe level1.5: update_pointing -> register>"]
 
 
 @pytest.mark.process
