@@ -23,6 +23,8 @@ Step: TypeAlias = Callable[[Any, Any], Any]
 _ROWS, _COLUMNS = 32, 32
 #: Smaller Fourier transforms are computed in one thread: to start others takes longer than they save.
 _SMALL = 2**18
+#: Fraction of the light of a pixel at the border of an image that may enter at the opposite border.
+_WRAPPED = 5e-4
 #: A point spread function that differs by less of its light from itself, turned by 180 degrees, counts as symmetric.
 _ASYMMETRY = 1e-5
 
@@ -92,25 +94,34 @@ def optical_transfer_function(psf: np.ndarray, shape: tuple[int, int] | None = N
     return transfer(kernel, tuple(np.shape(psf)) if shape is None else shape)
 
 
-def padded_shape(shape: tuple[int, int], kernel_shape: tuple[int, int]) -> tuple[int, int]:
-    """Return a fast shape of Fourier transforms in which no light wraps around.
+def padded_shape(shape: tuple[int, int], kernel: np.ndarray) -> tuple[int, int]:
+    """Return a fast shape of Fourier transforms in which hardly any light wraps around.
 
     Parameters
     ----------
     shape : tuple of int
         Rows and columns of the image.
-    kernel_shape : tuple of int
-        Rows and columns of the point spread function, both odd.
+    kernel : `~numpy.ndarray`
+        Point spread function of odd shape.
 
     Returns
     -------
     tuple of int
-        Rows and columns, products of small primes.
+        Rows and columns, products of small primes. A pixel receives at most 0.05 % of the light of the pixels at the
+        opposite border.
     """
     rows, columns = (
-        fft.next_fast_len(n + min(k // 2, n - 1), real=True) for n, k in zip(shape, kernel_shape, strict=True)
+        fft.next_fast_len(n + min(_reach(kernel.sum(axis=1 - axis, dtype=float)), n - 1), real=True)
+        for axis, n in enumerate(shape)
     )
     return rows, columns
+
+
+def _reach(profile: np.ndarray) -> int:
+    """Return the distance from the middle of a profile beyond which there is hardly any light on either side."""
+    middle = len(profile) // 2
+    outside = np.maximum(np.cumsum(profile[:middle]), np.cumsum(profile[: -middle - 1 : -1]))
+    return middle - int(np.count_nonzero(outside <= _WRAPPED))
 
 
 def transfer(kernel: np.ndarray, shape: tuple[int, int]) -> np.ndarray:

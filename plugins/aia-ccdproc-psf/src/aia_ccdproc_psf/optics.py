@@ -80,7 +80,7 @@ def _of_file(path: Path, _modified: int, _size: int, shape: tuple[int, int], per
 def _optics(name: str, kernel: np.ndarray, shape: tuple[int, int], periodic: bool) -> Optics:
     if not periodic:  # light that is scattered farther than the image is large leaves it
         kernel = _cropped(kernel, shape)
-    padded = shape if periodic else padded_shape(shape, np.shape(kernel))
+    padded = shape if periodic else padded_shape(shape, kernel)
     return Optics(name, transfer(kernel, padded), padded)
 
 
