@@ -35,8 +35,8 @@ from aia_ccdproc.plugin import hookspecs as plugin_hooks
 from aia_ccdproc.plugin import loading
 from aia_ccdproc.pointing.settings import PointingSettings
 from aia_ccdproc.recipe.conditions import INSTRUMENT, TESTS
+from aia_ccdproc.recipe.named import builtin_recipes
 from aia_ccdproc.recipe.output import OutputSettings
-from aia_ccdproc.recipe.recipe import builtin_recipes
 from aia_ccdproc.steps import hookspecs as step_hooks
 from aia_ccdproc.steps.from_ccdproc.settings import CCDPROC_MODELS
 from aia_ccdproc.steps.settings import ExposureSettings, RegistrationSettings

@@ -37,7 +37,7 @@ def _quiet(complete: Callable[..., Iterator[str]]) -> Callable[..., list[str]]:
 @_quiet
 def complete_recipe(incomplete: str) -> Iterator[str]:
     """Complete the name of a recipe. If no name matches, the shell completes the names of files."""
-    from aia_ccdproc.recipe.recipe import named_recipes
+    from aia_ccdproc.recipe.named import named_recipes
 
     yield from sorted(named_recipes())
 

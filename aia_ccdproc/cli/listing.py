@@ -28,7 +28,8 @@ def recipes(as_json: AsJson = False, debug: Debug = False) -> None:
     """List the recipes that have a name: those of the package and of its plugins."""
     from rich.markup import escape
 
-    from aia_ccdproc.recipe.recipe import load_recipe, named_recipes
+    from aia_ccdproc.recipe.named import named_recipes
+    from aia_ccdproc.recipe.recipe import load_recipe
 
     loaded = {name: load_recipe(name) for name in sorted(named_recipes())}
     if as_json:

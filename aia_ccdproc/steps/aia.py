@@ -38,7 +38,7 @@ def prep_addhooks(manager: pluggy.PluginManager) -> None:
 @hookimpl(trylast=True)
 def prep_recipes() -> dict[str, str]:
     """Return the built-in recipes."""
-    from aia_ccdproc.recipe.recipe import builtin_recipes  # not needed to identify an image
+    from aia_ccdproc.recipe.named import builtin_recipes  # not needed to identify an image
 
     return builtin_recipes()
 

@@ -16,7 +16,7 @@ from aia_ccdproc import load_recipe, read
 from aia_ccdproc.cli import command
 from aia_ccdproc.cli.completion import complete_pointing, complete_recipe, complete_setting
 from aia_ccdproc.cli.main import app, main
-from aia_ccdproc.recipe.recipe import builtin_recipes
+from aia_ccdproc.recipe.named import builtin_recipes
 
 COMMANDS = typer.main.get_command(app).commands  # type: ignore[attr-defined]
 

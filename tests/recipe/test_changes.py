@@ -9,7 +9,7 @@ from astropy.io import fits
 
 from aia_ccdproc import Recipe, RecipeError, load_recipe
 from aia_ccdproc.plugin import get_plugin_manager
-from aia_ccdproc.recipe.recipe import builtin_recipes
+from aia_ccdproc.recipe.named import builtin_recipes
 
 RECIPE = """
 [[step]]

@@ -29,8 +29,8 @@ from aia_ccdproc import (
     load_recipe,
 )
 from aia_ccdproc.plugin.plugin import Plugin
+from aia_ccdproc.recipe.named import builtin_recipes
 from aia_ccdproc.recipe.output import OutputSettings
-from aia_ccdproc.recipe.recipe import builtin_recipes
 from aia_ccdproc.recipe.recipe_step import RecipeStep
 from aia_ccdproc.recipe.selection import Selection
 from aia_ccdproc.recipe.template import recipe_template

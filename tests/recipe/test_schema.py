@@ -16,7 +16,7 @@ from aia_ccdproc.plugin.hookspecs import hookspec
 from aia_ccdproc.plugin.settings import StepSettings
 from aia_ccdproc.plugin.step import step
 from aia_ccdproc.recipe.conditions import TESTS
-from aia_ccdproc.recipe.recipe import builtin_recipes
+from aia_ccdproc.recipe.named import builtin_recipes
 from aia_ccdproc.recipe.schema import recipe_schema
 from aia_ccdproc.recipe.template import recipe_template
 
