@@ -82,6 +82,7 @@ def observe(truth: np.ndarray, *, noise: bool = True) -> object:
 def main() -> None:
     """Print the table of errors, and draw the pictures."""
     folder = Path(sys.argv[1])
+    folder.mkdir(parents=True, exist_ok=True)
     for name, (truth, where) in scenes().items():
         true, inside = truth[WINDOW], where[WINDOW].copy()
         border = np.ones(inside.shape, bool)
