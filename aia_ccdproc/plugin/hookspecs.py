@@ -61,7 +61,7 @@ def prep_recipes() -> dict[str, str]:
     """Return the recipes that this plugin brings.
 
     Called when a recipe is loaded by a name that is not built in. All answers are joined. A built-in recipe of the same
-    name is used instead.
+    name is used instead. The recipes of a plugin that fails are left out, with a warning.
 
     Returns
     -------
