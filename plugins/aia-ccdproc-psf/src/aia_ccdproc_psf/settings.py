@@ -27,7 +27,7 @@ class DeconvolutionSettings(StepSettings):
     )
     method: Literal["richardson-lucy", "richardson-lucy-accelerated", "bid"] = Field(
         default="richardson-lucy",
-        description="Method: richardson-lucy (as SSW and aiapy), richardson-lucy-accelerated (Biggs and Andrews), or "
+        description="Method: richardson-lucy (as SSW and aiapy), richardson-lucy-accelerated (extrapolated), or "
         "bid (Basic Iterative Deconvolution).",
     )
     iterations: int | None = Field(
