@@ -42,7 +42,7 @@ def console(*, stderr: bool = False) -> Console:
     """Return a console that writes styled text to standard output, or to standard error, without wrapping lines."""
     from rich.console import Console
 
-    return Console(stderr=stderr, highlight=False, soft_wrap=True)
+    return Console(stderr=stderr, highlight=False, soft_wrap=True, emoji=False)
 
 
 def escape_text(text: object) -> str:

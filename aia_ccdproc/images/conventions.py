@@ -24,10 +24,13 @@ _NUMERIC_KEYWORDS = POSITION_KEYWORDS | {
     *("RSUN_OBS", "R_SUN", "XCEN", "YCEN", "CAR_ROT", "OBS_VR", "OBS_VW", "OBS_VN"),
     *("BLANK", "BSCALE", "BZERO"),
 }
-_CTYPES = {"SOLAR_X": "HPLN-TAN", "SOLAR-X": "HPLN-TAN", "SOLAR_Y": "HPLT-TAN", "SOLAR-Y": "HPLT-TAN"}
+_CTYPES = {
+    **dict.fromkeys(("SOLAR_X", "SOLAR-X", "SOLARX"), "HPLN-TAN"),
+    **dict.fromkeys(("SOLAR_Y", "SOLAR-Y", "SOLARY"), "HPLT-TAN"),
+}
 _UNITS = {
-    **dict.fromkeys(("arcsec", "arcsecs", "arcsecond", "arcseconds", "asec", "arc sec", "arc second"), "arcsec"),
-    **dict.fromkeys(("arcmin", "arcmins", "arcminute", "arcminutes"), "arcmin"),
+    **dict.fromkeys(("arcsec", "arcsecs", "arcsecond", "arcseconds", "asec", "arc sec", "arc second", '"'), "arcsec"),
+    **dict.fromkeys(("arcmin", "arcmins", "arcminute", "arcminutes", "'"), "arcmin"),
     **dict.fromkeys(("deg", "degs", "degree", "degrees"), "deg"),
     **dict.fromkeys(("rad", "rads", "radian", "radians"), "rad"),
 }

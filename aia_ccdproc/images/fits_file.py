@@ -105,7 +105,8 @@ def read(
         unit = _unit(content.header, instrument.unit)
         wcs = wcs_from_header(content.header)
     except (HeaderError, InstrumentError) as error:
-        raise type(error)(f"{path}: {error}") from error
+        repaired = f" ({'; '.join(content.notes)})" if content.notes else ""
+        raise type(error)(f"{path}: {error}{repaired}") from error
     if assumed is not None:
         content.notes.append(assumed)
     return _image(path, content, unit, wcs)

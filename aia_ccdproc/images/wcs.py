@@ -119,6 +119,8 @@ _MIN_SIDE_RATIO = 1e-12
 #: Sides of a pixel. No telescope and no map has pixels outside of this range.
 _MIN_PIXEL_DEGREES = 1e-15
 _MAX_PIXEL_DEGREES = 360.0
+#: Largest roll angle: ten turns, by which the digits after the point are not lost.
+_MAX_ROLL_DEGREES = 3600.0
 #: Largest order of a distortion polynomial (Shupe et al. 2005).
 _MAX_SIP_ORDER = 9
 
@@ -130,7 +132,9 @@ def _check_card(values: Mapping[str, object], keyword: str) -> None:
         if not isinstance(value, str):
             raise HeaderError(f"no WCS: {keyword} is {'empty' if is_empty(value) else repr(value)}")
     elif NUMERIC_CARD.match(keyword):
-        finite_number(values, keyword)
+        number = finite_number(values, keyword)
+        if keyword == "CROTA2" and abs(number) > _MAX_ROLL_DEGREES:
+            raise HeaderError(f"no WCS: CROTA2 is {number:g} degrees")
     elif keyword in ("A_ORDER", "B_ORDER") and finite_number(values, keyword) > _MAX_SIP_ORDER:
         raise HeaderError(f"no WCS: {keyword} is {value}; the SIP convention allows up to {_MAX_SIP_ORDER}")
     elif keyword in POSITION_KEYWORDS and not _is_blank(value):

@@ -47,11 +47,12 @@ _OTHER_AXIS = re.compile(
 _AXES = re.compile(r"WCSAXES[A-Z]?$")
 _DATE = re.compile(r"DATE-?(OBS|BEG|AVG|END|REF)$")
 _FITS_TIME = re.compile(r"\d{4}-\d\d-\d\d(T\d\d:\d\d:\d\d(\.\d+)?Z?)?")
-_DATES = ("OBS", "BEG", "AVG", "END")
+#: Dates, and the numbers in which wcslib repeats them.
+_DATES = {**{f"DATE-{name}": f"MJD-{name}" for name in ("OBS", "BEG", "AVG", "END")}, "DATEREF": "MJDREF"}
 #: Numbers that repeat a date in another form, and need not agree with it.
 _SAME_TIME = {
     "DATE-OBS": ("JEPOCH", "BEPOCH"),
-    "DATEREF": ("MJDREF", "MJDREFI", "MJDREFF", "JDREF", "JDREFI", "JDREFF"),
+    "DATEREF": ("MJDREFI", "MJDREFF", "JDREF", "JDREFI", "JDREFF"),
 }
 #: Largest difference of MJD-OBS and DATE-OBS, in days. The first may be in TAI, and the second in UTC.
 _MAX_DAYS = 5e-4
@@ -110,17 +111,15 @@ def remove_contradictions(header: fits.Header) -> list[str]:
     ----------
     header : `~astropy.io.fits.Header`
         Header whose WCS values have their types; changed in place. MJD-OBS is removed if it is not the time of
-        DATE-OBS. The position of the observatory is removed if it is incomplete or too far away, and its geodetic form
-        if the header has the geocentric one.
+        DATE-OBS, MJDREF if it is not that of DATEREF. The position of the observatory is removed if it is incomplete or
+        too far away, and its geodetic form if the header has the geocentric one.
 
     Returns
     -------
     list of str
         Keywords of the removed cards, without those that only repeat others.
     """
-    removed = [
-        f"MJD-{name}" for name in _DATES if not _is_same_time(header.get(f"DATE-{name}"), header.get(f"MJD-{name}"))
-    ]
+    removed = [mjd for date, mjd in _DATES.items() if not _is_same_time(header.get(date), header.get(mjd))]
     for date, names in _SAME_TIME.items():
         if not _is_empty(header.get(date)):
             removed += [name for name in names if name in header]
@@ -147,7 +146,7 @@ def _is_same_time(date: object, mjd: object) -> bool:
 
 
 def add_julian_dates(header: fits.Header) -> None:
-    """Write MJD-OBS for DATE-OBS, and the same for the other dates of a WCS.
+    """Write MJD-OBS for DATE-OBS, MJDREF for DATEREF, and the same for the other dates of a WCS.
 
     wcslib computes such a number if it is missing, and then warns that it has changed the header.
 
@@ -156,13 +155,13 @@ def add_julian_dates(header: fits.Header) -> None:
     header : `~astropy.io.fits.Header`
         Header whose dates have the format of FITS; changed in place.
     """
-    for name in _DATES:
-        if not _is_empty(date := header.get(f"DATE-{name}")):
-            card = (f"MJD-{name}", float(parse_time(date).mjd), f"[d] DATE-{name} as modified Julian date")
-            if card[0] in header:
-                header[card[0]] = card[1:]
+    for keyword, repeated in _DATES.items():
+        if not _is_empty(date := header.get(keyword)):
+            value = (float(parse_time(date).mjd), f"[d] {keyword} as modified Julian date")
+            if repeated in header:
+                header[repeated] = value
             else:
-                header.insert(f"DATE-{name}", card, after=True)
+                header.insert(keyword, (repeated, *value), after=True)
 
 
 def is_empty_wcs_card(card: fits.Card) -> bool:

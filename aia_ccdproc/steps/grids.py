@@ -71,27 +71,30 @@ def level15_grid(shape: tuple[int, int], wcs: WCS, instrument: Instrument) -> Gr
     Raises
     ------
     HeaderError
-        If the plate scale is not a whole multiple of the instrument's, or if the image is not helioprojective.
+        If the plate scale is not a whole multiple of the instrument's, if the image is not helioprojective, or if it is
+        far from the Sun.
     """
     binning = _binning(shape, wcs, instrument)
     full_shape = (LEVEL15_SHAPE[0] // binning, LEVEL15_SHAPE[1] // binning)
     crpix = [(full_shape[1] + 1) / 2, (full_shape[0] + 1) / 2]
     full = _north_up_wcs(wcs, crpix, LEVEL15_SCALE * binning)
-    if instrument.shape is None or shape == (instrument.shape[0] // binning, instrument.shape[1] // binning):
-        return Grid(full, full_shape)
     corners = np.array([(x, y) for x in (-0.5, shape[1] - 0.5) for y in (-0.5, shape[0] - 0.5)])
-    x, y = pixel_to_pixel(*wcs_pair(wcs, full), corners[:, 0], corners[:, 1])
-    if not (np.isfinite(x).all() and np.isfinite(y).all()):
+    corner_x, corner_y = pixel_to_pixel(*wcs_pair(wcs, full), corners[:, 0], corners[:, 1])
+    if not (np.isfinite(corner_x).all() and np.isfinite(corner_y).all()):
         raise HeaderError(f"a corner of the image is outside the projection. {_GIVE_TARGET}")
     # With half a millionth of a pixel, rounding errors do not enlarge a cutout that is already on the grid.
-    left, bottom = (math.floor(v.min() + 0.5 + 5e-7) for v in (x, y))
-    right, top = (math.ceil(v.max() + 0.5 - 5e-7) for v in (x, y))
+    left, bottom = (math.floor(v.min() + 0.5 + 5e-7) for v in (corner_x, corner_y))
+    right, top = (math.ceil(v.max() + 0.5 - 5e-7) for v in (corner_x, corner_y))
     most = 4 * max(shape) * max(1, plate_scale(wcs) / (LEVEL15_SCALE * binning))
     far = max(abs(corner) for corner in (left, right, bottom, top)) > _MAX_DISTANCE_PIXELS
-    if far or not (0 < right - left < most and 0 < top - bottom < most):
-        raise HeaderError(
-            f"CRPIX is ({wcs.wcs.crpix[0]:g}, {wcs.wcs.crpix[1]:g}), which puts the image far from the Sun. Correct it"
-        )
+    far = far or not (0 < right - left < most and 0 < top - bottom < most)
+    is_cutout = instrument.shape is not None and shape != tuple(n // binning for n in instrument.shape)
+    if far or not (is_cutout or (left < full_shape[1] and right > 0 and bottom < full_shape[0] and top > 0)):
+        (x, y), (longitude, latitude) = wcs.wcs.crpix, wcs.wcs.crval
+        at = f" and CRVAL ({longitude:g}, {latitude:g})" if wcs.wcs.crval.any() else ""
+        raise HeaderError(f"CRPIX is ({x:g}, {y:g}){at}, which puts the image far from the Sun. Correct it")
+    if not is_cutout:
+        return Grid(full, full_shape)
     cutout = _north_up_wcs(wcs, [crpix[0] - left, crpix[1] - bottom], LEVEL15_SCALE * binning)
     return Grid(cutout, (top - bottom, right - left))
 

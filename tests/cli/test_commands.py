@@ -511,3 +511,10 @@ def test_output_into_a_closed_pipe_gives_no_traceback() -> None:
     )
     assert done.stdout.startswith("{")
     assert "Traceback" not in done.stderr
+
+
+def test_names_with_the_codes_of_emojis_are_printed_as_they_are(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["run", str(tmp_path / "a:bomb:.fits"), "-o", str(tmp_path / "out")]) == 1
+    assert "a:bomb:.fits" in "".join(capsys.readouterr())

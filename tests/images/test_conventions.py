@@ -69,7 +69,7 @@ def test_an_image_without_cunit_is_in_arcsec_if_its_plate_scale_fits_the_instrum
     assert header["CUNIT1"] == header["CUNIT2"] == "arcsec"
 
 
-@pytest.mark.parametrize("cunit", ["arcseconds", "ARCSEC", " arcsec ", "Arcsecond", "arcsecs"])
+@pytest.mark.parametrize("cunit", ["arcseconds", "ARCSEC", " arcsec ", "Arcsecond", "arcsecs", '"'])
 def test_arcsec_is_recognized_in_every_spelling(tmp_path: Path, cunit: str) -> None:
     ccd = read_silently(write_cards(tmp_path / "a.fits", CUNIT1=cunit, CUNIT2=cunit))
     assert ccd.header["CUNIT1"] == ccd.header["CUNIT2"] == "arcsec"
@@ -172,7 +172,13 @@ def test_numbers_as_text_in_the_header_of_an_image_in_memory_are_used() -> None:
 
 @pytest.mark.parametrize(
     "ctypes",
-    [("solar_x", "solar_y"), ("SOLAR-X", "Solar-Y"), ("hpln-tan", "hplt-tan"), ("HPLN-TAN ", " HPLT-TAN")],
+    [
+        ("solar_x", "solar_y"),
+        ("SOLAR-X", "Solar-Y"),
+        ("SOLARX", "SOLARY"),
+        ("hpln-tan", "hplt-tan"),
+        ("HPLN-TAN ", " HPLT-TAN"),
+    ],
 )
 def test_axis_types_of_other_software_are_read(tmp_path: Path, ctypes: tuple[str, str]) -> None:
     ccd = read_silently(write_cards(tmp_path / "a.fits", CTYPE1=ctypes[0], CTYPE2=ctypes[1]))

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from astropy.io import fits
 from astropy.nddata import CCDData
+from astropy.wcs import WCS
 from scenes import small_exposure, small_sun
 
 from aia_ccdproc import HeaderError, PrepWarning, read, write
@@ -192,6 +193,22 @@ def test_a_large_number_as_text_is_written_without_a_warning(tmp_path: Path) -> 
     assert (header["PV1_0"], header["PC1_2A"]) == (-1e300, 1e308)
 
 
+def test_the_reference_date_of_an_output_has_its_julian_date(tmp_path: Path) -> None:
+    path = write(image({"DATEREF": DATE}), tmp_path / "out.fits")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        header = read(path).header
+        WCS(fits.getheader(path))
+    assert header["MJDREF"] == header["MJD-OBS"]
+
+
+def test_the_error_for_an_emptied_card_says_what_was_in_it(tmp_path: Path) -> None:
+    path = input_file(tmp_path / "a.fits", {"CDELT1": 1.0})
+    path.write_bytes(path.read_bytes().replace(b"CDELT1  =                  1.0", b"CDELT1  =                1E400"))
+    with pytest.raises(HeaderError, match=r"CDELT1 is empty.*\(.*CDELT1 not finite, left without a value\)"):
+        read(path)
+
+
 @pytest.mark.parametrize(
     ("cards", "reason"),
     [
@@ -199,6 +216,7 @@ def test_a_large_number_as_text_is_written_without_a_warning(tmp_path: Path) -> 
         ({"CDELT1": 1e-320, "CDELT2": 1e-320}, "pixels of .* degrees are not possible"),
         ({"CDELT1": 1e300, "CDELT2": 1e300}, "no WCS"),
         ({"CDELT1": 1e7, "CDELT2": 1e7}, r"pixels of 2777\.78 x 2777\.78 degrees are not possible\. Check CDELT and"),
+        ({"CROTA2": 1e300}, r"CROTA2 is 1e\+300 degrees"),
     ],
 )
 def test_pixels_of_an_impossible_size_are_refused_without_a_warning(

@@ -13,6 +13,7 @@ from scenes import small_exposure, small_sun
 from aia_ccdproc import HeaderError, Instrument, register
 from aia_ccdproc.images.wcs import wcs_from_header
 from aia_ccdproc.resampling.engine import resample
+from aia_ccdproc.steps.aia import AIA
 from aia_ccdproc.steps.grids import level15_grid
 from aia_ccdproc.steps.wcs_pair import is_affine, wcs_pair
 from aia_ccdproc.synthetic import Exposure, Sun
@@ -119,6 +120,15 @@ def test_another_observer_needs_sunpy(monkeypatch):
     monkeypatch.setitem(sys.modules, "sunpy.coordinates", None)
     with pytest.raises(HeaderError, match=r"differ in their axes or in their observer.*aia-ccdproc\[sunpy\]"):
         pair(HGLN_OBS=5.0)
+
+
+@pytest.mark.parametrize("keywords", [{"CRPIX1": 1e18}, {"CRPIX2": -500.0}, {"CRVAL1": 1e5}])
+def test_a_full_frame_far_from_the_sun_is_refused(keywords: dict[str, float]):
+    cards = Exposure(binning=32).header()
+    assert level15_grid((128, 128), wcs_from_header(cards), AIA).shape == (128, 128)
+    cards.update(keywords)
+    with pytest.raises(HeaderError, match=r"CRPIX is .*, which puts the image far from the Sun"):
+        level15_grid((128, 128), wcs_from_header(cards), AIA)
 
 
 @pytest.mark.parametrize("crpix", [1e12, -3e7])
