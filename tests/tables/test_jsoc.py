@@ -11,6 +11,7 @@ import time
 import drms
 import pytest
 from astropy.time import Time
+from processes import restore_sigint
 
 from aia_ccdproc.pointing.jsoc import fetch_records
 from aia_ccdproc.tables.jsoc import connect, server_name
@@ -122,7 +123,8 @@ def test_a_signal_ends_a_query_at_once_with_one_line(jsoc, number):
         "from aia_ccdproc.__main__ import main; import sys;"
         f"sys.exit(main(['pointing', '2020-01-01', '2020-01-02', '--cache', 'fill', '--server', '{jsoc.url}']))"
     )
-    with subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.PIPE, env=os.environ) as process:
+    command = [sys.executable, "-c", code]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, env=os.environ, preexec_fn=restore_sigint) as process:
         while not jsoc.queries:
             time.sleep(0.02)
         started = time.monotonic()
