@@ -17,7 +17,7 @@ import pytest
 from inputs import pointing_environment
 from scenes import small_exposure, small_sun
 
-from aia_ccdproc import Pipeline, Progress, read, run, write
+from aia_ccdproc import Pipeline, Progress, load_recipe, read, run, write
 
 RECIPE = "level1.5-rate"
 FILES, FEW_FILES, MANY_FILES = 50, 20, 120
@@ -41,7 +41,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
 
 def plain_loop(files: list[Path], folder: Path) -> None:
     folder.mkdir()
-    pipeline = Pipeline(RECIPE)
+    pipeline = Pipeline(load_recipe(RECIPE))
     for path in files:
         write(pipeline(read(path)), folder / path.name)
 

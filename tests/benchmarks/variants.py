@@ -92,20 +92,11 @@ def baseline_instructions(python: str) -> dict[str, str]:
 @contextmanager
 def dask_cluster(python: str, environment: dict[str, str]) -> Iterator[str]:
     """Start a dask cluster of two processes on this machine, and give its address."""
-    process = subprocess.Popen(
-        [python, "-c", _CLUSTER],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-        env=os.environ | environment,
-    )
-    assert process.stdin is not None
-    assert process.stdout is not None
-    try:
+    command, pipe = [python, "-c", _CLUSTER], subprocess.PIPE
+    # At the end of the block, the input of the cluster is closed.
+    with subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True, env=os.environ | environment) as process:
+        assert process.stdout is not None
         yield process.stdout.readline().strip()
-    finally:
-        process.stdin.close()
-        process.wait()
 
 
 def names(chosen: Sequence[str]) -> list[str]:
