@@ -37,7 +37,8 @@ _M_TRIM_THRESHOLD, _M_MMAP_MAX = -1, -4
 #: Python's handlers of the signals that end a batch.
 DEFAULT_HANDLERS: dict[signal.Signals, Any] = {
     signal.SIGINT: signal.default_int_handler,
-    signal.SIGTERM: signal.SIG_DFL,
+    # SIGHUP: the terminal was closed, or the connection to it was lost. Windows does not have it.
+    **{getattr(signal, name): signal.SIG_DFL for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)},
 }
 
 #: Number of threads of the libraries that numpy and others are linked with. OpenBLAS starts its threads when it is

@@ -135,7 +135,8 @@ def run(
     PrepError
         If the scheduler does not answer, no worker can be started, or matplotlib is missing for ``quicklook``.
     KeyboardInterrupt
-        After Ctrl-C or SIGTERM, when the files that are being processed are finished. The reports are written first.
+        After Ctrl-C, SIGTERM or SIGHUP, when the files that are being processed are finished. The reports are written
+        first.
 
     Notes
     -----

@@ -1,4 +1,4 @@
-"""Handling of Ctrl-C and SIGTERM during a batch."""
+"""Handling of the signals that end a batch."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class StopRequest(threading.Event):
 
 @contextmanager
 def stop_on_signals() -> Iterator[StopRequest]:
-    """Treat the first Ctrl-C or SIGTERM as a request to stop, and the second as `BatchInterrupted`.
+    """Treat the first Ctrl-C, SIGTERM or SIGHUP as a request to stop, and the second as `BatchInterrupted`.
 
     Handlers that the user has installed are kept. Threads other than the main thread install none.
 

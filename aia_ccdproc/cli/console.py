@@ -18,9 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "DONE",
-    "INTERRUPTED",
     "SOME_FAILED",
-    "TERMINATED",
     "WRONG_USAGE",
     "console",
     "discard_stdout",
@@ -35,7 +33,7 @@ __all__ = [
 ]
 
 #: Exit codes.
-DONE, SOME_FAILED, WRONG_USAGE, INTERRUPTED, TERMINATED = 0, 1, 2, 130, 143
+DONE, SOME_FAILED, WRONG_USAGE = 0, 1, 2
 
 
 def console(*, stderr: bool = False) -> Console:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import io
 import signal
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated
 
@@ -16,9 +17,7 @@ import typer
 from aia_ccdproc.cli.command import Command, Debug
 from aia_ccdproc.cli.console import (
     DONE,
-    INTERRUPTED,
     SOME_FAILED,
-    TERMINATED,
     WRONG_USAGE,
     console,
     discard_stdout,
@@ -33,7 +32,7 @@ from aia_ccdproc.cli.options import PointingOption, RecipeArgument, SetOption, l
 from aia_ccdproc.cli.pointing import pointing
 from aia_ccdproc.cli.run import run
 from aia_ccdproc.errors import PrepError, RecipeError, SettingsError
-from aia_ccdproc.parallel import exit_on_signal, raise_on_signal
+from aia_ccdproc.parallel import DEFAULT_HANDLERS, exit_on_signal, raise_on_signal
 
 __all__ = ["app", "main"]
 
@@ -59,7 +58,7 @@ def main(arguments: list[str] | None = None) -> int:
     -------
     int
         0: all files done. 1: some files failed, or the output cannot be written. 2: wrong usage or recipe.
-        130: interrupted by Ctrl-C. 143: terminated by SIGTERM.
+        128 and the number of a signal: ended by it; 130 by Ctrl-C, 143 by SIGTERM, 129 by SIGHUP.
     """
     reset_debugging()
     for stream in (sys.stdout, sys.stderr):
@@ -84,8 +83,9 @@ def _run(arguments: list[str] | None) -> int:
     try:
         app(args=arguments)
     except SystemExit as end:
-        if end.code in (INTERRUPTED, TERMINATED):
-            print("interrupted", file=sys.stderr)
+        if isinstance(end.code, int) and end.code - 128 in DEFAULT_HANDLERS:
+            with suppress(OSError):  # after SIGHUP there may be no terminal
+                print("interrupted", file=sys.stderr)
         return end.code if isinstance(end.code, int) else DONE
     except PrepError as error:
         show_error(error)
@@ -111,9 +111,9 @@ def _options(
     debug: Debug = False,
 ) -> None:
     if context.invoked_subcommand != "run":  # which handles signals itself
-        for number, handler in ((signal.SIGINT, signal.default_int_handler), (signal.SIGTERM, raise_on_signal)):
+        for number, default in DEFAULT_HANDLERS.items():
             if signal.getsignal(number) is exit_on_signal:
-                signal.signal(number, handler)
+                signal.signal(number, raise_on_signal if default is signal.SIG_DFL else default)
 
 
 app.command(cls=Command, epilog='aia-prep run "*_lev1.fits" -o level15 --pointing header')(run)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import os
+import re
 from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import urlsplit
@@ -17,6 +18,8 @@ __all__ = ["NOT_A_PATH", "RecipeFile", "ServerURL", "Timeout", "table_source", "
 
 #: Schemes of the URLs of tables and of DRMS servers.
 _URL_SCHEMES = ("http://", "https://")
+#: Start of a URL without slashes, which is not taken for a path.
+_SCHEME = re.compile(r"(https?|ftp|file|data|javascript|jar|s3|gs):", re.IGNORECASE)
 _DAY_SECONDS = 86400.0
 #: Types of TOML values that cannot be the path of a file.
 NOT_A_PATH = (bool, int, float, list, dict, datetime.date, datetime.time)
@@ -71,7 +74,7 @@ def validate_table_source(
         listed = [kind for kind in (*kinds, alternative) if kind]
         comma = "," if alternative else ""
         raise ValueError(f"should be {', '.join(listed[:-1])}{comma} or {listed[-1]}, not {value!r}")
-    if isinstance(value, str) and "://" in value:
+    if isinstance(value, str) and ("://" in value or _SCHEME.match(value)):
         _check_url(value)
         return value
     if isinstance(value, str) and value in keywords:

@@ -20,6 +20,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
+from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias
 
 from astropy.time import Time
@@ -35,12 +36,14 @@ from aia_ccdproc.pointing.table import (
     PointingRecord,
     PointingTable,
     PointingTableError,
+    convert_text_columns,
     read_pointing_table,
 )
 from aia_ccdproc.tables.cache import FetchCache
 from aia_ccdproc.tables.download import download_table
 from aia_ccdproc.tables.jsoc import server_name
 from aia_ccdproc.tables.network import NoAnswerError, QueryError
+from aia_ccdproc.tables.text import read_table_file
 
 __all__ = ["FoundRecord", "find_record", "prefetch"]
 
@@ -168,14 +171,21 @@ _downloaded: FetchCache[str, PointingTable] = FetchCache("downloaded pointing ta
 
 def _from_url(url: str, settings: PointingSettings, time: Time, channel: int) -> FoundRecord:
     def download() -> PointingTable:
-        return PointingTable(read_pointing_table(download_table(url, settings.timeout)).table, redact_url(url))
+        return download_table(url, read, settings.timeout)
+
+    def read(path: Path, name: str) -> PointingTable:
+        return PointingTable(convert_text_columns(read_table_file(path, name)), name)
 
     try:
         table = _downloaded.get(url, download, timeout=settings.timeout)
     except QueryError as error:
         # A table that does not exist, for example, is a wrong setting.
         error_type = PointingError if isinstance(error, NoAnswerError) else PointingTableError
-        raise error_type(str(error.reworded(error.what, "give a table"))) from None
+        raise error_type(str(error.reworded(error.what, "give another table"))) from None
+    except PointingTableError:
+        raise
+    except TableError as error:  # the answer is not a table
+        raise PointingTableError(str(error)) from None
     return _found_in(table, time, channel)
 
 

@@ -236,7 +236,10 @@ def _from_file(path: Path) -> CalibrationTable:
 
 def _from_url(url: str, timeout: float) -> CalibrationTable:
     def download() -> CalibrationTable:
-        return CalibrationTable(read_table_file(Path(download_table(url, timeout))), url.rpartition("/")[2])
+        return download_table(url, read, timeout)
+
+    def read(path: Path, name: str) -> CalibrationTable:
+        return CalibrationTable(read_table_file(path, name), url.rpartition("/")[2])
 
     return _fetched.get(url, download, timeout=timeout)
 

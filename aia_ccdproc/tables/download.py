@@ -1,4 +1,4 @@
-"""Tables at a URL, downloaded within limits. A copy is used only if its SHA-256 is that of the download."""
+"""Tables at a URL, downloaded within limits. A copy is kept of a table only, and used only if its SHA-256 is right."""
 
 from __future__ import annotations
 
@@ -10,13 +10,14 @@ import logging
 import socket
 import tempfile
 import warnings
+from collections.abc import Callable
 from http.client import HTTPMessage
 from pathlib import Path
-from typing import IO
+from typing import IO, TypeVar
 from urllib.parse import unquote, urlsplit, urlunsplit
 from urllib.request import HTTPRedirectHandler, Request, build_opener
 
-from aia_ccdproc.errors import TableError, redact_url
+from aia_ccdproc.errors import PrepError, TableError, redact_url
 from aia_ccdproc.images.files import atomic_write, open_regular_file, read_regular_file
 from aia_ccdproc.tables.disk_cache import cache_folder
 from aia_ccdproc.tables.network import TIMEOUT_SECONDS, RefusedAnswerError, query_with_retries
@@ -27,54 +28,54 @@ __all__ = ["download_table"]
 _BLOCK_BYTES = 2**20
 _DIGEST_BYTES = 64
 
+T = TypeVar("T")
+
 _log = logging.getLogger("aia_ccdproc")
 
 
-def download_table(url: str, timeout: float = TIMEOUT_SECONDS) -> str:
+def download_table(url: str, read: Callable[[Path, str], T], timeout: float = TIMEOUT_SECONDS) -> T:
     """Download a table from a URL, and keep it in astropy's download cache, and its SHA-256 in a file of our own.
 
     Parameters
     ----------
     url : str
         The URL, http or https. A user name and a password in it are sent to the server, and are never shown.
+    read : callable
+        Function of the path of the downloaded file and of a name for error messages. It returns the table, or raises a
+        PrepError. An answer that it cannot read never replaces the copy of an earlier one.
     timeout : float
         Time limit for all attempts together, in seconds.
 
     Returns
     -------
-    str
-        Path of the downloaded file. If the download fails, path of the copy of an earlier download.
+    object
+        What ``read`` returns. If the download fails or cannot be read, what it returns for the copy of an earlier one.
 
     Raises
     ------
     QueryError
         If the download fails, the table is larger than 256 MiB, or the server redirects to another scheme or to an
         address of this machine, and no undamaged copy of an earlier download exists.
+    PrepError
+        If ``read`` raises it, and no undamaged copy of an earlier download exists.
     """
-    from astropy.utils.data import import_file_to_cache
-
     name, plain_url = redact_url(url), _without_credentials(url)
-
-    def download() -> str:
+    try:
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "download"
-            _save(url, path, timeout)
-            digest = _digest(path)
-            saved = str(import_file_to_cache(plain_url, path, remove_original=True))
-        _store_digest(plain_url, digest)
-        return saved
-
-    try:
-        return query_with_retries(download, name, name, timeout)
-    except TableError as error:
+            query_with_retries(lambda: _save(url, path, timeout), name, name, timeout)
+            table = read(path, name)
+            _keep(plain_url, path)
+        return table
+    except PrepError as error:
         copy = _earlier_copy(plain_url)
         if copy is None:
             raise
         _log.warning("using the copy of an earlier download: %s", error)
-        return copy
+        return read(copy, name)
 
 
-def _earlier_copy(url: str) -> str | None:
+def _earlier_copy(url: str) -> Path | None:
     """Return the path of the copy of an earlier download; None if it does not exist or is damaged."""
     from astropy.utils.data import CacheMissingWarning, download_file, is_url_in_cache
 
@@ -83,9 +84,9 @@ def _earlier_copy(url: str) -> str | None:
             warnings.simplefilter("ignore", CacheMissingWarning)  # before the first download there is no cache
             if not is_url_in_cache(url):
                 return None
-        copy = str(download_file(url, cache=True, show_progress=False))
+        copy = Path(download_file(url, cache=True, show_progress=False))
         stored = read_regular_file(_digest_path(url), max_bytes=_DIGEST_BYTES).decode(errors="replace")
-        if _digest(Path(copy)) == stored:
+        if _digest(copy) == stored:
             return copy
         reason = "it is damaged: its digest is not that of its content"
     except FileNotFoundError:
@@ -105,11 +106,15 @@ def _digest_path(url: str) -> Path:
     return cache_folder("downloads", urlsplit(url).netloc) / f"{hashlib.sha256(url.encode()).hexdigest()}.sha256"
 
 
-def _store_digest(url: str, digest: str) -> None:
+def _keep(url: str, path: Path) -> None:
+    """Move a downloaded file to the cache."""
+    from astropy.utils.data import import_file_to_cache
+
     try:
-        path = _digest_path(url)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with atomic_write(path) as temporary:
+        digest, digest_path = _digest(path), _digest_path(url)
+        import_file_to_cache(url, path, remove_original=True)
+        digest_path.parent.mkdir(parents=True, exist_ok=True)
+        with atomic_write(digest_path) as temporary:
             temporary.write_text(digest)
     except (OSError, TableError) as error:
         _log.warning("cannot keep the download of %s for later: %s", url, error)

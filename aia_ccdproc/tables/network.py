@@ -15,7 +15,14 @@ from urllib.error import HTTPError, URLError
 
 from aia_ccdproc.errors import TableError, pluralize
 
-__all__ = ["TIMEOUT_SECONDS", "NoAnswerError", "QueryError", "RefusedAnswerError", "query_with_retries"]
+__all__ = [
+    "TIMEOUT_SECONDS",
+    "NoAnswerError",
+    "NotAvailableError",
+    "QueryError",
+    "RefusedAnswerError",
+    "query_with_retries",
+]
 
 #: Default time limit of a query, all attempts together, in seconds.
 TIMEOUT_SECONDS = 60.0
@@ -75,6 +82,14 @@ class NoAnswerError(QueryError):
     """A server did not answer within the timeout. Other queries to it would fail as well."""
 
 
+class NotAvailableError(QueryError):
+    """A server does not give what was queried: it is not there, not allowed, or too large. Trying again cannot help."""
+
+    def __str__(self) -> str:
+        advice = f". {self.advice[0].upper()}{self.advice[1:]}" if self.advice else ""
+        return f"cannot get {self.what}: {self.reason}{advice}"
+
+
 class RefusedAnswerError(Exception):
     """An answer that is refused for safety; another attempt would not change it."""
 
@@ -102,8 +117,10 @@ def query_with_retries(query: Callable[[], T], what: str, server: str, timeout: 
     ------
     NoAnswerError
         If no attempt succeeds within the timeout.
+    NotAvailableError
+        If the server does not give what was queried, today or later.
     QueryError
-        If the query fails in a way that a new attempt would not change.
+        If the query fails in another way that a new attempt would not change.
     """
     start, pause, attempts = clock.monotonic(), _FIRST_PAUSE_SECONDS, 0
     while True:
@@ -114,6 +131,8 @@ def query_with_retries(query: Callable[[], T], what: str, server: str, timeout: 
             reason = _describe(error)
             if isinstance(error, HTTPError):
                 error.close()  # closes the connection
+            if isinstance(error, RefusedAnswerError) or (isinstance(error, HTTPError) and not _is_transient(error)):
+                raise NotAvailableError(what, reason) from None
             if not _is_transient(error):
                 raise QueryError(what, reason) from None
             elapsed = clock.monotonic() - start
@@ -162,6 +181,8 @@ def _is_transient(error: Exception) -> bool:
 
 def _describe(error: Exception) -> str:
     """Return the reason for a failed attempt as a text."""
+    if isinstance(error, HTTPError) and 300 <= error.code < 400:  # urllib follows all other redirects
+        return "the server redirects without end, or to an address that is not http or https"
     if isinstance(error, HTTPError):
         return f"the server answered HTTP {error.code} ({http.client.responses.get(error.code, 'unknown')})"
     if isinstance(error, RefusedAnswerError):

@@ -28,7 +28,7 @@ _MAX_REASON_LENGTH = 300
 _NESTED_ON_ONE_LINE = re.compile(rf"(?:[-?] +){{{_MAX_NESTING}}}")
 
 
-def read_table_file(path: Path) -> Table:
+def read_table_file(path: Path, name: str | None = None) -> Table:
     """Read a table from a text file.
 
     Parameters
@@ -36,6 +36,8 @@ def read_table_file(path: Path) -> Table:
     path : `~pathlib.Path`
         File in one of three formats: ECSV, recognized by its first line; CSV, recognized by a comma in the line of the
         column names; or columns separated by blanks.
+    name : str, optional
+        Name of the file in messages; by default its path.
 
     Returns
     -------
@@ -47,11 +49,12 @@ def read_table_file(path: Path) -> Table:
     TableError
         If the file cannot be read, is not a regular file, or is larger than 256 MiB.
     """
+    name = name or str(path)
     try:
         content = read_regular_file(path, MAX_TABLE_BYTES)
     except OSError as error:
-        raise _reading_error(str(path), error.strerror or str(error)) from error
-    return parse_table(content, str(path))
+        raise _reading_error(name, error.strerror or str(error)) from error
+    return parse_table(content, name)
 
 
 def parse_table(content: bytes, name: str) -> Table:

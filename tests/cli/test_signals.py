@@ -55,7 +55,7 @@ def test_a_signal_while_modules_are_imported_ends_with_one_line(
         assert errors.splitlines()[-1] == "interrupted"
 
 
-@pytest.mark.parametrize("number", SIGNALS)
+@pytest.mark.parametrize("number", [*SIGNALS, signal.SIGHUP])
 def test_a_batch_that_ends_by_a_signal_writes_its_report(
     tmp_path: Path, number: signal.Signals, pointing_path: Path
 ) -> None:

@@ -252,7 +252,7 @@ def test_a_download_of_version_0_1_is_not_called_damaged(jsoc, cache_folder: Pat
     digest.unlink()
     FetchCache.clear_all()
     jsoc.files.clear()
-    with pytest.raises(TableError, match=r"HTTP 404 .*or give a table$"):
+    with pytest.raises(TableError, match=r"HTTP 404 .*Give a table$"):
         CalibrationTable.read(url, timeout=5)
     assert "cannot be used: it has no digest, because version 0.1" in caplog.text
     assert "damaged" not in caplog.text

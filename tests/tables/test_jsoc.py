@@ -57,7 +57,7 @@ PERMANENT = {
     "no columns": "wrong format",
     "ragged": "wrong format",
     "404": r"HTTP 404 \(Not Found\)",
-    "redirect loop": "HTTP 302",
+    "redirect loop": "redirects without end",
 }
 
 
@@ -77,7 +77,7 @@ def test_a_transient_failure_is_retried_until_the_timeout(jsoc, mode, caplog):
 def test_a_permanent_failure_is_an_error_at_once(jsoc, mode):
     jsoc.fail(mode)
     started = time.monotonic()
-    with pytest.raises(QueryError, match=rf"cannot get.*{PERMANENT[mode]}.*\. Try again later$"):
+    with pytest.raises(QueryError, match=rf"cannot get.*{PERMANENT[mode]}"):
         fetch_records(*INTERVAL, server=jsoc.url, timeout=30)
     assert time.monotonic() - started < 5
     assert len(jsoc.queried_datasets) < 15

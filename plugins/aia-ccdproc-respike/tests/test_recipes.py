@@ -215,7 +215,7 @@ def test_a_download_that_is_not_a_spikes_file_is_refused(image, online):
     del online.files[PATH]
     FetchCache.clear_all()
     online.answers[RECORD]["segments"][0]["values"] = ["/SUM31/elsewhere.fits"]
-    with pytest.raises(TableError, match=r"HTTP 404 .*or name the spikes file in the setting spikes$"):
+    with pytest.raises(TableError, match=r"HTTP 404 .*Name the spikes file in the setting spikes$"):
         fetch_spikes(image.header, server=online.url)
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple, Self
 
 import numpy as np
 
-from aia_ccdproc import HeaderError, InstrumentError, ReadError, TableError
+from aia_ccdproc import HeaderError, InstrumentError, PrepError, ReadError, TableError
 from aia_ccdproc.images import NamePattern, as_number, is_fits_name, open_fits
 from aia_ccdproc.tables import QueryError, download_table
 from aia_ccdproc_respike.jsoc import FILE_ADVICE, JsocExposure, find_urls, spikes_series
@@ -271,7 +271,14 @@ def fetch_spikes(header: fits.Header, *, server: str | drms.Client | None = None
             "folder in the setting spikes"
         )
     try:
-        path = download_table(url, timeout)
+        spikes = download_table(url, _read_download, timeout)
     except QueryError as error:
         raise error.reworded(f"the spikes of {exposure.record_name} at {error.what}", FILE_ADVICE) from None
-    return replace(read_spikes(path), name=f"{exposure.record_name}{{spikes}}", fsn=exposure.fsn)
+    return replace(spikes, name=f"{exposure.record_name}{{spikes}}", fsn=exposure.fsn)
+
+
+def _read_download(path: Path, name: str) -> Spikes:
+    try:
+        return read_spikes(path)
+    except PrepError as error:
+        raise type(error)(str(error).replace(str(path), name)) from None
