@@ -1,8 +1,7 @@
-"""Grids onto which an image is registered: that of level 1.5, or one that the user gives."""
+"""Grids onto which an image is registered, and those that the user gives."""
 
 from __future__ import annotations
 
-import math
 import os
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -11,32 +10,23 @@ import numpy as np
 from astropy.io import fits
 from astropy.nddata import CCDData
 from astropy.wcs import WCS
-from astropy.wcs.utils import pixel_to_pixel
 
 from aia_ccdproc.errors import HeaderError, warn_user
 from aia_ccdproc.images.files import cache_until_modified
 from aia_ccdproc.images.fits_file import read_header
 from aia_ccdproc.images.header import complete_header, image_wcs
-from aia_ccdproc.images.level15 import LEVEL15_SCALE, LEVEL15_SHAPE
-from aia_ccdproc.images.wcs import plate_scale, position_cards, wcs_from_header
+from aia_ccdproc.images.wcs import position_cards, wcs_from_header
 from aia_ccdproc.io import add_missing_unit
-from aia_ccdproc.plugin.instrument import Instrument
 from aia_ccdproc.steps.settings import Rotation
 from aia_ccdproc.steps.views import (
-    copy_position,
     has_observer,
     same_time,
     stonyhurst_longitude,
     wcs_time,
 )
-from aia_ccdproc.steps.wcs_pair import same_view, wcs_pair
+from aia_ccdproc.steps.wcs_pair import same_view
 
-__all__ = ["Grid", "level15_grid", "target_grid"]
-
-#: No image of the Sun is farther than this from the corner of the level-1.5 full frame.
-_MAX_DISTANCE_PIXELS = 2**20
-#: End of the messages about images that have no level-1.5 grid.
-_GIVE_TARGET = "Give the grid to register onto: target="
+__all__ = ["Grid", "target_grid"]
 
 
 class Grid(NamedTuple):
@@ -48,92 +38,35 @@ class Grid(NamedTuple):
     """Cards with the position of the grid's observer; None if it is that of the image."""
     time: str | None = None
     """Time for which the grid holds; None if it is that of the image."""
+    sampling: int = 1
+    """Positions along each side of a pixel at which the image is resampled. Their values are averaged."""
 
+    @property
+    def sampled_shape(self) -> tuple[int, int]:
+        """The shape of all positions.
 
-def level15_grid(shape: tuple[int, int], wcs: WCS, instrument: Instrument) -> Grid:
-    """Return the level-1.5 grid that covers an image.
+        Returns
+        -------
+        tuple of int
+            Rows and columns, times the sampling.
+        """
+        return (self.shape[0] * self.sampling, self.shape[1] * self.sampling)
 
-    Parameters
-    ----------
-    shape : tuple of int
-        Rows and columns of the image.
-    wcs : `~astropy.wcs.WCS`
-        WCS of the image; not changed.
-    instrument : `~aia_ccdproc.Instrument`
-        Its instrument.
+    @property
+    def sampled_wcs(self) -> WCS:
+        """The WCS of all positions.
 
-    Returns
-    -------
-    `Grid`
-        For a cutout, the part of the level-1.5 grid that covers it. Otherwise, and if the size of the full frame is not
-        known, the whole level-1.5 grid.
-
-    Raises
-    ------
-    HeaderError
-        If the plate scale is not a whole multiple of the instrument's, if the image is not helioprojective, or if it is
-        far from the Sun.
-    """
-    binning = _binning(shape, wcs, instrument)
-    full_shape = (LEVEL15_SHAPE[0] // binning, LEVEL15_SHAPE[1] // binning)
-    crpix = [(full_shape[1] + 1) / 2, (full_shape[0] + 1) / 2]
-    full = _north_up_wcs(wcs, crpix, LEVEL15_SCALE * binning)
-    corners = np.array([(x, y) for x in (-0.5, shape[1] - 0.5) for y in (-0.5, shape[0] - 0.5)])
-    corner_x, corner_y = pixel_to_pixel(*wcs_pair(wcs, full), corners[:, 0], corners[:, 1])
-    if not (np.isfinite(corner_x).all() and np.isfinite(corner_y).all()):
-        raise HeaderError(f"a corner of the image is outside the projection. {_GIVE_TARGET}")
-    # With half a millionth of a pixel, rounding errors do not enlarge a cutout that is already on the grid.
-    left, bottom = (math.floor(v.min() + 0.5 + 5e-7) for v in (corner_x, corner_y))
-    right, top = (math.ceil(v.max() + 0.5 - 5e-7) for v in (corner_x, corner_y))
-    most = 4 * max(shape) * max(1, plate_scale(wcs) / (LEVEL15_SCALE * binning))
-    far = max(abs(corner) for corner in (left, right, bottom, top)) > _MAX_DISTANCE_PIXELS
-    far = far or not (0 < right - left < most and 0 < top - bottom < most)
-    is_cutout = instrument.shape is not None and shape != tuple(n // binning for n in instrument.shape)
-    if far or not (is_cutout or (left < full_shape[1] and right > 0 and bottom < full_shape[0] and top > 0)):
-        (x, y), (longitude, latitude) = wcs.wcs.crpix, wcs.wcs.crval
-        at = f" and CRVAL ({longitude:g}, {latitude:g})" if wcs.wcs.crval.any() else ""
-        raise HeaderError(f"CRPIX is ({x:g}, {y:g}){at}, which puts the image far from the Sun. Correct it")
-    if not is_cutout:
-        return Grid(full, full_shape)
-    cutout = _north_up_wcs(wcs, [crpix[0] - left, crpix[1] - bottom], LEVEL15_SCALE * binning)
-    return Grid(cutout, (top - bottom, right - left))
-
-
-def _binning(shape: tuple[int, int], wcs: WCS, instrument: Instrument) -> int:
-    """Compute the binning of an image. Refuse an image that has no level-1.5 grid."""
-    if [str(kind)[:4] for kind in wcs.wcs.ctype] != ["HPLN", "HPLT"]:
-        raise HeaderError(f"the axes are {' and '.join(wcs.wcs.ctype)}, not HPLN and HPLT. {_GIVE_TARGET}")
-    sides = np.hypot(*wcs.pixel_scale_matrix)
-    if abs(sides[0] / sides[1] - 1) > 0.01:
-        raise HeaderError(
-            f"the pixels are not square ({sides[0] * 3600:.4g} x {sides[1] * 3600:.4g} arcsec). {_GIVE_TARGET}"
-        )
-    scale = plate_scale(wcs)
-    binning = instrument.binning(scale, shape)
-    if not binning and instrument.binning(scale):
-        raise HeaderError(
-            f"an image of {shape[1]}x{shape[0]} pixels of {scale:.4g} arcsec is larger than the frame of "
-            f"{instrument.name}. Check CUNIT, which means degrees if it is missing, and CDELT"
-        )
-    if not binning:
-        raise HeaderError(
-            f"the plate scale of {scale:.4g} arcsec is not a whole multiple of that of {instrument.name}, "
-            f"{instrument.plate_scale:g} arcsec. {_GIVE_TARGET}"
-        )
-    return binning
-
-
-def _north_up_wcs(wcs: WCS, crpix: list[float], scale: float) -> WCS:
-    """Make a WCS with north up and the center of the Sun at CRPIX, for the observer of another WCS."""
-    north_up = WCS(naxis=2)
-    north_up.wcs.ctype = ["HPLN-TAN", "HPLT-TAN"]
-    north_up.wcs.cunit = ["arcsec", "arcsec"]
-    north_up.wcs.cdelt = [scale, scale]
-    north_up.wcs.crpix = crpix
-    north_up.wcs.dateobs, north_up.wcs.dateavg = wcs.wcs.dateobs, wcs.wcs.dateavg
-    copy_position(wcs, north_up)
-    north_up.wcs.set()
-    return north_up
+        Returns
+        -------
+        `~astropy.wcs.WCS`
+            A WCS whose pixels are parts of the pixels of the grid; `wcs` itself without sampling.
+        """
+        if self.sampling == 1:
+            return self.wcs
+        wcs = self.wcs.deepcopy()
+        wcs.wcs.cdelt = wcs.wcs.cdelt / self.sampling
+        wcs.wcs.crpix = (wcs.wcs.crpix - 0.5) * self.sampling + 0.5
+        return wcs
 
 
 def target_grid(target: Any, source: WCS, rotation: Rotation = "off") -> Grid:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-import re
+from collections.abc import Sequence
 from typing import Any, Literal
 
 import numpy as np
@@ -11,34 +11,31 @@ from astropy.io import fits
 from astropy.nddata import CCDData, VarianceUncertainty
 from astropy.wcs import WCS
 
-from aia_ccdproc.errors import PluginError, StateError, warn_user
-from aia_ccdproc.images.card_filter import without_cards
-from aia_ccdproc.images.geometry import wcs_geometry
-from aia_ccdproc.images.geometry_keywords import update_geometry_keywords
+from aia_ccdproc.errors import StateError, warn_user
 from aia_ccdproc.images.header import image_wcs, uncopied_header
 from aia_ccdproc.images.history import add_history
 from aia_ccdproc.images.level15 import is_registered
-from aia_ccdproc.images.statistics import is_statistics_card
-from aia_ccdproc.images.times import EXPOSURE_TIME_KEYWORD
-from aia_ccdproc.images.values import as_number, finite_number
-from aia_ccdproc.images.wcs import geometry_cards, wcs_from_header
-from aia_ccdproc.images.wcs_cards import RSUN_METERS, is_geometry_card
+from aia_ccdproc.images.wcs import wcs_from_header
 from aia_ccdproc.plugin.instrument import Instrument
 from aia_ccdproc.plugin.loading import get_plugin_manager
 from aia_ccdproc.plugin.map_arguments import accepts_maps
 from aia_ccdproc.plugin.plugin import CORE
-from aia_ccdproc.plugin.resampling import INVALID, Resampled, resolve_parameter
-from aia_ccdproc.steps.grids import Grid, level15_grid, target_grid
+from aia_ccdproc.plugin.resampling import INVALID, Resampled
+from aia_ccdproc.steps.averaging import resample_averaged
+from aia_ccdproc.steps.chosen_engine import ChosenEngine
+from aia_ccdproc.steps.grids import Grid, target_grid
+from aia_ccdproc.steps.level15_grid import level15_grid
 from aia_ccdproc.steps.planes import image_planes, with_invalid_frame
 from aia_ccdproc.steps.provenance import AddKeyword, record
+from aia_ccdproc.steps.registered_header import registered_header
 from aia_ccdproc.steps.settings import OffDisk, RegistrationSettings, Rotation
 from aia_ccdproc.steps.views import sunpy_assumptions
 from aia_ccdproc.steps.wcs_pair import pixel_area_ratio, wcs_pair
 
 __all__ = ["register", "register_image"]
 
-#: Cards with the position or velocity of the observer, in every frame that sunpy reads.
-_OBSERVER_CARD = re.compile(r"(HAE|GAE|HEE|HEQ|HCIEC_|GCIEC_)[XYZ](_OBS)?$|OBS_V[RWN]$|(HG|CR)L[NT]_OBS$|CAR_ROT$")
+#: Methods that average over the area of a pixel by themselves.
+_AREA_METHODS = frozenset(["adaptive-hann", "adaptive-gaussian", "exact"])
 #: Strips of a full frame that fit into the cache of a core.
 _STRIPS = 64
 
@@ -53,6 +50,10 @@ def register(
     fill: float = math.nan,
     saturation: float | None = None,
     target: Any = None,
+    center: Sequence[float] | None = None,
+    size: Sequence[float] | None = None,
+    track: str | None = None,
+    plate_scale: float | None = None,
     off_disk: OffDisk = "masked",
     rotation: Rotation = "off",
     clip: bool = False,
@@ -82,6 +83,16 @@ def register(
     target : `~astropy.wcs.WCS`, `~astropy.io.fits.Header`, image, path, optional
         Grid to register onto instead of the level-1.5 grid: a WCS with a shape, a header with NAXIS1 and NAXIS2, an
         image with a WCS, or the path of a FITS file.
+    center, size : sequence of float, optional
+        Field of view: its middle ``(x, y)`` in arcsec from the center of the Sun, and its width and height in arcsec.
+        The result consists of the pixels of the level-1.5 grid that are nearest to it, whatever the image covers.
+    track : str, optional
+        Time (UTC) at which the field of view has its center, as seen from the Earth. At other times it follows the
+        differential rotation of the Sun, by a part of a pixel too. sunpy must be installed.
+    plate_scale : float, optional
+        Plate scale of the result in arcsec, a whole multiple of 0.6. The pixels of ``"exact"`` and of the adaptive
+        methods become larger. With the other methods, the image is resampled at 0.6 arcsec (times its binning), and
+        averaged over the area of each pixel.
     off_disk : {"masked", "spherical", "planar"}
         The corona off the disk, if the target has another observer or time: masked, because its distance is not known,
         or assumed to be on a sphere around the observer of the image, or in this observer's plane of the sky. See
@@ -118,7 +129,8 @@ def register(
     Raises
     ------
     StateError
-        If the image is already at level 1.5, if no pixel is good, or if its uncertainty has no variance.
+        If the image is already at level 1.5, if no pixel is good, if its uncertainty has no variance, or if it does not
+        cover the field of view.
     HeaderError
         If the image or the target has no usable WCS, or the plate scale is not a multiple of the instrument's.
     InstrumentError
@@ -141,6 +153,10 @@ def register(
         fill=fill,
         saturation=saturation,
         target=target,
+        center=center,
+        size=size,
+        track=track,
+        plate_scale=plate_scale,
         off_disk=off_disk,
         rotation=rotation,
         clip=clip,
@@ -180,37 +196,23 @@ def register_image(
     if not settings.force and is_registered(header, wcs):
         raise StateError("the image is already at level 1.5. Set force = True to register it again")
     grid = _grid(ccd, wcs, instrument, settings)
-    manager = get_plugin_manager()
-    known = manager.resampling_methods()
-    engines = manager.choose_engines(settings.method, plugin)
-    parameter = resolve_parameter(settings.method, settings.parameter, known)
+    engine = ChosenEngine.of(settings, plugin)
     planes = image_planes(ccd, settings.saturation)
     limits = (planes.data.min(), planes.data.max()) if settings.clip else None
     input_wcs, output_wcs = wcs_pair(wcs, grid.wcs, settings.rotation)
     if settings.mask_border:
         planes, input_wcs = with_invalid_frame(planes, input_wcs)
+    counts = settings.conserve == "counts"
     with sunpy_assumptions(input_wcs, settings.off_disk, settings.rotation):
-        answer = manager.ask(
-            "prep_resample",
-            engines,
-            **planes._asdict(),
-            input_wcs=input_wcs,
-            output_wcs=output_wcs,
-            output_shape=grid.shape,
-            method=settings.method,
-            parameter=parameter,
-        )
-        counts = settings.conserve == "counts"
+        if grid.sampling == 1:
+            resampled, used = engine.resample(planes, input_wcs, output_wcs, grid.shape)
+        else:
+            _, all_positions = wcs_pair(wcs, grid.sampled_wcs)
+            resampled, used = resample_averaged(engine, planes, input_wcs, (all_positions, output_wcs), grid)
         ratio = pixel_area_ratio(input_wcs, output_wcs, grid.shape) if counts else 1.0
     del planes  # they may be copies, as large as the result
-    if answer is None:
-        asked = ", ".join(dict.fromkeys(map(str, engines)))
-        raise PluginError(
-            f"no engine resamples by method {settings.method!r} onto this grid; asked: {asked}{manager.broken_note()}"
-        )
-    resampled = answer.value
-    if not isinstance(resampled, Resampled):
-        raise PluginError(f"resample of {answer.plugin} returned a {type(resampled).__name__}, not a Resampled")
+    if settings.center is not None and (resampled.flags == INVALID).all():
+        raise StateError("the image does not cover the field of view. Check center and size")
     if limits is not None:
         np.clip(resampled.data, *limits, out=resampled.data)
     if counts:
@@ -218,9 +220,9 @@ def register_image(
         np.multiply(resampled.data, ratio, out=resampled.data)
         if resampled.variance is not None:
             np.multiply(resampled.variance, ratio**2, out=resampled.variance)
-    registered = _registered_header(header, wcs, grid)
-    if answer.plugin.distribution != CORE:
-        add_history(registered, f"register: resampled by {answer.plugin}")
+    registered = registered_header(header, wcs, grid)
+    if used.distribution != CORE:
+        add_history(registered, f"register: resampled by {used}")
     if ccd.uncertainty is not None and resampled.variance is None:
         add_history(registered, f"register: {settings.method} gives no uncertainty on this map")
     return _result(ccd, registered, resampled, settings.fill)
@@ -228,7 +230,8 @@ def register_image(
 
 def _grid(ccd: CCDData, wcs: WCS, instrument: Instrument, settings: RegistrationSettings) -> Grid:
     if settings.target is None:
-        return level15_grid(ccd.shape, wcs, instrument)
+        grid = level15_grid(ccd.shape, wcs, instrument, settings.plate_scale, settings.field_of_view)
+        return grid._replace(sampling=1) if settings.method in _AREA_METHODS else grid
     return target_grid(settings.target, wcs, settings.rotation)
 
 
@@ -259,53 +262,3 @@ def _result(ccd: CCDData, header: fits.Header, resampled: Resampled, fill: float
         header=header,
         wcs=wcs_from_header(header),
     )
-
-
-def _registered_header(header: fits.Header, wcs: WCS, grid: Grid) -> fits.Header:
-    """Return the header of the result, with the keywords that SSW's aia_prep and JSOC's module write."""
-    registered = without_cards(header, is_statistics_card, lambda card: is_geometry_card(card.keyword))
-    registered["NAXIS2"], registered["NAXIS1"] = grid.shape
-    registered.extend(_with_crota2(geometry_cards(grid.wcs)), update=True)
-    if grid.observer is not None:
-        registered = _with_observer(registered, grid.observer)
-    if grid.time is not None:
-        registered = _with_time(registered, grid.time)
-    registered["XCEN"] = registered["YCEN"] = 0.0  # computed below
-    if as_number(registered.get("RSUN_OBS")) is not None:
-        registered.setdefault("R_SUN", 0.0)
-    before = wcs_geometry(wcs) if grid.observer is None else None  # another observer sees a Sun of another size
-    update_geometry_keywords(registered, grid.wcs, grid.shape, "resampling", before)
-    registered["LVL_NUM"] = 1.5
-    return registered
-
-
-def _with_observer(header: fits.Header, observer: fits.Header) -> fits.Header:
-    """Return a header with the position of another observer. The times of the exposure are kept."""
-    moved = without_cards(header, lambda card: _OBSERVER_CARD.match(card.keyword) is not None, share=True)
-    moved.update(observer)
-    if "RSUN_OBS" in moved and "DSUN_OBS" in observer:
-        radius = finite_number(moved, "RSUN_REF") if "RSUN_REF" in moved else RSUN_METERS
-        moved["RSUN_OBS"] = math.degrees(math.asin(radius / finite_number(observer, "DSUN_OBS"))) * 3600
-    return moved
-
-
-def _with_time(header: fits.Header, time: str) -> fits.Header:
-    """Return a header with the time of its WCS. The times of the exposure are kept."""
-    dated = header.copy()
-    if "T_OBS" in dated:
-        # sunpy reads the time of an AIA or HMI image from T_OBS, before DATE-AVG.
-        dated.rename_keyword("T_OBS", EXPOSURE_TIME_KEYWORD)
-    dated.remove("MJD-AVG", ignore_missing=True)
-    dated["DATE-AVG"] = (time, "Time of the WCS, not of the exposure")
-    return dated
-
-
-def _with_crota2(cards: fits.Header) -> fits.Header:
-    """Replace a PC matrix that is the identity by CROTA2 = 0, as in JSOC's level-1.5 files."""
-    matrix = [cards.pop(f"PC{i}_{j}") for i in (1, 2) for j in (1, 2)]
-    if np.allclose(matrix, [1, 0, 0, 1], rtol=0, atol=1e-14):
-        cards["CROTA2"] = (0.0, "[deg] Roll angle")
-    else:
-        for (i, j), value in zip([(1, 1), (1, 2), (2, 1), (2, 2)], matrix, strict=True):
-            cards[f"PC{i}_{j}"] = value
-    return cards

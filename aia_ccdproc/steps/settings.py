@@ -2,28 +2,59 @@
 
 from __future__ import annotations
 
+import datetime
 from collections.abc import Iterator
-from typing import Any, Literal, TypeAlias
+from typing import Annotated, Any, Literal, NamedTuple, TypeAlias
 
-from pydantic import Field, ValidationInfo, field_validator
+from pydantic import BeforeValidator, Field, ValidationInfo, field_validator
 
-from aia_ccdproc.errors import PluginError
+from aia_ccdproc.errors import HeaderError, PluginError
+from aia_ccdproc.images.level15 import LEVEL15_SCALE, LEVEL15_SHAPE
+from aia_ccdproc.images.times import parse_time
 from aia_ccdproc.plugin.fields import NOT_A_PATH, RecipeFile
 from aia_ccdproc.plugin.manager import PrepPluginManager
 from aia_ccdproc.plugin.plugin import Plugin
 from aia_ccdproc.plugin.resampling import resolve_parameter
 from aia_ccdproc.plugin.settings import StepSettings
 
-__all__ = ["ExposureSettings", "OffDisk", "RegistrationSettings", "Rotation"]
+__all__ = ["ExposureSettings", "FieldOfView", "OffDisk", "RegistrationSettings", "Rotation"]
 
 #: The position of the corona off the disk that sunpy assumes.
 OffDisk: TypeAlias = Literal["masked", "spherical", "planar"]
 #: How the Sun rotates between the times of two images.
 Rotation: TypeAlias = Literal["off", "differential"]
 
+
+def _to_tuple(value: Any) -> Any:
+    return tuple(getattr(item, "tolist", lambda item=item: item)() for item in value) if _is_sequence(value) else value
+
+
+def _is_sequence(value: Any) -> bool:
+    return isinstance(value, list | tuple) or getattr(value, "ndim", 0) == 1
+
+
+Finite: TypeAlias = Annotated[float, Field(allow_inf_nan=False)]
+#: Two numbers: a list in a recipe; from Python also a tuple or an array.
+Pair: TypeAlias = Annotated[tuple[Finite, Finite], BeforeValidator(_to_tuple)]
+
+#: Sides of the full frame of level 1.5, arcsec.
+_FULL_FRAME_ARCSEC = LEVEL15_SHAPE[0] * LEVEL15_SCALE
+#: The largest pixels: the full frame still has a few.
+_MAX_PLATE_SCALE = LEVEL15_SCALE * 512
 #: Settings that are not recorded if they have their defaults, by which they have no effect.
 _RECORDED_IF_CHANGED = frozenset(["off_disk", "rotation", "clip", "mask_border"])
 _MAX_FLOAT32 = (2 - 2**-23) * 2.0**127
+
+
+class FieldOfView(NamedTuple):
+    """A part of the level-1.5 grid."""
+
+    center: tuple[float, float]
+    """Helioprojective position of its middle, arcsec."""
+    size: tuple[float, float]
+    """Width and height, arcsec."""
+    track: str | None = None
+    """Time for which the position holds, if the field of view follows the rotation of the Sun."""
 
 
 class RegistrationSettings(StepSettings):
@@ -58,6 +89,25 @@ class RegistrationSettings(StepSettings):
         default=None,
         description="Grid to register onto instead of the level-1.5 grid: the path of a FITS image; from Python also a "
         "WCS with a shape, a header or an image.",
+    )
+    center: Pair | None = Field(
+        default=None,
+        description="Middle of the field of view in arcsec from the center of the Sun, [x, y]. With size, images are "
+        "registered onto this part of the level-1.5 grid.",
+    )
+    size: Pair | None = Field(
+        default=None, validate_default=True, description="Width and height of the field of view in arcsec."
+    )
+    track: str | None = Field(
+        default=None,
+        description="Time at which the field of view has its center. At other times it follows the differential "
+        "rotation of the Sun, by sunpy.",
+    )
+    plate_scale: float | None = Field(
+        default=None,
+        allow_inf_nan=False,
+        description="Plate scale of the result in arcsec, a whole multiple of 0.6. Pixels are averages over their "
+        "area. By default 0.6, times the binning of the image.",
     )
     off_disk: OffDisk = Field(
         default="masked",
@@ -115,15 +165,83 @@ class RegistrationSettings(StepSettings):
             raise ValueError(f"should be the path of a FITS image, not {value!r}")
         return value
 
+    @field_validator("center", "plate_scale")
+    @classmethod
+    def _check_without_target(cls, value: Any, info: ValidationInfo) -> Any:
+        if value is not None and info.data.get("target") is not None:
+            raise ValueError("cannot be given with target, which is a grid of its own")
+        return value
+
+    @field_validator("size")
+    @classmethod
+    def _check_size(cls, value: tuple[float, float] | None, info: ValidationInfo) -> tuple[float, float] | None:
+        if "center" not in info.data:  # it is invalid
+            return value
+        center = info.data["center"]
+        if (value is None) != (center is None):
+            missing, given = ("size", "center") if value is None else ("center", "size")
+            raise ValueError(f"{given} is given without {missing}; a field of view needs both")
+        if value is None:
+            return None
+        if not all(0 < side <= _FULL_FRAME_ARCSEC for side in value):
+            raise ValueError(
+                f"{value[0]:g} x {value[1]:g} arcsec: width and height should be more than 0 and at most "
+                f"{_FULL_FRAME_ARCSEC:g}, the full frame of level 1.5"
+            )
+        if any(abs(c) - side / 2 >= _FULL_FRAME_ARCSEC / 2 for c, side in zip(center, value, strict=True)):
+            raise ValueError(f"the field of view about ({center[0]:g}, {center[1]:g}) is outside the full frame")
+        return value
+
+    @field_validator("track", mode="before", json_schema_input_type=str)
+    @classmethod
+    def _read_track(cls, value: Any, info: ValidationInfo) -> Any:
+        if isinstance(value, datetime.datetime) and value.tzinfo is not None:
+            value = value.astimezone(datetime.UTC).replace(tzinfo=None)
+        if isinstance(value, datetime.date):  # a datetime is a date, too
+            value = value.isoformat()
+        if not isinstance(value, str):
+            return value
+        if info.data.get("center") is None and "center" in info.data:
+            raise ValueError("is given without a field of view; give center and size")
+        try:
+            return str(parse_time(value).utc.isot)
+        except (HeaderError, ValueError):
+            raise ValueError(f"{value!r} is not a time; write it as 2020-01-01T00:00:00") from None
+
+    @field_validator("plate_scale")
+    @classmethod
+    def _check_plate_scale(cls, value: float | None) -> float | None:
+        if value is None:
+            return None
+        multiple = round(value / LEVEL15_SCALE)
+        if not 1 <= multiple <= _MAX_PLATE_SCALE / LEVEL15_SCALE or abs(value / LEVEL15_SCALE - multiple) > 1e-9:
+            raise ValueError(
+                f"{value:g} arcsec is not a whole multiple of {LEVEL15_SCALE:g}, up to {_MAX_PLATE_SCALE:g}"
+            )
+        return value
+
     @classmethod
     def choices(cls, manager: PrepPluginManager) -> dict[str, list[str]]:  # numpydoc ignore=GL08
         return {"method": list(manager.resampling_methods())}
+
+    @property
+    def field_of_view(self) -> FieldOfView | None:
+        """The part of the level-1.5 grid that is wanted.
+
+        Returns
+        -------
+        `FieldOfView` or None
+            None without ``center`` and ``size``.
+        """
+        return FieldOfView(self.center, self.size, self.track) if self.center and self.size else None
 
     def _recorded(self) -> Iterator[tuple[str, Any]]:
         """Leave out what is switched off."""
         fields = type(self).model_fields
         for name, value in super()._recorded():
-            if name not in _RECORDED_IF_CHANGED or value != fields[name].default:
+            if name in ("center", "size"):
+                yield name, " ".join(f"{number:.10g}" for number in value)
+            elif name not in _RECORDED_IF_CHANGED or value != fields[name].default:
                 yield name, value
 
     def used_plugins(

@@ -29,10 +29,12 @@ __all__ = [
     "copy_position",
     "has_observer",
     "import_sunpy",
+    "is_hidden",
     "same_observer",
     "same_time",
     "stonyhurst_longitude",
     "sunpy_assumptions",
+    "sunpy_lock",
     "visible_wcs",
     "wcs_time",
 ]
@@ -45,7 +47,7 @@ _SAME_VIEW_ARCSEC = 0.001
 #: disk center by 0.012 arcsec.
 _SAME_TIME_SECONDS = 60.0
 #: sunpy keeps its assumptions in global variables.
-_SUNPY_LOCK = threading.RLock()
+sunpy_lock = threading.RLock()
 
 
 class VisibleWCS(WCS):  # type: ignore[misc]
@@ -57,12 +59,23 @@ class VisibleWCS(WCS):  # type: ignore[misc]
         (position,) = world_objects
         position = position.transform_to(wcs_to_celestial_frame(self))
         x, y = super().world_to_pixel(position)
-        hidden = _is_hidden(position)
+        hidden = is_hidden(position)
         return np.where(hidden, np.nan, x), np.where(hidden, np.nan, y)
 
 
-def _is_hidden(position: Any) -> np.ndarray:
-    """Return True for helioprojective positions that the Sun hides from the observer."""
+def is_hidden(position: Any) -> np.ndarray:
+    """Find helioprojective positions that the Sun hides from the observer.
+
+    Parameters
+    ----------
+    position : `~sunpy.coordinates.Helioprojective`
+        The positions, with their distance.
+
+    Returns
+    -------
+    `~numpy.ndarray`
+        True where the Sun hides the position.
+    """
     point = position.cartesian
     if point.x.unit == units.one:  # without a distance: a direction, which is always visible
         return np.zeros(position.shape, dtype=bool)
@@ -276,7 +289,7 @@ def sunpy_assumptions(source: WCS, off_disk: OffDisk, rotation: Rotation) -> Ite
         yield
         return
     frames = import_sunpy("image and target have different views")
-    with _SUNPY_LOCK, warnings.catch_warnings(), ExitStack() as assumptions:
+    with sunpy_lock, warnings.catch_warnings(), ExitStack() as assumptions:
         # sunpy warns of an image without the disk, whose positions are undefined if the corona is masked.
         warnings.filterwarnings("ignore", message="The conversion of these 2D helioprojective coordinates to 3D")
         observer = getattr(wcs_to_celestial_frame(source), "observer", None)

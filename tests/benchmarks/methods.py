@@ -19,7 +19,8 @@ from aia_ccdproc import get_plugin_manager, read, register
 from aia_ccdproc.images.header import complete_header
 from aia_ccdproc.plugin.loading import load_plugins
 from aia_ccdproc.plugin.manager import PrepPluginManager
-from aia_ccdproc.steps.grids import Grid, level15_grid
+from aia_ccdproc.steps.grids import Grid
+from aia_ccdproc.steps.level15_grid import level15_grid
 
 #: Methods of the core that the compiled engine serves too.
 SERVED = ("nearest-neighbor", "bilinear", "bicubic")

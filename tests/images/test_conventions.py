@@ -17,7 +17,7 @@ from aia_ccdproc import HeaderError, Instrument, PrepWarning, normalize_exposure
 from aia_ccdproc.images.conventions import guess_unit
 from aia_ccdproc.images.wcs import plate_scale, wcs_from_header
 from aia_ccdproc.io import read_header
-from aia_ccdproc.steps.grids import level15_grid
+from aia_ccdproc.steps.level15_grid import level15_grid
 
 EXPOSURE = small_exposure(shape=(60, 80), corner=(2040, 1980))
 

@@ -399,7 +399,7 @@ def test_the_keys_and_tables_that_the_template_comments_out_can_be_used_together
     text = recipe_template(get_plugin_manager())
     shown = text.replace("# [select]", "[select]").replace("# [output]", "[output]")
     for key in ("instrument", "plate_scale", "hdu", "WAVELNTH", "QUALLEV0", "name", "compression", "overwrite"):
-        shown = shown.replace(f"# {key} =", f"{key} =")
+        shown = shown.replace(f"# {key} =", f"{key} =", 1)
     recipe = Recipe.from_toml(shown)
     assert (recipe.instrument, recipe.hdu) == (Instrument.generic(3.16), 0)
     assert [keyword for keyword, _ in recipe.select.conditions] == ["WAVELNTH", "QUALLEV0"]

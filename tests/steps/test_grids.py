@@ -14,7 +14,7 @@ from aia_ccdproc import HeaderError, Instrument, register
 from aia_ccdproc.images.wcs import wcs_from_header
 from aia_ccdproc.resampling.engine import resample
 from aia_ccdproc.steps.aia import AIA
-from aia_ccdproc.steps.grids import level15_grid
+from aia_ccdproc.steps.level15_grid import level15_grid
 from aia_ccdproc.steps.wcs_pair import is_affine, wcs_pair
 from aia_ccdproc.synthetic import Exposure, Sun
 
