@@ -1,4 +1,5 @@
 from .batch.run import Progress, run
+from .batch.stacking import stack
 from .errors import (
     HeaderError,
     InstrumentError,
@@ -64,6 +65,7 @@ __all__ = [
     "read",
     "register",
     "run",
+    "stack",
     "to_map",
     "update_pointing",
     "write",

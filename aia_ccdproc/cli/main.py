@@ -31,6 +31,7 @@ from aia_ccdproc.cli.listing import plugins, recipes, steps
 from aia_ccdproc.cli.options import PointingOption, RecipeArgument, SetOption, load_changed_recipe
 from aia_ccdproc.cli.pointing import pointing
 from aia_ccdproc.cli.run import run
+from aia_ccdproc.cli.stack import stack
 from aia_ccdproc.errors import PrepError, RecipeError, SettingsError
 from aia_ccdproc.parallel import DEFAULT_HANDLERS, exit_on_signal, raise_on_signal
 
@@ -117,6 +118,7 @@ def _options(
 
 
 app.command(cls=Command, epilog='aia-prep run "*_lev1.fits" -o level15 --pointing header')(run)
+app.command(cls=Command, epilog="aia-prep stack level15 -o cube.fits")(stack)
 
 
 @app.command(cls=Command, epilog="aia-prep check level1.5 --set register.method=bilinear")

@@ -301,7 +301,7 @@ def test_help_answers_in_less_than_a_second_and_imports_nothing_heavy() -> None:
         seconds.append(time.perf_counter() - started)
     assert done.returncode == 0
     assert "HEAVY: []" in done.stdout
-    for command in ("run", "check", "init", "schema", "recipes", "steps", "plugins", "pointing", "demo"):
+    for command in ("run", "stack", "check", "init", "schema", "recipes", "steps", "plugins", "pointing", "demo"):
         assert re.search(rf"\b{command}\b", done.stdout)
     assert min(seconds) < 1
 

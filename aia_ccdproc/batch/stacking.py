@@ -1,0 +1,88 @@
+"""Make cubes of the outputs of a batch: one for each channel."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from aia_ccdproc.batch.cube import Cube
+from aia_ccdproc.batch.inputs import Files, find_inputs
+from aia_ccdproc.errors import HeaderError, WriteError
+from aia_ccdproc.images.names import is_fits_name
+from aia_ccdproc.images.values import as_text, is_empty
+from aia_ccdproc.io import read_header
+
+__all__ = ["stack"]
+
+
+def stack(files: Files, output: str | os.PathLike[str], *, overwrite: bool = False) -> list[Path]:
+    """Make a cube of registered images for each channel.
+
+    Parameters
+    ----------
+    files : path-like, iterable of path-like, or `~ccdproc.ImageFileCollection`
+        Outputs of a batch: files, folders or patterns, as for `~aia_ccdproc.run`. The images of a channel need one
+        grid.
+    output : path-like
+        The file to write, ``"cube.fits"``. If the images have several channels, the channel is added to the name:
+        ``"cube_171.fits"``.
+    overwrite : bool
+        Replace existing files.
+
+    Returns
+    -------
+    list of `~pathlib.Path`
+        The files: one for each channel, sorted by the name of the channel. The primary HDU is the cube, float32, shape
+        ``(n, ny, nx)``, sorted by time. Masked pixels are NaN. Its WCS has a time axis. The table IMAGES has a row for
+        each image.
+
+    Raises
+    ------
+    HeaderError
+        If an image has no channel, no time or no WCS.
+    ReadError
+        If a file cannot be read.
+    StateError
+        If the images of a channel have different grids or the same time.
+    WriteError
+        If an output exists, or the name does not end with ``.fits``.
+
+    Notes
+    -----
+    The headers are read first, and then one image after the other. The memory does not depend on the number of images.
+    """
+    target = Path(output)
+    if not is_fits_name(target) or target.suffix.lower() != ".fits":
+        raise WriteError(f"{target}: a cube is a FITS file that is not compressed. Give a name that ends with .fits")
+    cubes: dict[str, Cube] = {}
+    for found in find_inputs(files):
+        if not found.named and _is_output(found.path, target):
+            continue
+        header = read_header(found.path)
+        channel = _channel(found.path, header.get("WAVELNTH", header.get("INSTRUME")))
+        if channel in cubes:
+            cubes[channel].add(found.path, header)
+        else:
+            cubes[channel] = Cube(found.path, header)
+    paths = [target] if len(cubes) == 1 else [target.with_stem(f"{target.stem}_{name}") for name in sorted(cubes)]
+    for path in paths:
+        if path.exists() and not overwrite:
+            raise WriteError(f"{path} already exists. Use --overwrite (overwrite=True) to replace it")
+    for cube in cubes.values():
+        cube.sort()
+    target.parent.mkdir(parents=True, exist_ok=True)
+    for path, name in zip(paths, sorted(cubes), strict=True):
+        cubes[name].write(path)
+    return paths
+
+
+def _is_output(path: Path, target: Path) -> bool:
+    """Check whether a file in a folder of inputs is a cube of an earlier call."""
+    same_folder = path.parent.absolute() == target.parent.absolute()
+    return same_folder and (path.name == target.name or path.name.startswith(f"{target.stem}_"))
+
+
+def _channel(path: Path, value: object) -> str:
+    if is_empty(value):
+        raise HeaderError(f"{path}: WAVELNTH and INSTRUME are missing, so the channel is not known. Leave the file out")
+    return "".join(letter if letter.isalnum() or letter in "+-." else "_" for letter in as_text(value).strip())
