@@ -30,4 +30,5 @@ def stack(
         with fits.open(path) as hdus:
             columns, rows, images = (hdus[0].header[f"NAXIS{axis}"] for axis in (1, 2, 3))
             start, end = (hdus[0].header[keyword] for keyword in ("DATE-BEG", "DATE-END"))
-        console().print(f"{path}: {images} image{'s' * (images > 1)} of {columns} x {rows} pixels, {start} to {end}", markup=False)
+        counted = f"{images} image{'s' * (images > 1)}"
+        console().print(f"{path}: {counted} of {columns} x {rows} pixels, {start} to {end}", markup=False)
