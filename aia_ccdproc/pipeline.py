@@ -9,12 +9,14 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, overload
 
+from aia_ccdproc.errors import warn_user
 from aia_ccdproc.images.history import add_step_history
 from aia_ccdproc.plugin.instrument import Instrument
 from aia_ccdproc.plugin.loading import get_plugin_manager
 from aia_ccdproc.plugin.manager import PrepPluginManager
 from aia_ccdproc.plugin.map_arguments import accepts_maps
 from aia_ccdproc.plugin.settings import StepSettings
+from aia_ccdproc.recipe.quality import notable_quality
 from aia_ccdproc.recipe.recipe import Recipe, load_recipe
 from aia_ccdproc.recipe.recipe_step import RecipeStep
 
@@ -46,6 +48,8 @@ class Pipeline:
         self._manager = manager or get_plugin_manager()
         self._cards = dict(getattr(steps, "cards", {}))
         self._instrument: Instrument | None = getattr(steps, "instrument", None)
+        select = getattr(steps, "select", None)
+        self._quality_is_selected = select is not None and select.checks_quality
         self._planned = list(steps)
         for planned in self._planned:
             self._manager.check_step(planned.use, planned.plugin)
@@ -114,6 +118,8 @@ class Pipeline:
 
         header = uncopied_header(ccd)
         instrument = self._instrument or self._manager.identify(header)
+        if instrument.name == "AIA" and not self._quality_is_selected:
+            _warn_of_quality(header)
         result = ccd
         for step, planned, label in zip(self.steps, self._planned, self._labels, strict=True):
             settings = planned.settings_for(header, instrument.name)
@@ -148,6 +154,13 @@ class _SelectedHeaders(Sequence["fits.Header"]):
 
     def __len__(self) -> int:
         return len(self._selected)
+
+
+def _warn_of_quality(header: fits.Header) -> None:
+    """Warn of an image that is not good, if the recipe does not select images by their quality."""
+    quality = notable_quality(header.get("QUALITY"))
+    if quality is not None:
+        warn_user(f'QUALITY is {quality}. Refuse such images by quality = "good" in the table [select] of a recipe')
 
 
 def _number_repeated(names: Iterable[str]) -> list[str]:

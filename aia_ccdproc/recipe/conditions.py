@@ -16,7 +16,7 @@ from aia_ccdproc.images.values import as_number, as_text
 if TYPE_CHECKING:
     from astropy.time import Time
 
-__all__ = ["INSTRUMENT", "TESTS", "Condition", "read_condition"]
+__all__ = ["INSTRUMENT", "TESTS", "Condition", "read_bits", "read_condition"]
 
 #: Key of the condition on the name of the instrument, which `prep_identify` finds. It is not a header keyword.
 INSTRUMENT = "instrument"
@@ -137,12 +137,31 @@ def _time_mismatch(value: object, bound: str, *, is_maximum: bool) -> str | None
 
 
 def _bits_mismatch(value: object, mask: int) -> str | None:
+    number = read_bits(value)
+    if number is None:
+        return f"is {_format(value)}, which is not an integer"
+    return f"is {number:#x}, which contains the rejected bits {number & mask:#x}" if number & mask else None
+
+
+def read_bits(value: object) -> int | None:
+    """Read a bit mask from a header.
+
+    Parameters
+    ----------
+    value : object
+        Value of the keyword. JSOC writes a 32-bit mask as a signed number.
+
+    Returns
+    -------
+    int or None
+        The mask, not negative; None if the value is not an integer.
+    """
     number = as_number(value)
     if not isinstance(number, int):
-        return f"is {_format(value)}, which is not an integer"
-    if number < 0:  # JSOC writes a 32-bit mask as a signed number
+        return None
+    if number < 0:
         number += _UINT32 if number >= -(2**31) else _UINT64
-    return f"is {number:#x}, which contains the rejected bits {number & mask:#x}" if number & mask else None
+    return number
 
 
 @functools.lru_cache(maxsize=256)

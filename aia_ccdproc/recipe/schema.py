@@ -15,6 +15,7 @@ from aia_ccdproc.plugin.step import Step
 from aia_ccdproc.recipe.conditions import INSTRUMENT, TESTS
 from aia_ccdproc.recipe.model import RecipeModel
 from aia_ccdproc.recipe.output import OutputSettings
+from aia_ccdproc.recipe.quality import GOOD, QUALITY, QUALITY_BITS
 from aia_ccdproc.recipe.step_table import SKIP, StepTable
 
 __all__ = ["recipe_schema"]
@@ -77,6 +78,7 @@ def _step_table(step: Step, settings: dict[str, Any], common: dict[str, Any]) ->
         "patternProperties": {_KEYWORD_PATTERN: {"$ref": "#/$defs/condition"}},
         "properties": {
             INSTRUMENT: {"$ref": "#/$defs/instrument"},
+            QUALITY: {"$ref": "#/$defs/quality"},
             SKIP: {"const": True, "description": "Skip the step for these images."},
             **own,
         },
@@ -111,17 +113,22 @@ def _selection_definitions() -> dict[str, Any]:
         "reject_bits": {"type": "integer", "exclusiveMinimum": 0},
     }
     tests = {test: {**types[test], "description": description} for test, description in TESTS.items()}
+    bits = {"type": "array", "items": {"enum": list(QUALITY_BITS)}, "minItems": 1}
     names = [{"type": "string"}, {"type": "array", "items": {"type": "string"}, "minItems": 1}]
     return {
         "selection": {
             "type": "object",
             "patternProperties": {_KEYWORD_PATTERN: {"$ref": "#/$defs/condition"}},
-            "properties": {INSTRUMENT: {"$ref": "#/$defs/instrument"}},
+            "properties": {INSTRUMENT: {"$ref": "#/$defs/instrument"}, QUALITY: {"$ref": "#/$defs/quality"}},
             "additionalProperties": False,
         },
         "condition": {
             "description": "Condition on a header keyword: a value, a list of values, or a table of tests.",
             "anyOf": [*values, _table(tests)],
+        },
+        "quality": {
+            "description": "QUALITY of an AIA image: good, or the names of bits that are refused or allowed.",
+            "anyOf": [{"const": GOOD}, _table({"reject": bits}), _table({"allow": bits})],
         },
         "instrument": {
             "description": "Name of the instrument, a list of names, or a table with the names that are refused.",

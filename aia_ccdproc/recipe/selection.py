@@ -8,6 +8,7 @@ The tables ``[select]``, ``only`` and ``[[step.when]]`` of a recipe have the sam
     ACS_MODE = { not = "INERTIAL" }
     INSTRUME = "AIA*"                          # in upper or lower case, * and ? as in a shell
     instrument = "AIA"                         # the name that prep_identify gives
+    quality = "good"                           # QUALITY, by the names of its bits
 """
 
 from __future__ import annotations
@@ -19,11 +20,15 @@ from typing import TYPE_CHECKING, Any, Self
 from aia_ccdproc.errors import SettingsError
 from aia_ccdproc.images.values import KEYWORD, is_empty
 from aia_ccdproc.recipe.conditions import INSTRUMENT, Condition, read_condition
+from aia_ccdproc.recipe.quality import QUALITY, read_quality
 
 if TYPE_CHECKING:
     from astropy.io import fits
 
-__all__ = ["Selection", "check_selection"]
+__all__ = ["NAMED_CONDITIONS", "Selection", "check_selection"]
+
+#: Keys of a selection that are not header keywords.
+NAMED_CONDITIONS = (INSTRUMENT, QUALITY)
 
 #: Keywords that a header contains many times.
 _COMMENTARY = ("COMMENT", "HISTORY")
@@ -50,7 +55,7 @@ class Selection:  # numpydoc ignore=PR02
         table : mapping
             For each keyword, in upper case, and for ``instrument``: a value, a list of allowed values, or a table of
             ``min``, ``max``, ``not`` (a value or a list) and ``reject_bits``. ``min`` and ``max`` are numbers or
-            times.
+            times. For ``quality``: ``"good"``, or a table of ``reject`` or ``allow``.
 
         Returns
         -------
@@ -80,6 +85,17 @@ class Selection:  # numpydoc ignore=PR02
             True if the instrument of an image has to be identified first.
         """
         return any(keyword == INSTRUMENT for keyword, _ in self.conditions)
+
+    @property
+    def checks_quality(self) -> bool:
+        """Whether a condition depends on the quality of an image.
+
+        Returns
+        -------
+        bool
+            True for a condition on QUALITY or QUALLEV0, or on ``quality``.
+        """
+        return any(keyword in (QUALITY, "QUALITY", "QUALLEV0") for keyword, _ in self.conditions)
 
     def mismatch(self, header: fits.Header, instrument: str | None = None) -> str | None:
         """Describe why an image is not selected.
@@ -139,18 +155,19 @@ def check_selection(table: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _read(table: Mapping[str, Any]) -> tuple[dict[str, Condition], dict[str, str]]:
-    conditions, problems = {}, {}
+    conditions: dict[str, Condition] = {}
+    problems = {}
     for keyword, content in table.items():
         try:
             _check_keyword(keyword)
-            conditions[keyword] = read_condition(keyword, content)
+            conditions[keyword] = read_quality(content) if keyword == QUALITY else read_condition(keyword, content)
         except ValueError as error:
             problems[keyword] = str(error)
     return conditions, problems
 
 
 def _check_keyword(keyword: str) -> None:
-    if keyword == INSTRUMENT:
+    if keyword in NAMED_CONDITIONS:
         return
     if not KEYWORD.match(keyword):
         hint = f"; did you mean {keyword.upper()!r}?" if KEYWORD.match(keyword.upper()) else ""

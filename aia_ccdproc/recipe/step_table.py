@@ -16,7 +16,7 @@ from aia_ccdproc.recipe.conditions import INSTRUMENT
 from aia_ccdproc.recipe.locations import KeyPath
 from aia_ccdproc.recipe.problems import TableProblems
 from aia_ccdproc.recipe.recipe_step import RecipeStep, Variant
-from aia_ccdproc.recipe.selection import Selection, check_selection
+from aia_ccdproc.recipe.selection import NAMED_CONDITIONS, Selection, check_selection
 
 __all__ = ["SKIP", "SelectionField", "StepTable", "read_step"]
 
@@ -166,7 +166,7 @@ def _read_variant(
     step: Step, values: dict[str, Any], table: dict[str, Any], path: KeyPath, problems: TableProblems
 ) -> Variant:
     """Read a ``[[step.when]]`` table: keywords select images, the other keys are settings."""
-    conditions = {key: value for key, value in table.items() if key == INSTRUMENT or KEYWORD.match(key)}
+    conditions = {key: value for key, value in table.items() if key in NAMED_CONDITIONS or KEYWORD.match(key)}
     changes = {key: value for key, value in table.items() if key not in conditions and key != SKIP}
     if not conditions:
         problems.add(path, "does not select images; name a header keyword, in upper case")
@@ -180,6 +180,6 @@ def _read_variant(
     if not changes:
         problems.add(path, f"does not change anything; give a setting, or {SKIP} = true")
     settings = problems.validate(
-        step.settings, {**values, **changes}, path, other_keys=(SKIP, INSTRUMENT), only_keys=changes
+        step.settings, {**values, **changes}, path, other_keys=(SKIP, *NAMED_CONDITIONS), only_keys=changes
     )
     return Variant(where, settings)
