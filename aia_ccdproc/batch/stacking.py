@@ -7,8 +7,8 @@ from pathlib import Path
 
 from aia_ccdproc.batch.cube import Cube
 from aia_ccdproc.batch.inputs import Files, find_inputs
+from aia_ccdproc.batch.zarr_cube import import_zarr, write_zarr
 from aia_ccdproc.errors import HeaderError, WriteError
-from aia_ccdproc.images.names import is_fits_name
 from aia_ccdproc.images.values import as_text, is_empty
 from aia_ccdproc.io import read_header
 
@@ -24,8 +24,8 @@ def stack(files: Files, output: str | os.PathLike[str], *, overwrite: bool = Fal
         Outputs of a batch: files, folders or patterns, as for `~aia_ccdproc.run`. The images of a channel need one
         grid.
     output : path-like
-        The file to write, ``"cube.fits"``. If the images have several channels, the channel is added to the name:
-        ``"cube_171.fits"``.
+        The file to write, ``"cube.fits"``, or a Zarr group, ``"cube.zarr"``, which needs zarr. If the images have
+        several channels, the channel is added to the name: ``"cube_171.fits"``.
     overwrite : bool
         Replace existing files.
 
@@ -34,7 +34,7 @@ def stack(files: Files, output: str | os.PathLike[str], *, overwrite: bool = Fal
     list of `~pathlib.Path`
         The files: one for each channel, sorted by the name of the channel. The primary HDU is the cube, float32, shape
         ``(n, ny, nx)``, sorted by time. Masked pixels are NaN. Its WCS has a time axis. The table IMAGES has a row for
-        each image.
+        each image. A Zarr group contains the same as arrays, with chunks of one image, and the header as text.
 
     Raises
     ------
@@ -45,15 +45,17 @@ def stack(files: Files, output: str | os.PathLike[str], *, overwrite: bool = Fal
     StateError
         If the images of a channel have different grids or the same time.
     WriteError
-        If an output exists, or the name does not end with ``.fits``.
+        If an output exists, or the name does not end with ``.fits`` or ``.zarr``; or if zarr is not installed.
 
     Notes
     -----
     The headers are read first, and then one image after the other. The memory does not depend on the number of images.
     """
     target = Path(output)
-    if not is_fits_name(target) or target.suffix.lower() != ".fits":
-        raise WriteError(f"{target}: a cube is a FITS file that is not compressed. Give a name that ends with .fits")
+    if target.suffix == ".zarr":
+        import_zarr()
+    elif target.suffix.lower() != ".fits":
+        raise WriteError(f"{target}: a cube is an uncompressed FITS file or a Zarr group. Name it .fits or .zarr")
     cubes: dict[str, Cube] = {}
     for found in find_inputs(files):
         if not found.named and _is_output(found.path, target):
@@ -72,7 +74,10 @@ def stack(files: Files, output: str | os.PathLike[str], *, overwrite: bool = Fal
         cube.sort()
     target.parent.mkdir(parents=True, exist_ok=True)
     for path, name in zip(paths, sorted(cubes), strict=True):
-        cubes[name].write(path)
+        if path.suffix == ".zarr":
+            write_zarr(cubes[name], path)
+        else:
+            cubes[name].write(path)
     return paths
 
 

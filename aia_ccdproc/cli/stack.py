@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from aia_ccdproc.cli.command import Debug
 from aia_ccdproc.cli.console import console
+
+if TYPE_CHECKING:
+    from astropy.io import fits
 
 __all__ = ["stack"]
 
@@ -16,19 +19,30 @@ __all__ = ["stack"]
 def stack(
     files: Annotated[list[str], typer.Argument(help="Registered FITS images: files, folders, or patterns in quotes.")],
     output: Annotated[
-        Path, typer.Option("--output", "-o", help="Cube to write. Several channels are written to NAME_CHANNEL.fits.")
+        Path,
+        typer.Option(
+            "--output", "-o", help="Cube to write, .fits or .zarr. Several channels are written to NAME_CHANNEL.fits."
+        ),
     ] = Path("cube.fits"),
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace existing cubes.")] = False,
     debug: Debug = False,
 ) -> None:
     """Make a cube of registered images for each channel, sorted by time."""
-    from astropy.io import fits
-
     from aia_ccdproc.batch.stacking import stack as write_cubes
 
     for path in write_cubes(files, output, overwrite=overwrite):
-        with fits.open(path) as hdus:
-            columns, rows, images = (hdus[0].header[f"NAXIS{axis}"] for axis in (1, 2, 3))
-            start, end = (hdus[0].header[keyword] for keyword in ("DATE-BEG", "DATE-END"))
-        counted = f"{images} image{'s' * (images > 1)}"
-        console().print(f"{path}: {counted} of {columns} x {rows} pixels, {start} to {end}", markup=False)
+        header = _header(path)
+        images, rows, columns = (header[f"NAXIS{axis}"] for axis in (3, 2, 1))
+        counted = f"{images} image{'s' * (images > 1)} of {columns} x {rows} pixels"
+        console().print(f"{path}: {counted}, {header['DATE-BEG']} to {header['DATE-END']}", markup=False)
+
+
+def _header(path: Path) -> fits.Header:
+    """Read the header of a cube."""
+    from astropy.io import fits
+
+    if path.suffix != ".zarr":
+        return fits.getheader(path)
+    from aia_ccdproc.batch.zarr_cube import import_zarr
+
+    return fits.Header.fromstring(import_zarr().open_group(path, mode="r").attrs["header"], sep="\n")

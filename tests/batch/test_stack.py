@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import tracemalloc
 from pathlib import Path
 
@@ -146,7 +147,7 @@ def test_images_that_do_not_fit_are_refused(registered, tmp_path: Path):
         stack([path, different], tmp_path / "cube.fits")
     with pytest.raises(StateError, match=r"have the same time, 2020-01-01T00:00:11\.570"):
         stack([path, Path(aia_ccdproc.write(aia_ccdproc.read(path), tmp_path / "copy.fits"))], tmp_path / "cube.fits")
-    with pytest.raises(WriteError, match="not compressed"):
+    with pytest.raises(WriteError, match="an uncompressed FITS file or a Zarr group"):
         stack(path, tmp_path / "cube.fits.gz")
     with pytest.raises(ReadError, match=r"missing\.fits"):
         stack(tmp_path / "missing.fits", tmp_path / "cube.fits")
@@ -155,6 +156,36 @@ def test_images_that_do_not_fit_are_refused(registered, tmp_path: Path):
     with pytest.raises(HeaderError, match="WAVELNTH and INSTRUME are missing"):
         stack(write(nameless, tmp_path / "nameless.fits"), tmp_path / "cube.fits")
     assert not (tmp_path / "cube.fits").exists()
+
+
+def test_a_zarr_group_has_one_chunk_for_each_image(registered, tmp_path: Path, capsys):
+    zarr = pytest.importorskip("zarr")
+    image = registered.copy()
+    image.mask = np.zeros(image.shape, bool)
+    image.mask[3, 4] = True
+    write_series(image, tmp_path / "in")
+    for extra in ([], ["--overwrite"]):
+        assert main(["stack", str(tmp_path / "in"), "-o", str(tmp_path / "cube.zarr"), *extra]) == 0
+    assert "4imagesof100x80pixels" in "".join(capsys.readouterr().out.split())
+    group = zarr.open_group(tmp_path / "cube.zarr", mode="r")
+    data = group["data"]
+    assert (data.shape, data.chunks, data.dtype) == ((4, 80, 100), (1, 80, 100), np.dtype("float32"))
+    np.testing.assert_array_equal(data[:, 10, 10], [0, 2, 5, 11])
+    assert np.isnan(data[:]).sum() == 4
+    assert data.metadata.dimension_names == ("time", "y", "x")
+    np.testing.assert_allclose(group["time"][:], [0, 120, 300, 660], atol=1e-6)
+    assert group["time"].attrs["units"] == "seconds since 2020-01-01T00:00:11.570"
+    np.testing.assert_allclose(group["x"][:], (np.arange(100) - 49.5) * 0.6)
+    np.testing.assert_allclose(group["EXPTIME"][:], [2, 2.02, 2.05, 2.11])
+    header = fits.Header.fromstring(group.attrs["header"], sep="\n")
+    assert (header["WAVELNTH"], header["CTYPE3"]) == (171, "UTC--TAB")
+    assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []
+
+
+def test_zarr_may_be_missing(registered, tmp_path: Path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "zarr", None)
+    with pytest.raises(WriteError, match=r"pip install \"aia-ccdproc\[zarr\]\""):
+        stack(write_series(registered, tmp_path), tmp_path / "cube.zarr")
 
 
 def test_the_memory_does_not_depend_on_the_number_of_images(tmp_path: Path):
