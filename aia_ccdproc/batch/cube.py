@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from importlib.metadata import version
 from pathlib import Path
 from typing import NamedTuple
@@ -200,22 +200,29 @@ class Cube:
             add_history(header, f"stack: the field of view moves; table {_PLANES} has CRPIX of each image")
         return header
 
-    def planes(self) -> Iterator[np.ndarray]:
+    def planes(self, chosen: Collection[int] | None = None) -> Iterator[tuple[int, np.ndarray]]:
         """Read the images one after the other.
+
+        Parameters
+        ----------
+        chosen : collection of int, optional
+            Numbers of the images; by default all.
 
         Yields
         ------
-        `~numpy.ndarray`
-            Pixels, big-endian float32, shape ``(ny, nx)``; masked ones are NaN.
+        tuple of int and `~numpy.ndarray`
+            Number of the image, and its pixels, big-endian float32, shape ``(ny, nx)``; masked ones are NaN.
         """
-        for image in self.images:
+        for index, image in enumerate(self.images):
+            if chosen is not None and index not in chosen:
+                continue
             ccd = read(image.path)
             data = np.asarray(ccd.data, dtype=">f4")
             if ccd.mask is not None:
                 data = np.where(ccd.mask, np.float32(np.nan), data).astype(">f4", copy=False)
             if data.shape != image.shape:
                 raise StateError(f"{image.path} has changed while the cube was made. Make the cube again")
-            yield data
+            yield index, data
 
     def tables(self) -> list[fits.BinTableHDU]:
         """Make the extensions of the cube.
@@ -255,7 +262,7 @@ class Cube:
         with atomic_write(path) as temporary:
             with temporary.open("wb") as stream:
                 stream.write(self.header().tostring().encode("ascii"))
-                for plane in self.planes():
+                for _, plane in self.planes():
                     stream.write(plane.data)
                 stream.write(bytes(-stream.tell() % 2880))
             with fits.open(temporary, mode="append") as hdus:

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 from aia_ccdproc.batch.cube import Cube
 from aia_ccdproc.batch.inputs import Files, find_inputs
+from aia_ccdproc.batch.movie import write_movie
 from aia_ccdproc.batch.zarr_cube import import_zarr, write_zarr
 from aia_ccdproc.errors import HeaderError, WriteError
 from aia_ccdproc.images.values import as_text, is_empty
 from aia_ccdproc.io import read_header
 
 __all__ = ["stack"]
+
+_WRITERS: dict[str, Callable[[Cube, Path], None]] = {".fits": Cube.write, ".zarr": write_zarr, ".gif": write_movie}
 
 
 def stack(files: Files, output: str | os.PathLike[str], *, overwrite: bool = False) -> list[Path]:
@@ -24,8 +28,8 @@ def stack(files: Files, output: str | os.PathLike[str], *, overwrite: bool = Fal
         Outputs of a batch: files, folders or patterns, as for `~aia_ccdproc.run`. The images of a channel need one
         grid.
     output : path-like
-        The file to write, ``"cube.fits"``, or a Zarr group, ``"cube.zarr"``, which needs zarr. If the images have
-        several channels, the channel is added to the name: ``"cube_171.fits"``.
+        The file to write, ``"cube.fits"``; or a Zarr group, ``"cube.zarr"``, which needs zarr; or a movie,
+        ``"cube.gif"``. If the images have several channels, the channel is added to the name: ``"cube_171.fits"``.
     overwrite : bool
         Replace existing files.
 
@@ -34,7 +38,8 @@ def stack(files: Files, output: str | os.PathLike[str], *, overwrite: bool = Fal
     list of `~pathlib.Path`
         The files: one for each channel, sorted by the name of the channel. The primary HDU is the cube, float32, shape
         ``(n, ny, nx)``, sorted by time. Masked pixels are NaN. Its WCS has a time axis. The table IMAGES has a row for
-        each image. A Zarr group contains the same as arrays, with chunks of one image, and the header as text.
+        each image. A Zarr group contains the same as arrays, with chunks of one image, and the header as text. A movie
+        has one picture for each image, with at most 512 pixels along each side.
 
     Raises
     ------
@@ -45,17 +50,18 @@ def stack(files: Files, output: str | os.PathLike[str], *, overwrite: bool = Fal
     StateError
         If the images of a channel have different grids or the same time.
     WriteError
-        If an output exists, or the name does not end with ``.fits`` or ``.zarr``; or if zarr is not installed.
+        If an output exists, the name does not end with ``.fits``, ``.zarr`` or ``.gif``, or zarr is not installed.
 
     Notes
     -----
-    The headers are read first, and then one image after the other. The memory does not depend on the number of images.
+    The headers are read first, and then one image after the other. Except for a movie, whose
+    small pictures are kept until it is written, the memory does not depend on the number of images.
     """
     target = Path(output)
+    if target.suffix not in _WRITERS:
+        raise WriteError(f"{target}: cannot write this format. Name the output {', '.join(_WRITERS)}")
     if target.suffix == ".zarr":
         import_zarr()
-    elif target.suffix.lower() != ".fits":
-        raise WriteError(f"{target}: a cube is an uncompressed FITS file or a Zarr group. Name it .fits or .zarr")
     cubes: dict[str, Cube] = {}
     for found in find_inputs(files):
         if not found.named and _is_output(found.path, target):
@@ -74,10 +80,7 @@ def stack(files: Files, output: str | os.PathLike[str], *, overwrite: bool = Fal
         cube.sort()
     target.parent.mkdir(parents=True, exist_ok=True)
     for path, name in zip(paths, sorted(cubes), strict=True):
-        if path.suffix == ".zarr":
-            write_zarr(cubes[name], path)
-        else:
-            cubes[name].write(path)
+        _WRITERS[path.suffix](cubes[name], path)
     return paths
 
 

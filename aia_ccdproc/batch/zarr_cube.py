@@ -74,7 +74,7 @@ def _fill(group: Any, cube: Cube) -> None:
         dimension_names=("time", "y", "x"),
         attributes={"units": str(header.get("BUNIT", "DN"))},
     )
-    for index, plane in enumerate(cube.planes()):
+    for index, plane in cube.planes():
         data[index] = plane
     start = header["DATE-BEG"]
     _add_axis(group, "time", cube.seconds, "time", f"seconds since {start}")

@@ -1,4 +1,4 @@
-"""``aia-prep stack``: make cubes of the outputs of a batch."""
+"""``aia-prep stack``: make cubes or movies of the outputs of a batch."""
 
 from __future__ import annotations
 
@@ -21,16 +21,21 @@ def stack(
     output: Annotated[
         Path,
         typer.Option(
-            "--output", "-o", help="Cube to write, .fits or .zarr. Several channels are written to NAME_CHANNEL.fits."
+            "--output",
+            "-o",
+            help="Cube (.fits, .zarr) or movie (.gif). Several channels are written to NAME_CHANNEL.fits.",
         ),
     ] = Path("cube.fits"),
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace existing cubes.")] = False,
     debug: Debug = False,
 ) -> None:
-    """Make a cube of registered images for each channel, sorted by time."""
+    """Make a cube, or a movie, of registered images for each channel, sorted by time."""
     from aia_ccdproc.batch.stacking import stack as write_cubes
 
     for path in write_cubes(files, output, overwrite=overwrite):
+        if path.suffix == ".gif":
+            console().print(f"wrote {path}", markup=False)
+            continue
         header = _header(path)
         images, rows, columns = (header[f"NAXIS{axis}"] for axis in (3, 2, 1))
         counted = f"{images} image{'s' * (images > 1)} of {columns} x {rows} pixels"

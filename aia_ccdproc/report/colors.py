@@ -14,7 +14,7 @@ from astropy.io import fits
 from aia_ccdproc.errors import HeaderError
 from aia_ccdproc.images.values import finite_number
 
-__all__ = ["NO_DATA", "channel_colormap", "get_channel", "stretch", "to_rgb"]
+__all__ = ["NO_DATA", "brightness_limits", "channel_colormap", "get_channel", "stretch", "to_rgb"]
 
 #: Color (red, green, blue) of pixels without a valid value.
 NO_DATA = (32, 48, 64)
@@ -87,11 +87,41 @@ def channel_colormap(channel: int | None) -> np.ndarray:
     return colors
 
 
-def stretch(values: np.ndarray, header: fits.Header) -> np.ndarray:
+def brightness_limits(values: np.ndarray, header: fits.Header) -> tuple[float, float] | None:
+    """Return the brightness that becomes the darkest and the brightest color.
+
+    They are percentiles of the image. For signed quantities, such as a magnetogram, 0 is in the middle.
+
+    Parameters
+    ----------
+    values : `~numpy.ndarray`
+        Brightness, any shape; NaN where it is not known.
+    header : `~astropy.io.fits.Header`
+        Header of the image; BUNIT is used if it exists.
+
+    Returns
+    -------
+    tuple of float, or None
+        The limits; None if the image is constant or has no values.
+    """
+    finite = values[np.isfinite(values)].astype(np.float64)
+    if not finite.size:
+        return None
+    if _is_signed(header):
+        high = float(np.percentile(np.abs(finite), _PERCENTILES[1]))
+        low = -high
+    else:
+        low, high = (float(limit) for limit in np.percentile(finite, _PERCENTILES))
+    if not high > low:
+        low, high = float(finite.min()), float(finite.max())
+    return (low, high) if high > low else None
+
+
+def stretch(values: np.ndarray, header: fits.Header, limits: tuple[float, float] | None = None) -> np.ndarray:
     """Scale the brightness of an image to the range from 0 to 1, with the usual stretch of its channel.
 
-    The limits are percentiles of the image itself. Cutouts, short exposures and images of a degraded channel therefore
-    have contrast, in DN and in DN/s. For signed quantities, such as a magnetogram, 0 becomes 0.5.
+    By default, the limits are percentiles of the image itself. Cutouts, short exposures and images of a degraded
+    channel therefore have contrast, in DN and in DN/s.
 
     Parameters
     ----------
@@ -99,28 +129,24 @@ def stretch(values: np.ndarray, header: fits.Header) -> np.ndarray:
         Brightness, any shape; NaN where it is not known.
     header : `~astropy.io.fits.Header`
         Header of the image; WAVELNTH and BUNIT are used if they exist.
+    limits : tuple of float, optional
+        The brightness that becomes 0, and that which becomes 1; by default those of `brightness_limits`.
 
     Returns
     -------
     `~numpy.ndarray`
         Numbers from 0 to 1, same shape, NaN where the input is not finite. 0.5 everywhere for a constant image.
     """
-    finite = values[np.isfinite(values)].astype(np.float64)
-    if not finite.size:
-        return np.full(values.shape, np.nan)
-    is_signed = str(header.get("BUNIT", "")).strip().lower() in _SIGNED_UNITS
-    if is_signed:
-        high = float(np.percentile(np.abs(finite), _PERCENTILES[1]))
-        low = -high
-    else:
-        low, high = (float(limit) for limit in np.percentile(finite, _PERCENTILES))
-    if not high > low:
-        low, high = float(finite.min()), float(finite.max())
-    if not high > low:
+    low, high = limits or brightness_limits(values, header) or (math.nan, math.nan)
+    if math.isnan(low):
         return np.where(np.isfinite(values), 0.5, np.nan)
     levels: np.ndarray = np.clip((values - low) / (high - low), 0, 1)
-    softening = 0.0 if is_signed else _SOFTENING.get(get_channel(header) or 0, _DEFAULT_SOFTENING)
+    softening = 0.0 if _is_signed(header) else _SOFTENING.get(get_channel(header) or 0, _DEFAULT_SOFTENING)
     return np.arcsinh(levels * softening) / math.asinh(softening) if softening else levels
+
+
+def _is_signed(header: fits.Header) -> bool:
+    return str(header.get("BUNIT", "")).strip().lower() in _SIGNED_UNITS
 
 
 def to_rgb(values: np.ndarray, header: fits.Header) -> np.ndarray:

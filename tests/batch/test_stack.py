@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from astropy.io import fits
 from astropy.wcs import WCS
+from PIL import Image
 from scenes import small_exposure, small_sun
 
 import aia_ccdproc
@@ -147,7 +148,7 @@ def test_images_that_do_not_fit_are_refused(registered, tmp_path: Path):
         stack([path, different], tmp_path / "cube.fits")
     with pytest.raises(StateError, match=r"have the same time, 2020-01-01T00:00:11\.570"):
         stack([path, Path(aia_ccdproc.write(aia_ccdproc.read(path), tmp_path / "copy.fits"))], tmp_path / "cube.fits")
-    with pytest.raises(WriteError, match="an uncompressed FITS file or a Zarr group"):
+    with pytest.raises(WriteError, match=r"cannot write this format. Name the output \.fits, \.zarr, \.gif"):
         stack(path, tmp_path / "cube.fits.gz")
     with pytest.raises(ReadError, match=r"missing\.fits"):
         stack(tmp_path / "missing.fits", tmp_path / "cube.fits")
@@ -186,6 +187,30 @@ def test_zarr_may_be_missing(registered, tmp_path: Path, monkeypatch):
     monkeypatch.setitem(sys.modules, "zarr", None)
     with pytest.raises(WriteError, match=r"pip install \"aia-ccdproc\[zarr\]\""):
         stack(write_series(registered, tmp_path), tmp_path / "cube.zarr")
+
+
+def test_a_movie_has_a_picture_for_each_image(registered, tmp_path: Path):
+    """The images are the same, with other exposure times: the pictures differ only in their captions."""
+    (tmp_path / "in").mkdir()
+    for minute in (3, 1, 2):
+        image = registered.copy()
+        image.data = registered.data * minute
+        image.data[40:, 60:] = 0
+        time = f"2020-01-01T00:{minute:02}:11.57"
+        image.header.update({"T_OBS": time, "DATE-OBS": time, "WAVELNTH": 171, "EXPTIME": float(minute)})
+        write(image, tmp_path / "in" / f"{minute}.fits")
+    (path,) = stack(tmp_path / "in", tmp_path / "movie.gif")
+    with Image.open(path) as movie:
+        assert (movie.size, movie.n_frames) == ((100, 80), 3)
+        pictures = []
+        for index in range(3):
+            movie.seek(index)
+            pictures.append(np.array(movie.convert("RGB")))
+    no_caption = slice(0, 60)
+    np.testing.assert_array_equal(pictures[0][no_caption], pictures[1][no_caption])
+    np.testing.assert_array_equal(pictures[0][no_caption], pictures[2][no_caption])
+    assert (pictures[0] != pictures[1]).any()
+    assert pictures[0][10, 80].sum() < pictures[0][10, 20].sum()  # the dark corner: right above
 
 
 def test_the_memory_does_not_depend_on_the_number_of_images(tmp_path: Path):
