@@ -18,7 +18,7 @@ from aia_ccdproc.images.geometry import Geometry, wcs_geometry
 from aia_ccdproc.images.history import add_history
 from aia_ccdproc.images.statistics import is_statistics_card
 from aia_ccdproc.images.times import observation_time
-from aia_ccdproc.images.values import as_number, is_empty
+from aia_ccdproc.images.values import as_number, as_text, is_empty
 from aia_ccdproc.images.wcs import wcs_from_header
 from aia_ccdproc.images.wcs_cards import is_geometry_card
 from aia_ccdproc.io import read, read_header
@@ -47,19 +47,37 @@ class CubeImage(NamedTuple):
     time: Time
     shape: tuple[int, int]
     geometry: Geometry
+    unit: str
     values: dict[str, float]
     """The columns of the table."""
 
     @property
     def grid(self) -> str:
-        """The grid, for error messages.
+        """The grid and the unit, for error messages.
 
         Returns
         -------
         str
-            ``"500 x 400 pixels of 0.6 arcsec"``.
+            ``"500 x 400 pixels of 0.6 arcsec in DN"``.
         """
-        return f"{self.shape[1]} x {self.shape[0]} pixels of {self.geometry.plate_scale:.6g} arcsec"
+        pixels = f"{self.shape[1]} x {self.shape[0]} pixels of {self.geometry.plate_scale:.6g} arcsec"
+        return f"{pixels} in {self.unit}"
+
+    def fits(self, other: CubeImage) -> bool:
+        """Check whether two images can be in one cube.
+
+        Parameters
+        ----------
+        other : `CubeImage`
+            The other image.
+
+        Returns
+        -------
+        bool
+            True if shape, pixels and unit are the same. The fields of view may have different positions.
+        """
+        same_grid = self.shape == other.shape and self.geometry.is_close(other.geometry, shifted=True)
+        return same_grid and self.unit == other.unit
 
     @classmethod
     def of(cls, path: Path, header: fits.Header) -> CubeImage:
@@ -87,7 +105,8 @@ class CubeImage(NamedTuple):
             shape = (int(header["NAXIS2"]), int(header["NAXIS1"]))
             numbers = {name: as_number(header.get(name)) for name in _COLUMNS}
             values = {name: np.nan if number is None else float(number) for name, number in numbers.items()}
-            return cls(path, observation_time(header), shape, wcs_geometry(wcs), values)
+            unit = as_text(header.get("BUNIT", header.get("PIXLUNIT", "DN"))).strip()
+            return cls(path, observation_time(header), shape, wcs_geometry(wcs), unit, values)
         except HeaderError as error:
             raise HeaderError(f"{path}: {error}") from error
 
@@ -124,13 +143,13 @@ class Cube:
         Raises
         ------
         StateError
-            If it does not have the shape and the pixels of the first image.
+            If it does not have the shape, the pixels and the unit of the first image.
         """
         image, first = CubeImage.of(path, header), self.images[0]
-        if image.shape != first.shape or not image.geometry.is_close(first.geometry, shifted=True):
+        if not image.fits(first):
             raise StateError(
-                f"{path} has {image.grid}, and {first.path.name} has {first.grid}. Images of a cube need one grid: "
-                "register them with the same center and size"
+                f"{path} has {image.grid}, and {first.path.name} has {first.grid}. Images of a cube need one grid and "
+                "one unit: prep them with one recipe, with center and size"
             )
         self.images.append(image)
         self._common = without_cards(self._common, lambda card: _differs(card, header), share=True)
@@ -234,7 +253,8 @@ class Cube:
         """
         count = len(self.images)
         times = fits.Column("TIME", f"{count}D", unit="s", dim=f"(1,{count})", array=self.seconds.reshape(1, count, 1))
-        names = [image.path.name for image in self.images]
+        # A FITS table contains ASCII only.
+        names = [image.path.name.encode("ascii", "backslashreplace").decode() for image in self.images]
         widest = max(map(len, names))
         columns = [
             fits.Column("FILE", f"{widest}A", array=names),

@@ -73,7 +73,10 @@ def stack(files: Files, output: str | os.PathLike[str], *, overwrite: bool = Fal
         else:
             cubes[channel] = Cube(found.path, header)
     paths = [target] if len(cubes) == 1 else [target.with_stem(f"{target.stem}_{name}") for name in sorted(cubes)]
+    inputs = {image.path.resolve() for cube in cubes.values() for image in cube.images}
     for path in paths:
+        if path.resolve() in inputs:
+            raise WriteError(f"{path} is one of the images. Give another name for the output")
         if path.exists() and not overwrite:
             raise WriteError(f"{path} already exists. Use --overwrite (overwrite=True) to replace it")
     for cube in cubes.values():
