@@ -63,7 +63,7 @@ class CubeImage(NamedTuple):
         pixels = f"{self.shape[1]} x {self.shape[0]} pixels of {self.geometry.plate_scale:.6g} arcsec"
         return f"{pixels} in {self.unit}"
 
-    def fits(self, other: CubeImage) -> bool:
+    def matches(self, other: CubeImage) -> bool:
         """Check whether two images can be in one cube.
 
         Parameters
@@ -146,7 +146,7 @@ class Cube:
             If it does not have the shape, the pixels and the unit of the first image.
         """
         image, first = CubeImage.of(path, header), self.images[0]
-        if not image.fits(first):
+        if not image.matches(first):
             raise StateError(
                 f"{path} has {image.grid}, and {first.path.name} has {first.grid}. Images of a cube need one grid and "
                 "one unit: prep them with one recipe, with center and size"
