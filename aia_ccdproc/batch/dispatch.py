@@ -8,8 +8,10 @@ from collections.abc import Callable, Collection, Generator, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, CancelledError, Future, wait
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from aia_ccdproc.batch.executors import WorkerPool
+from aia_ccdproc.batch.fetching import FetchAhead
 from aia_ccdproc.batch.plan import Job
 from aia_ccdproc.errors import PrepError
 from aia_ccdproc.report.results import FileResult, failed_result
@@ -26,7 +28,11 @@ _DIED_TWICE = (
 
 
 def dispatch(
-    jobs: Sequence[Job], pool: WorkerPool, stop: threading.Event, on_start: Callable[[Path], object]
+    jobs: Sequence[Job],
+    pool: WorkerPool,
+    stop: threading.Event,
+    on_start: Callable[[Path], object],
+    fetches: FetchAhead | None = None,
 ) -> Generator[FileResult]:
     """Process jobs with a pool of workers.
 
@@ -43,6 +49,8 @@ def dispatch(
         When it is set, jobs that have been submitted are finished, and no others are started.
     on_start : callable
         Called with the path of each file before it is submitted.
+    fetches : `~aia_ccdproc.batch.fetching.FetchAhead`, optional
+        Fetches the files of archives. A job is submitted when its file has been fetched.
 
     Yields
     ------
@@ -57,7 +65,7 @@ def dispatch(
     """
     unfinished = dict.fromkeys(job.path for job in jobs)
     try:
-        for result in _results(jobs, pool, stop, on_start):
+        for result in _results(jobs, pool, stop, on_start, fetches or FetchAhead()):
             del unfinished[result.path]
             yield result
     except PrepError as error:
@@ -68,33 +76,50 @@ def dispatch(
 
 
 def _results(
-    jobs: Sequence[Job], pool: WorkerPool, stop: threading.Event, on_start: Callable[[Path], object]
+    jobs: Sequence[Job],
+    pool: WorkerPool,
+    stop: threading.Event,
+    on_start: Callable[[Path], object],
+    fetches: FetchAhead,
 ) -> Iterator[FileResult]:
     waiting = deque(jobs)
     while waiting and not stop.is_set():
-        retries = yield from _process_together(waiting, pool, stop, on_start)
+        retries = yield from _process_together(waiting, pool, stop, on_start, fetches)
         for job in retries:
             if not stop.is_set():
                 yield _process_alone(job, pool)
 
 
 def _process_together(
-    waiting: deque[Job], pool: WorkerPool, stop: threading.Event, on_start: Callable[[Path], object]
+    waiting: deque[Job],
+    pool: WorkerPool,
+    stop: threading.Event,
+    on_start: Callable[[Path], object],
+    fetches: FetchAhead,
 ) -> Generator[FileResult, None, list[Job]]:
     """Process waiting jobs in parallel until none is left or a worker dies. Return the jobs whose worker died."""
     submitted: dict[Future[FileResult], Job] = {}
     worker_died: list[Job] = []
     try:
         while True:
+            fetching: Future[None] | None = None
             while waiting and not worker_died and not stop.is_set() and len(submitted) < pool.size:
+                fetches.start(job.path for job in waiting)
+                fetching = fetches.running(waiting[0].path)
+                if fetching is not None:
+                    break
                 job = waiting.popleft()
+                fetch_error = fetches.error(job.path)
+                if fetch_error is not None:
+                    yield failed_result(job.path, fetch_error)
+                    continue
                 if len(waiting) >= pool.size:
                     pool.read_ahead(waiting[pool.size - 1])
                 on_start(job.path)
                 submitted[_submit(job, pool)] = job
-            if not submitted:
+            if not submitted and fetching is None:
                 return worker_died
-            for future in _wait_for_any(submitted, pool):
+            for future in _wait_for_any(submitted, pool, fetching):
                 job = submitted.pop(future)
                 if isinstance(_error(future), pool.death_errors):
                     worker_died.append(job)
@@ -125,11 +150,17 @@ def _submit(job: Job, pool: WorkerPool) -> Future[FileResult]:
         ) from error
 
 
-def _wait_for_any(futures: Collection[Future[FileResult]], pool: WorkerPool) -> list[Future[FileResult]]:
-    """Return the finished futures, at least one, in order. Raise PrepError if no result can arrive any more."""
+def _wait_for_any(
+    futures: Collection[Future[FileResult]], pool: WorkerPool, fetching: Future[None] | None = None
+) -> list[Future[FileResult]]:
+    """Return the finished futures in order. Raise PrepError if no result can arrive any more.
+
+    At least one future has finished, unless a file is being fetched.
+    """
+    awaited: list[Future[Any]] = [*futures, *([] if fetching is None else [fetching])]
     while True:
-        finished, _ = wait(futures, timeout=_POLL_SECONDS, return_when=FIRST_COMPLETED)
-        if finished:
+        finished, _ = wait(awaited, timeout=_POLL_SECONDS, return_when=FIRST_COMPLETED)
+        if finished or not futures:
             return [future for future in futures if future in finished]
         pool.check()
 

@@ -1,16 +1,20 @@
-"""Find the input files of a batch: by name, by folder, by pattern, or from a collection."""
+"""Find the input files of a batch: by name, folder or pattern, from a collection, or in an archive."""
 
 from __future__ import annotations
 
 import glob
 import itertools
 import os
+import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
-from aia_ccdproc.errors import ReadError
+from aia_ccdproc.errors import ReadError, redact_url
 from aia_ccdproc.images.names import is_fits_name
+from aia_ccdproc.plugin.loading import get_plugin_manager
+from aia_ccdproc.plugin.published import PUBLISHED, hint
+from aia_ccdproc.plugin.remote import RemoteFile
 
 if TYPE_CHECKING:
     from ccdproc import ImageFileCollection
@@ -21,6 +25,8 @@ __all__ = ["Files", "Input", "find_inputs"]
 Files: TypeAlias = "str | os.PathLike[str] | Iterable[str | os.PathLike[str]] | ImageFileCollection"
 
 
+#: Start of an input that a plugin may know: "jsoc:", "https:". One letter is a drive of Windows.
+_SCHEME = re.compile(r"([a-z][a-z0-9+.-]+):", re.IGNORECASE)
 #: Number of entries of subfolders after which the search for FITS files ends.
 _MAX_ENTRIES_SEARCHED = 10_000
 
@@ -31,16 +37,20 @@ class Input(NamedTuple):
     path: Path
     #: Whether the user named this file; False if it was found in a folder or with a pattern.
     named: bool
+    #: The file in an archive from which ``path`` is fetched, if it is not a file on this machine.
+    remote: RemoteFile | None = None
 
 
-def find_inputs(files: Files) -> list[Input]:
+def find_inputs(files: Files, fetched: Path = Path()) -> list[Input]:
     """Find the input files of a batch.
 
     Parameters
     ----------
     files : path-like, iterable of path-like, or `~ccdproc.ImageFileCollection`
         Files; folders, for the FITS files in them; or patterns (``*``, ``?``, ``[...]``, and ``**`` for folders at any
-        depth), for the FITS files that match.
+        depth), for the FITS files that match; or inputs of which a plugin knows the scheme (``https://...``).
+    fetched : `~pathlib.Path`
+        Folder to which the files of archives will be fetched.
 
     Returns
     -------
@@ -50,7 +60,10 @@ def find_inputs(files: Files) -> list[Input]:
     Raises
     ------
     ReadError
-        If a name is empty, a folder contains no FITS files or cannot be read, or a pattern matches none.
+        If a name is empty, a folder contains no FITS files or cannot be read, or a pattern matches none. If no plugin
+        knows a URL.
+    PrepError
+        If an archive cannot be asked for its files.
     """
     if hasattr(files, "files_filtered"):  # a collection; ccdproc takes 0.3 s to import
         files = list(files.files_filtered(include_path=True))
@@ -60,11 +73,37 @@ def find_inputs(files: Files) -> list[Input]:
     for name in files:
         if not os.fspath(name):
             raise ReadError("the name of an input file is empty. Give a file, a folder or a pattern")
-        for found in _expand(Path(name)):
+        for found in _remote_inputs(os.fspath(name), fetched) or _expand(Path(name)):
             key = os.path.abspath(found.path)  # noqa: PTH100 (resolve() would replace a link by its target)
+            known = inputs.get(key)
+            if known is not None and known.remote != found.remote and (known.remote and found.remote):
+                raise ReadError(
+                    f"{known.remote.source} and {found.remote.source} have the same name, {found.path.name}"
+                )
             if key not in inputs or (found.named and not inputs[key].named):
                 inputs[key] = found
     return list(inputs.values())
+
+
+def _remote_inputs(name: str, folder: Path) -> list[Input] | None:
+    """Return the files of an archive that an input names; None if it is the name of a file on this machine."""
+    match = _SCHEME.match(name)
+    if match is None or os.path.lexists(name):
+        return None
+    remote_files = get_plugin_manager().hook.prep_inputs(name=name)
+    if remote_files is None:
+        scheme, shown = match[1].lower(), redact_url(name)
+        if any(scheme in kinds.get("input", ()) for kinds in PUBLISHED.values()):
+            raise ReadError(f"the input {shown} cannot be read: {hint('input', scheme, ())}")
+        if "://" in name:
+            raise ReadError(f"the input {shown} cannot be read: no plugin knows the scheme {scheme}")
+        return None
+    if not remote_files:
+        raise ReadError(f"{redact_url(name)}: there are no files")
+    for remote in remote_files:
+        if Path(remote.name).name != remote.name or remote.name.startswith(".") or not is_fits_name(remote.name):
+            raise ReadError(f"{remote.source}: {remote.name!r} is not the name of a FITS file")
+    return [Input(folder / remote.name, named=True, remote=remote) for remote in remote_files]
 
 
 def _expand(path: Path) -> Iterator[Input]:

@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
+from aia_ccdproc.batch.fetching import fetch_file
 from aia_ccdproc.batch.inputs import Input
 from aia_ccdproc.errors import SettingsError, WriteError
 from aia_ccdproc.images.names import NamePattern, is_fits_name
@@ -25,6 +26,8 @@ class Job(NamedTuple):
 
     path: Path
     output: Path
+    #: Source of a file that is fetched from an archive, as in `~aia_ccdproc.plugin.RemoteFile`.
+    source: str = ""
 
 
 def name_output(inputs: Sequence[Input], recipe: Recipe, output: Path) -> tuple[Recipe, Path]:
@@ -82,8 +85,9 @@ def make_plan(inputs: Sequence[Input], recipe: Recipe, folder: Path) -> list[Job
     -------
     list of `Job` or `FileResult`
         For each file, in the order of the inputs, a job; or a result, if the file is not selected or its header cannot
-        be used. Headers are read only if the recipe needs a keyword. A file that was found in a folder or with a
-        pattern is omitted if it is the output of another input: it comes from an earlier run in the same folder.
+        be used. Headers are read only if the recipe needs a keyword; a file whose header is not known is fetched. A
+        file that was found in a folder or with a pattern is omitted if it is the output of another input: it comes
+        from an earlier run in the same folder.
 
     Raises
     ------
@@ -91,7 +95,7 @@ def make_plan(inputs: Sequence[Input], recipe: Recipe, folder: Path) -> list[Job
         If two files would have the same output, or an output would replace an input.
     """
     pattern = recipe.output.pattern
-    planned = [_plan_file(found.path, recipe, pattern, folder) for found in inputs]
+    planned = [_plan_file(found, recipe, pattern, folder) for found in inputs]
     job_by_output = {entry.output.resolve(): entry for entry in planned if isinstance(entry, Job)}
     plan: list[Job | FileResult] = []
     input_by_output: dict[Path, Path] = {}
@@ -112,17 +116,22 @@ def make_plan(inputs: Sequence[Input], recipe: Recipe, folder: Path) -> list[Job
     return plan
 
 
-def _plan_file(path: Path, recipe: Recipe, pattern: NamePattern, folder: Path) -> Job | FileResult:
-    header = None
+def _plan_file(found: Input, recipe: Recipe, pattern: NamePattern, folder: Path) -> Job | FileResult:
+    path, remote, header = found.path, found.remote, None
     try:
         if recipe.select or pattern.keywords:
             from aia_ccdproc.io import read_header
 
-            header = read_header(path, hdu=recipe.hdu)
+            header = remote.header() if remote else None
+            if header is None:
+                if remote:
+                    fetch_file(remote, path)
+                header = read_header(path, hdu=recipe.hdu)
             mismatch = recipe.mismatch(header)
             if mismatch is not None:
                 return FileResult(path, "skipped", reason=mismatch)
-        return Job(path, _existing_or_new(path, folder / pattern.fill(path, header), recipe, folder))
+        output = _existing_or_new(path, folder / pattern.fill(path, header), recipe, folder)
+        return Job(path, output, remote.source if remote else "")
     except Exception as error:  # whatever a header contains, or a plugin does with it, must not end the batch
         return failed_result(path, error)
 

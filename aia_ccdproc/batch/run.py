@@ -7,7 +7,7 @@ import logging
 import os
 import platform
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Executor
 from contextlib import AbstractContextManager, closing, suppress
 from dataclasses import replace
@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 from aia_ccdproc.batch.cluster import dask_cluster
 from aia_ccdproc.batch.dispatch import dispatch
 from aia_ccdproc.batch.executors import WorkerPool, existing_executor, this_process, worker_processes
+from aia_ccdproc.batch.fetching import FetchAhead, fetched_folder
 from aia_ccdproc.batch.inputs import Files, find_inputs
 from aia_ccdproc.batch.plan import Job, make_plan, name_output
 from aia_ccdproc.batch.signals import BatchInterrupted, stop_on_signals
@@ -26,9 +27,11 @@ from aia_ccdproc.batch.task import BatchOptions
 from aia_ccdproc.errors import SettingsError, WriteError, renamed_argument
 from aia_ccdproc.images.compression import Compression
 from aia_ccdproc.images.files import read_ahead, remove_abandoned
+from aia_ccdproc.images.names import is_fits_name
 from aia_ccdproc.parallel import available_cpus, start_forkserver
 from aia_ccdproc.pipeline import Pipeline
 from aia_ccdproc.plugin.loading import get_plugin_manager
+from aia_ccdproc.plugin.remote import RemoteFile
 from aia_ccdproc.recipe.output import OutputSettings
 from aia_ccdproc.recipe.recipe import Recipe, load_recipe
 from aia_ccdproc.report.notebook import FileResults
@@ -74,6 +77,7 @@ def run(
     compression: Compression | None = None,
     report: str | os.PathLike[str] | Iterable[str | os.PathLike[str]] = (),
     quicklook: bool = False,
+    keep_level1: bool = False,
     progress: Progress | None = None,
 ) -> list[FileResult]:
     """Prep files with a recipe, and write one output for each.
@@ -85,6 +89,8 @@ def run(
     ----------
     files : path-like, iterable of path-like, or `~ccdproc.ImageFileCollection`
         Level-1 FITS files, folders of such files, or patterns (``"2020/**/*171*.fits"``). They are not changed.
+        Or URLs of FITS files, and inputs of which a plugin knows the scheme. These files are fetched, at most four at
+        the same time, unless their outputs exist.
     recipe : str, path-like or `~aia_ccdproc.Recipe`
         Name of a built-in recipe, path of a TOML file, or a recipe.
     output_dir : path-like
@@ -110,6 +116,9 @@ def run(
         Reports to write: ``.json`` or ``.html``.
     quicklook : bool
         Whether to draw a PNG beside each output. This needs matplotlib.
+    keep_level1 : bool
+        Whether to keep files that are fetched, in the folder ``level1`` of the output folder. By default, each is
+        removed when its output has been written.
     progress : `~aia_ccdproc.Progress`, optional
         Object whose methods are called while the batch runs. By default, a notebook shows a progress bar, and nothing
         is shown elsewhere. ``Progress()`` shows nothing.
@@ -151,14 +160,20 @@ def run(
 
         check_quicklook()
     with stop_on_signals() as stop:
-        loaded, inputs = _override_output(load_recipe(recipe), overwrite, compression), find_inputs(files)
-        loaded, folder = name_output(inputs, loaded, Path(output_dir))
+        target = Path(output_dir)
+        folder = target.parent if is_fits_name(target) and not target.is_dir() else target
+        loaded = _override_output(load_recipe(recipe), overwrite, compression)
+        inputs = find_inputs(files, fetched_folder(folder, keep_level1))
+        loaded, folder = name_output(inputs, loaded, target)
+        remote_files = {found.path: found.remote for found in inputs if found.remote}
         pipeline = Pipeline(loaded)
         plan = make_plan(inputs, loaded, folder)
-        todo = [entry for entry in plan if isinstance(entry, Job)]
-        _prepare_folders(folder, todo, reports)
         thumbnails = any(path.suffix.lower() != ".json" for path in reports)
         options = BatchOptions(loaded, thumbnails=thumbnails, output_hashes=bool(reports), quicklook=quicklook)
+        plan = _without_existing(plan, options, pipeline)
+        todo = [entry for entry in plan if isinstance(entry, Job)]
+        _prepare_folders(folder, todo, reports)
+        fetches = FetchAhead(remote_files, keep=keep_level1)
         workers = max(1, min(jobs, len(todo)))
         info = _describe_batch(loaded, folder, jobs, scheduler, started)
         results = _Results(plan, progress or _default_progress())
@@ -168,16 +183,18 @@ def run(
                     read_ahead(job.path)
                 if workers > 1:
                     start_forkserver(workers)
-            pipeline.prefetch(_headers_to_prefetch(todo, loaded))
+            pipeline.prefetch(_headers_to_prefetch(todo, loaded, remote_files))
             with (
                 _open_pool(options, pipeline, workers, scheduler, executor) as pool,
-                closing(dispatch(todo, pool, stop, results.progress.started)) as arriving,
+                closing(dispatch(todo, pool, stop, results.progress.started, fetches)) as arriving,
             ):
                 for result in arriving:
                     results.add(result)
+                    fetches.discard([result.path])
         finally:  # the reports are written even if the batch is interrupted
             info = replace(info, seconds=time.perf_counter() - clock, interrupted=not results.is_complete)
             results.progress.ended(info.seconds)
+            fetches.close()
             _write_reports(reports, info, results.in_order())
         if not results.is_complete:
             raise BatchInterrupted(stop.number)
@@ -288,17 +305,38 @@ def _open_pool(
     return this_process(Worker(options, pipeline))
 
 
-def _headers_to_prefetch(todo: Sequence[Job], recipe: Recipe) -> Sequence[fits.Header]:
+def _without_existing(
+    plan: Sequence[Job | FileResult], options: BatchOptions, pipeline: Pipeline
+) -> list[Job | FileResult]:
+    """Replace the jobs of files that need not be fetched, because their outputs exist, by their results."""
+    has_output = [isinstance(entry, Job) and bool(entry.source) and entry.output.exists() for entry in plan]
+    if not any(has_output):
+        return list(plan)
+    from aia_ccdproc.batch.worker import Worker
+
+    worker = Worker(options, pipeline)
+    return [
+        (worker.existing(entry) or entry) if exists and isinstance(entry, Job) else entry
+        for entry, exists in zip(plan, has_output, strict=True)
+    ]
+
+
+def _headers_to_prefetch(
+    todo: Sequence[Job], recipe: Recipe, remote_files: Mapping[Path, RemoteFile]
+) -> Sequence[fits.Header]:
     """Return the headers of files for which an output must be made."""
     paths = [job.path for job in todo if recipe.output.overwrite or not job.output.exists()]
-    return _LazyHeaders(paths, recipe.hdu)
+    return _LazyHeaders(paths, recipe.hdu, remote_files)
 
 
 class _LazyHeaders(Sequence["fits.Header"]):
-    """Headers of files, read when the first one is used. Files that cannot be read are omitted; they fail later."""
+    """Headers of files, read when the first one is used.
 
-    def __init__(self, paths: Sequence[Path], hdu: int | str | None) -> None:
-        self._paths, self._hdu = paths, hdu
+    Files that cannot be read are omitted; they fail later. So are files of an archive whose header is not known.
+    """
+
+    def __init__(self, paths: Sequence[Path], hdu: int | str | None, remote_files: Mapping[Path, RemoteFile]) -> None:
+        self._paths, self._hdu, self._remote_files = paths, hdu, remote_files
 
     @functools.cached_property
     def _headers(self) -> list[fits.Header]:
@@ -307,7 +345,10 @@ class _LazyHeaders(Sequence["fits.Header"]):
         headers = []
         for path in self._paths:
             with suppress(Exception):
-                headers.append(read_header(path, hdu=self._hdu))
+                remote = self._remote_files.get(path)
+                header = remote.header() if remote else read_header(path, hdu=self._hdu)
+                if header is not None:
+                    headers.append(header)
         return headers
 
     def __getitem__(self, index: Any) -> Any:

@@ -31,6 +31,8 @@ __all__ = ["Worker"]
 
 #: Keyword for the SHA-256 of the file from which an output was made.
 INPUT_HASH = "INPUTID"
+#: Keyword for the source of a file that was fetched from an archive.
+INPUT_SOURCE = "INPUTSRC"
 
 
 class Worker:
@@ -88,12 +90,31 @@ class Worker:
             peak_memory=_peak_memory(),
         )
 
+    def existing(self, job: Job) -> FileResult | None:
+        """Check whether a file of an archive need not be fetched, because its output exists.
+
+        Parameters
+        ----------
+        job : `~aia_ccdproc.batch.plan.Job`
+            The file, which need not have been fetched, and its output, which exists.
+
+        Returns
+        -------
+        `~aia_ccdproc.FileResult` or None
+            The result, if the output is up to date, or must not be replaced. None if the file must be prepped.
+        """
+        try:
+            header = self._matching_header(job, "")
+        except PrepError as error:
+            return failed_result(job.path, error)
+        return None if header is None else self._unchanged(job, header, {})
+
     def _prep(self, job: Job, input_hash: Future[str], seconds: dict[str, float]) -> FileResult:
         path, output = self._options.folder / job.path, self._options.folder / job.output
         if output.exists():
             if not input_hash.result():
                 read_header(path, hdu=self._recipe.hdu)  # explains why the input cannot be read
-            header = self._matching_header(output, input_hash.result())
+            header = self._matching_header(job, input_hash.result())
             if header is not None:
                 return self._unchanged(job, header, seconds)
         with _timed(seconds, "read"):
@@ -102,7 +123,9 @@ class Worker:
         before = level1 if self._options.thumbnails else None
         del level1  # its memory is used again when the output is written
         image.header[INPUT_HASH] = input_hash.result()
-        header = self._matching_header(output, input_hash.result()) if output.exists() else None
+        if job.source:
+            image.header[INPUT_SOURCE] = job.source
+        header = self._matching_header(job, input_hash.result()) if output.exists() else None
         if header is not None:  # another batch has written it in the meantime
             return self._unchanged(job, header, seconds)
         with _timed(seconds, "write"):
@@ -119,17 +142,21 @@ class Worker:
     def _read_input(self, path: Path) -> CCDData:
         return read(path, hdu=self._recipe.hdu, instrument=self._recipe.instrument)
 
-    def _matching_header(self, output: Path, input_hash: str) -> fits.Header | None:
+    def _matching_header(self, job: Job, input_hash: str) -> fits.Header | None:
         """Return the header of an existing output that was made from this input with this recipe.
 
         Return None if the output may be replaced. Raise WriteError if it may not.
         """
+        output = self._options.folder / job.output
         try:
             header = read_header(output)
-            if (header.get(INPUT_HASH), header.get("RECIPEID")) == (input_hash, self._digest):
+            is_same_input = header.get(INPUT_HASH) == input_hash
+            if job.source:
+                is_same_input = header.get(INPUT_SOURCE) == job.source
+            if is_same_input and header.get("RECIPEID") == self._digest:
                 return header
             reason = "was made from a different input file"
-            if header.get(INPUT_HASH) == input_hash:
+            if is_same_input:
                 reason = "was made with a different recipe, or with other versions of the packages that run its steps"
         except PrepError as error:
             reason = f"is not a complete output ({error})"
@@ -148,11 +175,12 @@ class Worker:
         if self._options.quicklook and is_drawn:
             result = replace(result, quicklook=_quicklook_path(job.output))
         must_draw = self._options.quicklook and not is_drawn
-        if must_draw or self._options.thumbnails:
+        has_input = (self._options.folder / job.path).exists()  # not if it would have to be fetched
+        if must_draw or (self._options.thumbnails and has_input):
             image = read(output, instrument=self._recipe.instrument)
             if must_draw:
                 result = replace(result, quicklook=self._draw_quicklook(job, image, seconds))
-            if self._options.thumbnails:
+            if self._options.thumbnails and has_input:
                 level1 = self._read_input(self._options.folder / job.path)
                 result = _with_thumbnails(result, level1, image, seconds)
         return result

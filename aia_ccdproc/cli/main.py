@@ -27,6 +27,7 @@ from aia_ccdproc.cli.console import (
     show_output_error,
     show_traceback,
 )
+from aia_ccdproc.cli.fetch import fetch
 from aia_ccdproc.cli.listing import plugins, recipes, steps
 from aia_ccdproc.cli.options import PointingOption, RecipeArgument, SetOption, load_changed_recipe
 from aia_ccdproc.cli.pointing import pointing
@@ -119,6 +120,7 @@ def _options(
 
 app.command(cls=Command, epilog='aia-prep run "*_lev1.fits" -o level15 --pointing header')(run)
 app.command(cls=Command, epilog="aia-prep stack level15 -o cube.fits")(stack)
+app.command(cls=Command, epilog="aia-prep fetch --from 2019-01-01 --for 1h --every 5m --channels 171 -o level1")(fetch)
 
 
 @app.command(cls=Command, epilog="aia-prep check level1.5 --set register.method=bilinear")

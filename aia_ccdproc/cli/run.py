@@ -24,7 +24,10 @@ __all__ = ["run"]
 def run(
     files: Annotated[
         list[str],
-        typer.Argument(help="Level-1 FITS files, folders that contain them, or patterns.", show_default=False),
+        typer.Argument(
+            help="Level-1 FITS files, folders that contain them, patterns, URLs, or queries (jsoc:...).",
+            show_default=False,
+        ),
     ],
     output: Annotated[
         str,
@@ -58,6 +61,9 @@ def run(
         typer.Option("--report", help="Write a report: .json or .html. Can be repeated.", show_default=False),
     ] = None,
     quicklook: Annotated[bool, typer.Option("--quicklook", help="Draw a PNG beside each output.")] = False,
+    keep_level1: Annotated[
+        bool, typer.Option("--keep-level1", help="Keep the files that are fetched, in the folder level1 of the output.")
+    ] = False,
     verbose: Annotated[
         bool,
         typer.Option(
@@ -97,6 +103,7 @@ def run(
                 compression=compression,
                 report=report or (),
                 quicklook=quicklook,
+                keep_level1=keep_level1,
                 progress=display,
             )
         except BatchInterrupted as interruption:

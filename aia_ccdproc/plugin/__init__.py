@@ -47,6 +47,7 @@ from aia_ccdproc.plugin.loading import get_plugin_manager, load_plugins
 from aia_ccdproc.plugin.manager import PrepPluginManager
 from aia_ccdproc.plugin.map_arguments import accepts_maps
 from aia_ccdproc.plugin.plugin import Plugin
+from aia_ccdproc.plugin.remote import RemoteFile
 from aia_ccdproc.plugin.resampling import BAD_WEIGHT_THRESHOLD, MethodParameter, Resampled
 from aia_ccdproc.plugin.settings import RECORDED_BY_NAME, UNRECORDED, StepSettings
 from aia_ccdproc.plugin.step import Step, StepOrder, StepResult, step
@@ -72,6 +73,7 @@ __all__ = [
     "PrepPluginManager",
     "QuantizedRows",
     "RecipeFile",
+    "RemoteFile",
     "Resampled",
     "RiceTiles",
     "ServerURL",

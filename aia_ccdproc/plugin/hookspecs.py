@@ -6,6 +6,7 @@ A plugin implements hooks with `hookimpl`. The core declares its steps in ``aia_
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import pluggy
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
     from aia_ccdproc.images.pixel_engine import PixelEngine
     from aia_ccdproc.plugin.instrument import Instrument
+    from aia_ccdproc.plugin.remote import RemoteFile
     from aia_ccdproc.plugin.resampling import MethodParameter, Resampled
     from aia_ccdproc.plugin.step import Step
 
@@ -69,6 +71,25 @@ def prep_recipes() -> dict[str, str]:
         Their TOML, by name.
     """
     return {}
+
+
+@hookspec(firstresult=True)
+def prep_inputs(name: str) -> Sequence[RemoteFile] | None:
+    """Return the files that an input names, if it is not a file on this machine: a URL, or a query of an archive.
+
+    Called for inputs that start with a scheme, ``"jsoc:"`` for example, before a batch is planned. Stops at first
+    non-None result. Must only list the files; they are fetched later, if an output must be made from them.
+
+    Parameters
+    ----------
+    name : str
+        The input, as the user gave it.
+
+    Returns
+    -------
+    sequence of `~aia_ccdproc.plugin.RemoteFile` or None
+        The files, at least one; or None if the plugin does not know the scheme.
+    """
 
 
 @hookspec(firstresult=True)

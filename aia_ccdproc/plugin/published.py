@@ -15,6 +15,7 @@ PUBLISHED: dict[str, dict[str, tuple[str, ...]]] = {
     "aia-ccdproc-cubic": {"method": ("cubic-convolution", "cubic-spline")},
     "aia-ccdproc-degradation": {"step": ("correct_degradation",)},
     "aia-ccdproc-hmi": {"instrument": ("HMI",)},
+    "aia-ccdproc-jsoc": {"step": ("refresh_keywords",), "input": ("jsoc",)},
     "aia-ccdproc-noise": {"step": ("estimate_uncertainty",)},
     "aia-ccdproc-psf": {"step": ("deconvolve",), "recipe": ("level1.5-psf",)},
     "aia-ccdproc-respike": {"step": ("respike", "despike")},
@@ -26,7 +27,7 @@ def hint(kind: str, name: str, known: Iterable[str]) -> str:
 
     Parameters
     ----------
-    kind : {"step", "method", "recipe"}
+    kind : {"step", "method", "recipe", "input"}
         What the name is the name of.
     name : str
         The name.

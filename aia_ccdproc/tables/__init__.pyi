@@ -1,7 +1,7 @@
 from .cache import FetchCache
 from .calibration import CalibrationTable
-from .download import download_table
-from .jsoc import query_series, server_name
+from .download import download_file, download_table
+from .jsoc import describe_series, query_series, server_name
 from .network import NoAnswerError, QueryError
 
 __all__ = [
@@ -9,6 +9,8 @@ __all__ = [
     "FetchCache",
     "NoAnswerError",
     "QueryError",
+    "describe_series",
+    "download_file",
     "download_table",
     "query_series",
     "server_name",

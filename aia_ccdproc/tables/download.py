@@ -23,8 +23,12 @@ from aia_ccdproc.tables.disk_cache import cache_folder
 from aia_ccdproc.tables.network import TIMEOUT_SECONDS, RefusedAnswerError, query_with_retries
 from aia_ccdproc.tables.text import MAX_TABLE_BYTES
 
-__all__ = ["download_table"]
+__all__ = ["download_file", "download_table"]
 
+#: Largest size of a file that is downloaded: a full-disk image has at most 128 MiB.
+_MAX_FILE_BYTES = 2**30
+#: Time limit for a file, all attempts together, in seconds; and for a server that sends nothing.
+_FILE_TIMEOUT_SECONDS = 300.0
 _BLOCK_BYTES = 2**20
 _DIGEST_BYTES = 64
 
@@ -63,7 +67,7 @@ def download_table(url: str, read: Callable[[Path, str], T], timeout: float = TI
     try:
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "download"
-            query_with_retries(lambda: _save(url, path, timeout), name, name, timeout)
+            query_with_retries(lambda: _save(url, path, timeout, MAX_TABLE_BYTES), name, name, timeout)
             table = read(path, name)
             _keep(plain_url, path)
         return table
@@ -73,6 +77,29 @@ def download_table(url: str, read: Callable[[Path, str], T], timeout: float = TI
             raise
         _log.warning("using the copy of an earlier download: %s", error)
         return read(copy, name)
+
+
+def download_file(url: str, path: Path, timeout: float = _FILE_TIMEOUT_SECONDS) -> None:
+    """Download a file from a URL.
+
+    Parameters
+    ----------
+    url : str
+        The URL, http or https. A user name and a password in it are sent to the server, and are never shown.
+    path : `~pathlib.Path`
+        The file to write. If an error is raised, it may be incomplete.
+    timeout : float
+        Time limit for all attempts together, in seconds. A server that sends nothing is given up after a minute.
+
+    Raises
+    ------
+    QueryError
+        If the download fails, the file is larger than 1 GiB or shorter than the server announced, or the server
+        redirects to another scheme or to an address of this machine.
+    """
+    name = redact_url(url)
+    silence = min(timeout, TIMEOUT_SECONDS)
+    query_with_retries(lambda: _save(url, path, silence, _MAX_FILE_BYTES), name, name, timeout)
 
 
 def _earlier_copy(url: str) -> Path | None:
@@ -154,8 +181,8 @@ def _without_credentials(url: str) -> str:
     return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
 
 
-def _save(url: str, path: Path, timeout: float) -> None:
-    """Save the answer to a request in a file, up to the largest size of a table."""
+def _save(url: str, path: Path, timeout: float, max_bytes: int) -> None:
+    """Save the answer to a request in a file, up to the largest size."""
     request = Request(_without_credentials(url))
     parts = urlsplit(url)
     if parts.username is not None:
@@ -166,8 +193,11 @@ def _save(url: str, path: Path, timeout: float) -> None:
         size = 0
         while block := answer.read(_BLOCK_BYTES):
             size += len(block)
-            if size > MAX_TABLE_BYTES:
-                raise RefusedAnswerError(f"the answer is larger than {MAX_TABLE_BYTES >> 20} MiB")
-            file.write(block)
+            if size > max_bytes:
+                raise RefusedAnswerError(f"the answer is larger than {max_bytes >> 20} MiB")
+            try:
+                file.write(block)
+            except OSError as error:  # another attempt would not find more space
+                raise RefusedAnswerError(f"it cannot be saved ({error.strerror})") from error
     if expected is not None and size < expected:
         raise http.client.IncompleteRead(b"", expected - size)

@@ -13,7 +13,7 @@ from aia_ccdproc.tables.network import TIMEOUT_SECONDS, QueryError, query_with_r
 if TYPE_CHECKING:
     import drms
 
-__all__ = ["connect", "query_series", "server_name"]
+__all__ = ["connect", "describe_series", "query_series", "server_name"]
 
 
 def connect(server: str | drms.Client | None) -> drms.Client:
@@ -62,6 +62,36 @@ def server_name(server: str | drms.Client | None) -> str:
         return (parts.netloc.rpartition("@")[2] + parts.path).rstrip("/") or server
     config = server._server
     return "JSOC" if config.name.upper() == "JSOC" else server_name(config.url_jsoc_info.removesuffix("jsoc_info"))
+
+
+def describe_series(
+    series: str, *, server: str | drms.Client | None = None, timeout: float = TIMEOUT_SECONDS
+) -> drms.client.SeriesInfo:
+    """Ask for the keywords and segments of a series, with their types and notes, with one request.
+
+    Parameters
+    ----------
+    series : str
+        The series: ``"aia.lev1_euv_12s"``.
+    server : str or `drms.Client`, optional
+        As in `query_series`.
+    timeout : float
+        Time limit for all attempts together, in seconds.
+
+    Returns
+    -------
+    `drms.client.SeriesInfo`
+        The description. A client asks for it once.
+
+    Raises
+    ------
+    NoAnswerError
+        If the server does not answer within the timeout.
+    QueryError
+        If the server does not know the series, or its answer has the wrong format.
+    """
+    client, name = connect(server), server_name(server)
+    return query_with_retries(lambda: client.info(series), f"the keywords of {series} from {name}", name, timeout)
 
 
 def query_series(

@@ -42,6 +42,48 @@ def row_at(start: Time, hours: float = 3, number: int = 50000) -> Row:
     }
 
 
+def describe_keywords(kinds: dict[str, str], segment: str = "image") -> dict[str, object]:
+    """Describe a series as JSOC does, by the types of its keywords. The prime keys are those of AIA."""
+    keywords = [{"name": name, "type": kind, "units": "none", "note": f"Note on {name}"} for name, kind in kinds.items()]
+    segments = [{"name": segment, "type": "int", "units": None, "protocol": "link via lev1", "dims": None, "note": ""}]
+    return {"primekeys": ["T_REC", "WAVELNTH"], "keywords": keywords, "segments": segments, "links": []}
+
+
+_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+
+
+def select_records(rows: list[Row], filters: str) -> list[Row]:
+    """Select records by the filters of a query, ``[start/1h@5m][171,193]``, ``[time,time][171]`` or ``[:#12,#13]``."""
+    times, *channels = re.findall(r"\[([^]]*)\]", f"[{filters}")
+    if times.startswith(":#"):
+        return [row for row in rows if row["*recnum*"] in re.findall(r"#(\d+)", times)]
+    wanted = channels[0].split(",") if channels else None
+    span = re.fullmatch(r"(.*)/(\d+)([smhd])(?:@(\d+)([smhd]))?", times)
+    if span is None:
+        found = [row for row in rows if row["T_REC"] in times.split(",")]
+    else:
+        start, length = Time(span[1].removesuffix("Z")), int(span[2]) * _SECONDS[span[3]]
+        step = int(span[4]) * _SECONDS[span[5]] if span[4] else 1
+        ages = [round((Time(row["T_REC"].removesuffix("Z")) - start).sec) for row in rows]
+        found = [row for row, age in zip(rows, ages, strict=True) if 0 <= age < length and age % step == 0]
+    return [row for row in found if wanted is None or row["WAVELNTH"] in wanted]
+
+
+def records_answer(rows: list[Row], query: Query) -> bytes:
+    """Answer a query for the keywords and segments of records."""
+    if not rows:
+        return b'{"count":0,"runtime":0.177,"status":0}'
+    every = [name for name in rows[0] if name[0] not in "*{"]
+    keys = every if "**ALL**" in query["key"] else query["key"].split(",")
+    columns = [{"name": key, "values": [row.get(key, "Invalid KeyLink") for row in rows]} for key in keys]
+    segments = [
+        {"name": name, "values": [row[f"{{{name}}}"] for row in rows], "dims": ["4096x4096"] * len(rows)}
+        for name in filter(None, query.get("seg", "").split(","))
+    ]
+    answer = {"keywords": columns, "segments": segments, "links": [], "count": len(rows), "runtime": 0.1, "status": 0}
+    return json.dumps(answer).replace("/", r"\/").encode()
+
+
 def as_json_rows(table: Table) -> list[Row]:
     """Convert the rows of a table to records as JSOC sends them."""
     times = ("DATE", "T_START", "T_STOP")
@@ -61,6 +103,11 @@ class JsocServer(ThreadingHTTPServer):
         self.rows = recorded_rows()
         #: Records of other series; a query returns all of them.
         self.series: dict[str, list[Row]] = {}
+        #: Records of series that are selected by their time, channel or number. Keys are keywords, "*recnum*", and
+        #: segments in braces, "{image}".
+        self.records: dict[str, list[Row]] = {}
+        #: Answers for ``op=series_struct``.
+        self.descriptions: dict[str, dict[str, object]] = {}
         #: Complete answers for datasets.
         self.answers: dict[str, dict[str, object]] = {}
         #: Content of files, by the path of their URL.
@@ -68,6 +115,10 @@ class JsocServer(ThreadingHTTPServer):
         #: Key of _FAILURES, or None while the server works, and for how many more queries it applies.
         self.failure: str | None = None
         self.failures_left = 0
+        #: How the next requests for a file fail, by the path of its URL: keys of _FILE_FAILURES.
+        self.file_failures: dict[str, list[str]] = {}
+        #: The paths of the files that were requested.
+        self.requested_files: list[str] = []
         #: The queries that were received.
         self.queries: list[Query] = []
 
@@ -122,7 +173,10 @@ class Handler(BaseHTTPRequestHandler):
         failure = self.server.failure if self.server.failures_left > 0 else None
         self.server.failures_left -= 1
         if parts.path in self.server.files:
-            self.send(self.server.files[parts.path], content_type="application/octet-stream")
+            self.server.requested_files.append(parts.path)
+            failures = self.server.file_failures.get(parts.path)
+            send_file = _FILE_FAILURES[failures.pop(0)] if failures else _send_file
+            send_file(self, self.server.files[parts.path])
         elif query.get("ds") in self.server.answers:
             self.send(json.dumps({"runtime": 0.1, "status": 0, **self.server.answers[query["ds"]]}).encode())
         elif not parts.path.endswith("jsoc_info"):
@@ -142,6 +196,11 @@ class Handler(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def correct_answer(self, query: Query) -> bytes:
+        series, _, filters = query["ds"].partition("[")
+        if query["op"] == "series_struct" and series in self.server.descriptions:
+            return json.dumps({**self.server.descriptions[series], "runtime": 0.1, "status": 0}).encode()
+        if query["op"] == "rs_list" and series in self.server.records:
+            return records_answer(select_records(self.server.records[series], filters), query)
         if query["op"] == "series_struct":
             names = [{"name": name, "type": "time" if name[0] == "T" else "float"} for name in self.server.rows[0]]
             return json.dumps({"primekeys": ["T_START"], "keywords": names, "status": 0}).encode()
@@ -162,6 +221,15 @@ class Handler(BaseHTTPRequestHandler):
         assert interval, dataset
         first, last = (Time(text.removesuffix("Z")) for text in interval.groups())
         return [row for row in self.server.rows if first <= Time(row["T_START"].removesuffix("Z")) <= last]
+
+
+def _send_file(handler: Handler, content: bytes) -> None:
+    handler.send(content, content_type="application/octet-stream")
+
+
+def _slow_file(handler: Handler, content: bytes) -> None:
+    time.sleep(0.3)
+    _send_file(handler, content)
 
 
 def _slow(handler: Handler, query: Query) -> None:
@@ -210,6 +278,16 @@ def _always(
 
 
 _PAGE = b"<!DOCTYPE html><html><body>JSOC is down for maintenance</body></html>"
+#: Ways in which a request for a file fails: functions of the handler and the content.
+_FILE_FAILURES: dict[str, Callable[[Handler, bytes], None]] = {
+    "404": lambda handler, content: handler.send(_PAGE, status=404, content_type="text/html"),
+    "503": lambda handler, content: handler.send(_PAGE, status=503, content_type="text/html"),
+    "cut off": lambda handler, content: handler.send(content[: len(content) // 2], length=len(content)),
+    "wrong length": lambda handler, content: handler.send(content, length=len(content) + 1000),
+    "incomplete": lambda handler, content: handler.send(content[: len(content) // 2]),
+    "maintenance page": lambda handler, content: handler.send(_PAGE, content_type="text/html"),
+    "slow": _slow_file,
+}
 _FAILURES: dict[str, Callable[[Handler, Query], None]] = {
     "slow": _slow,
     "trickle": _trickle,

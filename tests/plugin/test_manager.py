@@ -422,10 +422,19 @@ def pixel_engine(load, ccd):
     return seen == [ccd.data.size]
 
 
+def inputs(load, ccd):
+    def prep_inputs(name):
+        return [name] if name.startswith("https:") else None
+
+    url = "https://host/a.fits"
+    return load(plugin(prep_inputs)).hook.prep_inputs(name=url) == [url]
+
+
 EXERCISED = [
     addhooks,
     steps,
     recipes,
+    inputs,
     explain_unknown_step,
     identify,
     instruments,

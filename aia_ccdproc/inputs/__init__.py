@@ -1,0 +1,1 @@
+"""Inputs that are not files on this machine."""

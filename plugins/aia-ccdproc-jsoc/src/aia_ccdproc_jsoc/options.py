@@ -1,0 +1,66 @@
+"""Record sets for those who do not know the queries of DRMS: a time, a duration, an interval and channels."""
+
+from __future__ import annotations
+
+import re
+from urllib.parse import parse_qsl
+
+from aia_ccdproc import HeaderError, ReadError
+from aia_ccdproc.images import parse_time
+
+__all__ = ["SERIES", "record_sets"]
+
+#: Series of the level-1 images of each channel.
+SERIES: dict[int, str] = {
+    **dict.fromkeys((94, 131, 171, 193, 211, 304, 335), "aia.lev1_euv_12s"),
+    **dict.fromkeys((1600, 1700), "aia.lev1_uv_24s"),
+    4500: "aia.lev1_vis_1h",
+}
+_NAMES = ("from", "for", "every", "channels")
+_DURATION = re.compile(r"\d+(\.\d+)?[smhd]", re.ASCII)
+
+
+def record_sets(text: str) -> list[str]:
+    """Make the record sets of AIA level-1 images, one for each series.
+
+    Parameters
+    ----------
+    text : str
+        ``"from=2019-01-01&for=1h&every=5m&channels=171,193"``. Times are UTC; durations have the units s, m, h or d.
+        Without ``for``, the record at that time; without ``every``, all records.
+
+    Returns
+    -------
+    list of str
+        ``["aia.lev1_euv_12s[2019-01-01T00:00:00Z/1h@5m][171,193]"]``.
+
+    Raises
+    ------
+    ReadError
+        If a value is missing or wrong.
+    """
+    values = {name: value.strip() for name, value in parse_qsl(text, keep_blank_values=True)}
+    unknown = [name for name in values if name not in _NAMES]
+    if unknown:
+        raise ReadError(f"unknown {unknown[0]!r} in the query {text!r}; available: {', '.join(_NAMES)}")
+    missing = [name for name in ("from", "channels") if not values.get(name)]
+    if missing:
+        raise ReadError(f"{missing[0]!r} is missing in the query {text!r}")
+    try:
+        time = f"{parse_time(values['from']).isot[:19]}Z"
+    except HeaderError:
+        raise ReadError(f"from = {values['from']!r} is not a time. Give one such as 2019-01-01T12:00") from None
+    if values.get("every") and not values.get("for"):
+        raise ReadError(f"'every' needs 'for' in the query {text!r}")
+    for name, sign in (("for", "/"), ("every", "@")):
+        if values.get(name):
+            if not _DURATION.fullmatch(values[name]):
+                raise ReadError(f"{name} = {values[name]!r} is not a duration. Give one such as 12s, 5m, 1h or 1d")
+            time += sign + values[name]
+    channels: dict[str, list[str]] = {}
+    for channel in values["channels"].split(","):
+        wavelength = channel.strip().lstrip("0")
+        if not wavelength.isdecimal() or int(wavelength) not in SERIES:
+            raise ReadError(f"{channel.strip()!r} is not a channel of AIA: {', '.join(map(str, SERIES))}")
+        channels.setdefault(SERIES[int(wavelength)], []).append(wavelength)
+    return [f"{series}[{time}][{','.join(wanted)}]" for series, wanted in channels.items()]
