@@ -6,7 +6,7 @@ import glob
 import itertools
 import os
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
@@ -90,14 +90,15 @@ def _remote_inputs(name: str, folder: Path) -> list[Input] | None:
     match = _SCHEME.match(name)
     if match is None or os.path.lexists(name):
         return None
-    remote_files = get_plugin_manager().hook.prep_inputs(name=name)
-    if remote_files is None:
+    answer = get_plugin_manager().ask("prep_inputs", name=name)
+    if answer is None:
         scheme, shown = match[1].lower(), redact_url(name)
         if any(scheme in kinds.get("input", ()) for kinds in PUBLISHED.values()):
             raise ReadError(f"the input {shown} cannot be read: {hint('input', scheme, ())}")
         if "://" in name:
             raise ReadError(f"the input {shown} cannot be read: no plugin knows the scheme {scheme}")
         return None
+    remote_files: Sequence[RemoteFile] = answer.value
     if not remote_files:
         raise ReadError(f"{redact_url(name)}: there are no files")
     for remote in remote_files:

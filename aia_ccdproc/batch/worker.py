@@ -105,9 +105,9 @@ class Worker:
         """
         try:
             header = self._matching_header(job, "")
-        except PrepError as error:
+            return None if header is None else self._unchanged(job, header, {})
+        except Exception as error:  # as in prep
             return failed_result(job.path, error)
-        return None if header is None else self._unchanged(job, header, {})
 
     def _prep(self, job: Job, input_hash: Future[str], seconds: dict[str, float]) -> FileResult:
         path, output = self._options.folder / job.path, self._options.folder / job.output

@@ -16,9 +16,7 @@ __all__ = ["fetch"]
 
 
 def fetch(
-    output: Annotated[
-        Path, typer.Option("--output", "-o", help="Folder for the files; created if it does not exist.")
-    ],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Folder for the files; created if it does not exist.")],
     queries: Annotated[
         list[str] | None, typer.Argument(help="Queries (jsoc:...) and URLs of FITS files.", show_default=False)
     ] = None,
@@ -32,9 +30,7 @@ def fetch(
     every: Annotated[
         str | None, typer.Option("--every", metavar="DURATION", help="Interval: 36s, 5m.", show_default="all")
     ] = None,
-    channels: Annotated[
-        str | None, typer.Option("--channels", help="Channels: 171,193.", show_default=False)
-    ] = None,
+    channels: Annotated[str | None, typer.Option("--channels", help="Channels: 171,193.", show_default=False)] = None,
     debug: Debug = False,
 ) -> None:
     """Fetch level-1 files, without prepping them. A file that exists is not fetched again."""

@@ -74,6 +74,24 @@ def prep_recipes() -> dict[str, str]:
 
 
 @hookspec(firstresult=True)
+def prep_explain_unknown_step(name: str) -> str | None:
+    """Explain why a recipe cannot use a step of this name.
+
+    Called when a recipe names an unknown step. Stops at first non-None result.
+
+    Parameters
+    ----------
+    name : str
+        The name.
+
+    Returns
+    -------
+    str or None
+        The error message, or None if the plugin knows nothing about the name.
+    """
+
+
+@hookspec(firstresult=True)
 def prep_inputs(name: str) -> Sequence[RemoteFile] | None:
     """Return the files that an input names, if it is not a file on this machine: a URL, or a query of an archive.
 
@@ -89,24 +107,6 @@ def prep_inputs(name: str) -> Sequence[RemoteFile] | None:
     -------
     sequence of `~aia_ccdproc.plugin.RemoteFile` or None
         The files, at least one; or None if the plugin does not know the scheme.
-    """
-
-
-@hookspec(firstresult=True)
-def prep_explain_unknown_step(name: str) -> str | None:
-    """Explain why a recipe cannot use a step of this name.
-
-    Called when a recipe names an unknown step. Stops at first non-None result.
-
-    Parameters
-    ----------
-    name : str
-        The name.
-
-    Returns
-    -------
-    str or None
-        The error message, or None if the plugin knows nothing about the name.
     """
 
 

@@ -44,7 +44,9 @@ def row_at(start: Time, hours: float = 3, number: int = 50000) -> Row:
 
 def describe_keywords(kinds: dict[str, str], segment: str = "image") -> dict[str, object]:
     """Describe a series as JSOC does, by the types of its keywords. The prime keys are those of AIA."""
-    keywords = [{"name": name, "type": kind, "units": "none", "note": f"Note on {name}"} for name, kind in kinds.items()]
+    keywords = [
+        {"name": name, "type": kind, "units": "none", "note": f"Note on {name}"} for name, kind in kinds.items()
+    ]
     segments = [{"name": segment, "type": "int", "units": None, "protocol": "link via lev1", "dims": None, "note": ""}]
     return {"primekeys": ["T_REC", "WAVELNTH"], "keywords": keywords, "segments": segments, "links": []}
 

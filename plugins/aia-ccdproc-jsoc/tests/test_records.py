@@ -21,7 +21,7 @@ from aia_ccdproc_jsoc.segments import write_with_header
 
 SERIES = "aia.lev1_euv_12s"
 HOUR = f"{SERIES}[2020-01-01T00:00:00Z/1h@5m][171,193]"
-RECORDED = "jsoc_info.rs_list.aia.lev1_euv_12s_2020.01.01_01_01_13_TAI-2020.01.01_01_01_15_TAI_QUALITY_2_AND_EXPTIME_2.2"
+ANSWER = "jsoc_info.rs_list.aia.lev1_euv_12s_2020.01.01_01_01_13_TAI-2020.01.01_01_01_15_TAI_QUALITY_2_AND_EXPTIME_2.2"
 
 
 @pytest.fixture
@@ -64,7 +64,7 @@ def test_fetched_files_have_the_bytes_of_the_segment_and_the_keywords_of_the_rec
         assert hdus[1].header["DATE-OBS"] == "2020-01-01T00:00:00.12"
         assert hdus[1].header["QUALITY"] == 0x40000000
         assert hdus[1].header.comments["T_OBS"] == "Note on T_OBS"
-        assert isinstance(hdus[1].header["ROI_SUM"], fits.card.Undefined)
+        assert hdus[1].header["ROI_SUM"] is None
         assert "T_REC_STEP" not in hdus[1].header
     with fits.open(tmp_path / path.name) as checked:
         checked.verify("exception")
@@ -172,7 +172,7 @@ def test_an_image_that_is_not_compressed_is_joined_too(tmp_path: Path) -> None:
 
 def test_headers_have_all_recorded_keywords(real_data: Path, tmp_path: Path) -> None:
     description = json.loads((real_data / "jsoc" / "jsoc_info.series_struct.aia.lev1_euv_12s.json").read_text())
-    answer = json.loads((real_data / "jsoc" / f"{RECORDED}.json").read_text())
+    answer = json.loads((real_data / "jsoc" / f"{ANSWER}.json").read_text())
     series = SeriesInfo(description, name=SERIES)
     columns = {column["name"]: column["values"] for column in answer["keywords"]}
     for i in range(answer["count"]):
@@ -183,7 +183,7 @@ def test_headers_have_all_recorded_keywords(real_data: Path, tmp_path: Path) -> 
         for name, text in expected.items():
             value, kind = header[name], series.keywords.loc[name, "type"]
             if text == "MISSING":
-                assert isinstance(value, fits.card.Undefined)
+                assert value is None
                 assert header.comments[name].startswith("(MISSING)")
             elif kind in ("time", "string"):
                 assert value == (text.removesuffix("Z") if kind == "time" else text)
@@ -204,10 +204,7 @@ def test_comments_are_those_of_a_real_export(real_data: Path) -> None:
     path = real_data / "aia_level1" / "aia.lev1_euv_12s.2013-03-10T120012Z.171.cutout.fits"
     with fits.open(path, disable_image_compression=True) as hdus:
         exported = {card.keyword: card for card in hdus[1].header.cards if card.keyword in series.keywords.index}
-    values = {
-        keyword: "MISSING" if isinstance(card.value, fits.card.Undefined) else str(card.value)
-        for keyword, card in exported.items()
-    }
+    values = {keyword: "MISSING" if card.value is None else str(card.value) for keyword, card in exported.items()}
     made = make_header(record_cards(values, series))
     differing = [
         keyword

@@ -50,7 +50,7 @@ def test_a_cutout_keeps_its_corner(downloaded, archive: JsocServer) -> None:
     old = read(downloaded[0])
     new = refresh_keywords(old, server=archive.url)
     assert new.header["X0_MP"] == pytest.approx(old.header["X0_MP"] + 0.25)
-    np.testing.assert_allclose(new.wcs.wcs.crpix, old.wcs.wcs.crpix + [0.25, 0])
+    np.testing.assert_allclose(new.wcs.wcs.crpix, np.add(old.wcs.wcs.crpix, [0.25, 0]))
 
 
 def test_nothing_is_replaced_if_the_record_is_missing(tmp_path: Path, downloaded, archive: JsocServer) -> None:
@@ -70,7 +70,7 @@ def test_a_server_that_refuses_is_asked_once_for_a_batch(tmp_path: Path, downloa
 
 def test_images_that_cannot_be_identified_or_are_prepped_are_refused(downloaded, archive: JsocServer) -> None:
     level1 = read(downloaded[0])
-    with pytest.raises(StateError, match="level 1.5"):
+    with pytest.raises(StateError, match=r"level 1\.5"):
         refresh_keywords(aia_ccdproc.register(level1), server=archive.url)
     del level1.header["T_REC"]
     with pytest.raises(HeaderError, match="T_REC is missing"):

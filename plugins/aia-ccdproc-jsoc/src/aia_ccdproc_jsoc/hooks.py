@@ -52,9 +52,7 @@ def prep_inputs(name: str) -> Sequence[RemoteFile] | None:
 
 
 @hookimpl
-def prep_refresh_keywords(
-    header: fits.Header, instrument: Instrument, settings: RefreshSettings
-) -> fits.Header | None:
+def prep_refresh_keywords(header: fits.Header, instrument: Instrument, settings: RefreshSettings) -> fits.Header | None:
     """Refresh the header of an image of AIA."""
     from aia_ccdproc_jsoc.refresh import refreshed_header
 

@@ -20,6 +20,7 @@ from aia_ccdproc.images import (
     finite_number,
     is_registered,
     parse_time,
+    wcs_from_header,
     with_header,
 )
 from aia_ccdproc.plugin import accepts_maps
@@ -162,7 +163,7 @@ def refreshed_header(
     TableError
         If the server does not answer, or has no record of the exposure.
     """
-    if is_registered(header):
+    if is_registered(header, wcs_from_header(header)):
         raise StateError("the image is level 1.5. Refresh the keywords of the level-1 image, and prep it again")
     exposure = Exposure.from_header(header, series, server)
     cards = _find_cards([exposure], server, timeout)[0]
