@@ -95,8 +95,8 @@ def prep_explain_unknown_step(name: str) -> str | None:
 def prep_inputs(name: str) -> Sequence[RemoteFile] | None:
     """Return the files that an input names, if it is not a file on this machine: a URL, or a query of an archive.
 
-    Called for inputs that start with a scheme, ``"jsoc:"`` for example, before a batch is planned. Stops at first
-    non-None result. Must only list the files; they are fetched later, if an output must be made from them.
+    Called for inputs that start with a scheme, ``"jsoc:"`` for example, before a batch is planned. Must only list the
+    files; they are fetched later, if an output must be made from them. Stops at first non-None result.
 
     Parameters
     ----------

@@ -14,6 +14,7 @@ from jsoc_server import JsocServer
 import aia_ccdproc
 from aia_ccdproc import ReadError, TableError, read, run
 from aia_ccdproc.__main__ import main
+from aia_ccdproc.images import is_empty
 from aia_ccdproc_jsoc import find_records, records
 from aia_ccdproc_jsoc.keywords import make_header, record_cards
 from aia_ccdproc_jsoc.options import record_sets
@@ -204,7 +205,7 @@ def test_comments_are_those_of_a_real_export(real_data: Path) -> None:
     path = real_data / "aia_level1" / "aia.lev1_euv_12s.2013-03-10T120012Z.171.cutout.fits"
     with fits.open(path, disable_image_compression=True) as hdus:
         exported = {card.keyword: card for card in hdus[1].header.cards if card.keyword in series.keywords.index}
-    values = {keyword: "MISSING" if card.value is None else str(card.value) for keyword, card in exported.items()}
+    values = {keyword: "MISSING" if is_empty(card.value) else str(card.value) for keyword, card in exported.items()}
     made = make_header(record_cards(values, series))
     differing = [
         keyword
