@@ -47,6 +47,17 @@ class HookManager(pluggy.PluginManager):
         self.plugins[plugin.key] = plugin
         self.register(implementation, plugin.key)
 
+    def remove(self, plugin: Plugin) -> None:
+        """Remove a plugin. The hooks that it has declared remain.
+
+        Parameters
+        ----------
+        plugin : `Plugin`
+            A plugin that has been added.
+        """
+        self.unregister(name=plugin.key)
+        del self.plugins[plugin.key]
+
     def implementers(self, hook: str) -> list[Plugin]:
         """List the plugins that implement a hook, wrappers excluded.
 

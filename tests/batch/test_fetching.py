@@ -217,11 +217,11 @@ def test_a_plugin_adds_a_scheme(tmp_path: Path, files, recipe: Recipe) -> None:
         def prep_inputs(name):
             return [Copied("a.fits", name, "here")] if name.startswith("archive:") else None
 
-    manager = get_plugin_manager()
-    manager.add(Archive(), Plugin("it", "archive", "1.0"))
+    manager, plugin = get_plugin_manager(), Plugin("it", "archive", "1.0")
+    manager.add(Archive(), plugin)
     try:
         result = run("archive:a", recipe, tmp_path / "out.fits")[0]
     finally:
-        manager.unregister(name="archive:it")
+        manager.remove(plugin)
     assert result.status == "done"
     assert read(tmp_path / "out.fits").header["INPUTSRC"] == "archive:a"

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
-from processes import restore_sigint
+from processes import restore_signals
 from scenes import small_exposure, small_sun
 
 from aia_ccdproc import read, run
@@ -84,7 +84,7 @@ class Batch:
         process = subprocess.Popen(
             self._command,
             start_new_session=True,
-            preexec_fn=restore_sigint,
+            preexec_fn=restore_signals,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )

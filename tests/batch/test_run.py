@@ -67,8 +67,7 @@ def test_an_error_in_a_plugin_fails_only_its_file_and_its_traceback_is_kept(
         with caplog.at_level(logging.DEBUG, "aia_ccdproc"):
             results = run(files[:3], recipe, tmp_path / "out")
     finally:
-        manager.unregister(name="breaking:it")
-        del manager.plugins["breaking:it"]
+        manager.remove(plugin)
     assert [result.status for result in results] == ["done", "failed", "done"]
     assert "deep in a plugin" in results[1].error
     assert [bool(result.traceback) for result in results] == [False, True, False]

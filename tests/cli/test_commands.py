@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 from distributions import write_distribution
 from faulty import SIX_PROBLEMS
-from processes import restore_sigint
+from processes import restore_signals
 from scenes import small_exposure, small_sun
 
 from aia_ccdproc import __version__, read
@@ -116,7 +116,7 @@ def test_an_interrupt_returns_130_and_leaves_no_incomplete_file(tmp_path: Path, 
     out = tmp_path / "out"
     command = [sys.executable, "-m", "aia_ccdproc", "run", *files, "-r", recipe, "-o", out]
     process = subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=restore_sigint
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=restore_signals
     )
     deadline = time.monotonic() + 60
     while not (out.is_dir() and list(out.glob("*_lev1p5.fits"))) and time.monotonic() < deadline:

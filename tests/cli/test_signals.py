@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 
 import pytest
-from processes import restore_sigint
+from processes import restore_signals
 from scenes import small_exposure, small_sun
 
 pytestmark = [
@@ -24,7 +24,7 @@ SIGNALS = [signal.SIGINT, signal.SIGTERM]
 
 def start(*arguments: object) -> subprocess.Popen[str]:
     command = [sys.executable, "-m", "aia_ccdproc", *map(str, arguments)]
-    return subprocess.Popen(command, preexec_fn=restore_sigint, stdout=-1, stderr=-1, text=True)
+    return subprocess.Popen(command, preexec_fn=restore_signals, stdout=-1, stderr=-1, text=True)
 
 
 def wait_for_handlers(process: subprocess.Popen[str]) -> None:

@@ -6,9 +6,10 @@ import os
 import signal
 
 
-def restore_sigint() -> None:
-    """Restore the default action of SIGINT. A shell ignores it in background jobs, and child processes inherit that."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
+def restore_signals() -> None:
+    """Restore the default actions of signals that are ignored in background jobs (SIGINT) and with nohup (SIGHUP)."""
+    for number in (signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
 
 
 def set_environment(environment: dict[str, str]) -> None:

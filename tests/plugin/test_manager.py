@@ -80,14 +80,13 @@ def load() -> Iterator[Callable[..., PrepPluginManager]]:
 
     def add(*implementations: object, distributions: tuple[str, ...] = ("first", "second")) -> PrepPluginManager:
         for implementation, distribution in zip(implementations, distributions, strict=False):
-            manager.add(implementation, Plugin("it", distribution, "1.0"))
-            loaded.append(f"{distribution}:it")
+            loaded.append(Plugin("it", distribution, "1.0"))
+            manager.add(implementation, loaded[-1])
         return manager
 
     yield add
-    for name in loaded:
-        manager.unregister(name=name)
-        del manager.plugins[name]
+    for plugin in loaded:
+        manager.remove(plugin)
 
 
 # -- every hook ----------------------------------------------------------------------------------

@@ -11,7 +11,7 @@ import time
 import drms
 import pytest
 from astropy.time import Time
-from processes import restore_sigint
+from processes import restore_signals
 
 from aia_ccdproc.pointing.jsoc import fetch_records
 from aia_ccdproc.tables.jsoc import connect, server_name
@@ -124,7 +124,7 @@ def test_a_signal_ends_a_query_at_once_with_one_line(jsoc, number):
         f"sys.exit(main(['pointing', '2020-01-01', '2020-01-02', '--cache', 'fill', '--server', '{jsoc.url}']))"
     )
     command = [sys.executable, "-c", code]
-    with subprocess.Popen(command, stderr=subprocess.PIPE, env=os.environ, preexec_fn=restore_sigint) as process:
+    with subprocess.Popen(command, stderr=subprocess.PIPE, env=os.environ, preexec_fn=restore_signals) as process:
         while not jsoc.queries:
             time.sleep(0.02)
         started = time.monotonic()
