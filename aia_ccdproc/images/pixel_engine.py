@@ -56,7 +56,8 @@ class PixelEngine:
     ``rows`` is float32, C-contiguous, shape ``(rows, nx)``. Pixels are rounded to the noise of their row divided by
     ``divisor``, as CFITSIO measures it, with the dithering SUBTRACTIVE_DITHER_1. ``first`` is the index of the first
     row in the sequence of random numbers. Pixels that are NaN become -2147483648. The result is that of
-    `~aia_ccdproc.images.quantized_rows.encode_by_astropy`, bit for bit. Called in several threads at the same time.
+    `~aia_ccdproc.images.quantized_rows.encode_by_astropy`, bit for bit, for values below 1e37. Called in several
+    threads at the same time.
     """
 
 

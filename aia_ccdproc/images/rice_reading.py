@@ -94,7 +94,7 @@ def _restore(image: RiceImage, which: slice, decode: Callable[[RiceTiles], np.nd
     scales, zeros, seed, blank, unrounded = image.conversion
     tiles, rows = _select(image.tiles, which), pixels.reshape(-1, image.shape[1])
     rounded = np.flatnonzero(tiles.lengths)
-    integers = decode(_select(tiles, rounded)).view(np.int32).reshape(rounded.size, -1)
+    integers = decode(_select(tiles, rounded)).view(np.int32).reshape(rounded.size, rows.shape[1])
     levels = integers.astype(np.float64)
     if seed is not None:
         levels -= dither_rows(which.start + rounded + seed - 1, rows.shape[1])

@@ -90,8 +90,8 @@ class ChosenEngine(NamedTuple):
         if answer is None:
             asked = ", ".join(dict.fromkeys(map(str, self.plugins)))
             raise PluginError(
-                f"no engine resamples by method {self.method!r} onto this grid; asked: {asked}"
-                f"{self.manager.broken_note()}"
+                f"no engine resamples by method {self.method!r} between these two WCSs; asked: {asked}"
+                f"{self.manager.broken_note()}. If plugin is set, leave it out: the core resamples between any two"
             )
         if not isinstance(answer.value, Resampled):
             raise PluginError(f"resample of {answer.plugin} returned a {type(answer.value).__name__}, not a Resampled")

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from astropy.io import fits
-from astropy.nddata import CCDData
+from astropy.nddata import CCDData, StdDevUncertainty
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
@@ -295,6 +295,20 @@ def test_files_are_the_same_with_and_without_the_loops(tmp_path: Path, prep_mana
         tables.append(path.read_bytes()[place["datLoc"] : place["datLoc"] + place["datSpan"]])
     assert len(tables[0]) > 20000
     assert tables[0] == tables[1]
+
+
+@pytest.mark.parametrize("value", [0.0, 2.0, np.nan])
+def test_images_and_planes_without_noise_are_read_back(tmp_path: Path, value: float) -> None:
+    constant = np.full((300, 300), value, np.float32)
+    for number, (data, sigma) in enumerate([(constant, None), (registered().data, constant)]):
+        ccd = registered()
+        ccd.data, ccd.mask = data, np.isnan(data)
+        ccd.uncertainty = None if sigma is None else StdDevUncertainty(sigma)
+        path = aia_ccdproc.write(ccd, tmp_path / f"{number}.fits", compression="rice")
+        again = aia_ccdproc.read(path)
+        assert np.allclose(again.data, data, rtol=0.05, equal_nan=True)
+        if sigma is not None:
+            assert np.array_equal(again.uncertainty.array, sigma, equal_nan=True)
 
 
 def test_pixels_differ_by_half_a_level_at_most(tmp_path: Path) -> None:
