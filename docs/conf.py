@@ -26,7 +26,15 @@ exclude_patterns = ["_build", "changes/*", "examples/*"]
 html_theme = "pydata_sphinx_theme"
 html_static_path = ["_static"]
 html_title = f"{project} {release}"
-html_theme_options = {"navigation_with_keys": False, "show_prev_next": True}
+html_show_sourcelink = False
+html_theme_options = {
+    "header_links_before_dropdown": 6,  # all sections of docs/index.rst; the others would be under "More"
+    "navbar_align": "left",
+    "navigation_with_keys": False,
+    "show_prev_next": True,
+    "secondary_sidebar_items": ["page-toc"],
+}
+html_sidebars = {"index": [], "search": [], "genindex": [], "py-modindex": []}  # pages outside of the sections
 
 numpydoc_show_class_members = False
 automodapi_toctreedirnm = "api"

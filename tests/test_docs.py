@@ -385,10 +385,18 @@ def test_make_targets_of_the_readme_exist() -> None:
     assert [target for target in targets if not re.search(rf"^{target}:", makefile, re.MULTILINE)] == []
 
 
-def test_every_page_of_the_development_guide_is_in_the_index() -> None:
-    index = (ROOT / "docs" / "index.rst").read_text(encoding="utf-8")
-    for page in (ROOT / "docs" / "development").glob("*.rst"):
-        assert f"\n   development/{page.stem}\n" in index
+def test_every_page_is_in_one_section_of_the_navigation() -> None:
+    docs = ROOT / "docs"
+
+    def entries(page: str) -> list[str]:
+        text = (docs / f"{page}.rst").read_text(encoding="utf-8")
+        trees = re.findall(r"^\.\. toctree::\n((?:   .*\n|\n)*)", text, re.MULTILINE)
+        return [line.strip() for tree in trees for line in tree.splitlines() if line.strip() and ":" not in line]
+
+    sections = entries("index")
+    listed = [page for section in sections for page in entries(section) if page != "gallery/index"]
+    pages_of_docs = [str(page.relative_to(docs).with_suffix("")) for page in PAGES if page.is_relative_to(docs)]
+    assert sorted(listed) == sorted(set(pages_of_docs) - {"index", *sections})
 
 
 def test_architecture_page_has_the_floors_of_the_linter() -> None:
