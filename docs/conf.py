@@ -25,6 +25,7 @@ default_role = "obj"
 exclude_patterns = ["_build", "changes/*", "examples/*"]
 html_theme = "pydata_sphinx_theme"
 html_static_path = ["_static"]
+html_css_files = ["pages.css"]
 html_title = f"{project} {release}"
 html_show_sourcelink = False
 html_theme_options = {
