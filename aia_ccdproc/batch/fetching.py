@@ -14,7 +14,7 @@ from aia_ccdproc.errors import PrepError, ReadError, WriteError
 from aia_ccdproc.images.files import atomic_write, remove_abandoned
 from aia_ccdproc.plugin.remote import RemoteFile
 
-__all__ = ["FetchAhead", "fetch_file", "fetched_folder"]
+__all__ = ["FetchAhead", "expect_files", "fetch_file", "fetched_folder"]
 
 #: Largest number of files that are fetched at the same time, and that wait to be prepped.
 _MAX_AHEAD = 4
@@ -38,6 +38,22 @@ def fetched_folder(output: Path, keep: bool) -> Path:
         ``level1`` in the folder of the outputs, hidden unless the files are kept.
     """
     return output / ("level1" if keep else ".level1")
+
+
+def expect_files(remote_files: Mapping[Path, RemoteFile]) -> set[Path]:
+    """Announce to the archives which files will be fetched.
+
+    Parameters
+    ----------
+    remote_files : mapping of `~pathlib.Path` to `~aia_ccdproc.plugin.RemoteFile`
+        The files, by the path to which they will be fetched. Those that exist are not announced.
+
+    Returns
+    -------
+    set of `~pathlib.Path`
+        The files that an archive provides only on request, which takes a while.
+    """
+    return {path for path, remote in remote_files.items() if not path.exists() and remote.expect()}
 
 
 def fetch_file(remote: RemoteFile, path: Path) -> None:

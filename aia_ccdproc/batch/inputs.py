@@ -6,11 +6,11 @@ import glob
 import itertools
 import os
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
-from aia_ccdproc.errors import ReadError, redact_url
+from aia_ccdproc.errors import ReadError, SettingsError, redact_url
 from aia_ccdproc.images.names import is_fits_name
 from aia_ccdproc.plugin.loading import get_plugin_manager
 from aia_ccdproc.plugin.published import PUBLISHED, hint
@@ -41,7 +41,7 @@ class Input(NamedTuple):
     remote: RemoteFile | None = None
 
 
-def find_inputs(files: Files, fetched: Path = Path()) -> list[Input]:
+def find_inputs(files: Files, fetched: Path = Path(), options: Mapping[str, str] | None = None) -> list[Input]:
     """Find the input files of a batch.
 
     Parameters
@@ -51,6 +51,8 @@ def find_inputs(files: Files, fetched: Path = Path()) -> list[Input]:
         depth), for the FITS files that match; or inputs of which a plugin knows the scheme (``https://...``).
     fetched : `~pathlib.Path`
         Folder to which the files of archives will be fetched.
+    options : mapping of str to str, optional
+        Options for archives, which are passed on to the plugins.
 
     Returns
     -------
@@ -64,6 +66,8 @@ def find_inputs(files: Files, fetched: Path = Path()) -> list[Input]:
         knows a URL.
     PrepError
         If an archive cannot be asked for its files.
+    SettingsError
+        If options are given, and no input is in an archive.
     """
     if hasattr(files, "files_filtered"):  # a collection; ccdproc takes 0.3 s to import
         files = list(files.files_filtered(include_path=True))
@@ -73,7 +77,7 @@ def find_inputs(files: Files, fetched: Path = Path()) -> list[Input]:
     for name in files:
         if not os.fspath(name):
             raise ReadError("the name of an input file is empty. Give a file, a folder or a pattern")
-        for found in _remote_inputs(os.fspath(name), fetched) or _expand(Path(name)):
+        for found in _remote_inputs(os.fspath(name), fetched, options or {}) or _expand(Path(name)):
             key = os.path.abspath(found.path)  # noqa: PTH100 (resolve() would replace a link by its target)
             known = inputs.get(key)
             if known is not None and known.remote != found.remote and (known.remote and found.remote):
@@ -82,15 +86,17 @@ def find_inputs(files: Files, fetched: Path = Path()) -> list[Input]:
                 )
             if key not in inputs or (found.named and not inputs[key].named):
                 inputs[key] = found
+    if options and not any(found.remote for found in inputs.values()):
+        raise SettingsError(f"{', '.join(options)}: this is for files of archives, but all inputs are on this machine")
     return list(inputs.values())
 
 
-def _remote_inputs(name: str, folder: Path) -> list[Input] | None:
+def _remote_inputs(name: str, folder: Path, options: Mapping[str, str]) -> list[Input] | None:
     """Return the files of an archive that an input names; None if it is the name of a file on this machine."""
     match = _SCHEME.match(name)
     if match is None or os.path.lexists(name):
         return None
-    answer = get_plugin_manager().ask("prep_inputs", name=name)
+    answer = get_plugin_manager().ask("prep_inputs", name=name, options=options)
     if answer is None:
         scheme, shown = match[1].lower(), redact_url(name)
         if any(scheme in kinds.get("input", ()) for kinds in PUBLISHED.values()):

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 from aia_ccdproc.batch.cluster import dask_cluster
 from aia_ccdproc.batch.dispatch import dispatch
 from aia_ccdproc.batch.executors import WorkerPool, existing_executor, this_process, worker_processes
-from aia_ccdproc.batch.fetching import FetchAhead, fetched_folder
+from aia_ccdproc.batch.fetching import FetchAhead, expect_files, fetched_folder
 from aia_ccdproc.batch.inputs import Files, find_inputs
 from aia_ccdproc.batch.plan import Job, make_plan, name_output
 from aia_ccdproc.batch.signals import BatchInterrupted, stop_on_signals
@@ -78,6 +78,7 @@ def run(
     report: str | os.PathLike[str] | Iterable[str | os.PathLike[str]] = (),
     quicklook: bool = False,
     keep_level1: bool = False,
+    input_options: Mapping[str, str] | None = None,
     progress: Progress | None = None,
 ) -> list[FileResult]:
     """Prep files with a recipe, and write one output for each.
@@ -119,6 +120,8 @@ def run(
     keep_level1 : bool
         Whether to keep files that are fetched, in the folder ``level1`` of the output folder. By default, each is
         removed when its output has been written.
+    input_options : mapping of str to str, optional
+        Options for archives, for example ``{"email": "me@example.org"}``. The plugin of the archive documents them.
     progress : `~aia_ccdproc.Progress`, optional
         Object whose methods are called while the batch runs. By default, a notebook shows a progress bar, and nothing
         is shown elsewhere. ``Progress()`` shows nothing.
@@ -163,7 +166,7 @@ def run(
         target = Path(output_dir)
         folder = target.parent if is_fits_name(target) and not target.is_dir() else target
         loaded = _override_output(load_recipe(recipe), overwrite, compression)
-        inputs = find_inputs(files, fetched_folder(folder, keep_level1))
+        inputs = find_inputs(files, fetched_folder(folder, keep_level1), input_options)
         loaded, folder = name_output(inputs, loaded, target)
         remote_files = {found.path: found.remote for found in inputs if found.remote}
         pipeline = Pipeline(loaded)
@@ -172,6 +175,8 @@ def run(
         options = BatchOptions(loaded, thumbnails=thumbnails, output_hashes=bool(reports), quicklook=quicklook)
         plan = _without_existing(plan, options, pipeline)
         todo = [entry for entry in plan if isinstance(entry, Job)]
+        waiting = expect_files({job.path: remote_files[job.path] for job in todo if job.path in remote_files})
+        todo.sort(key=lambda job: job.path in waiting)
         _prepare_folders(folder, todo, reports)
         fetches = FetchAhead(remote_files, keep=keep_level1)
         workers = max(1, min(jobs, len(todo)))

@@ -4,10 +4,20 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import Annotated
-from urllib.parse import urlencode
 
 import typer
 
+from aia_ccdproc.cli.archives import (
+    ChannelsOption,
+    CutoutOption,
+    EmailOption,
+    EveryOption,
+    ForOption,
+    FromOption,
+    WaitOption,
+    given,
+    images_query,
+)
 from aia_ccdproc.cli.command import Debug
 from aia_ccdproc.cli.console import DONE, SOME_FAILED, console, escape_text, show_error
 from aia_ccdproc.errors import PrepError, pluralize
@@ -20,34 +30,30 @@ def fetch(
     queries: Annotated[
         list[str] | None, typer.Argument(help="Queries (jsoc:...) and URLs of FITS files.", show_default=False)
     ] = None,
-    start: Annotated[
-        str | None,
-        typer.Option("--from", metavar="TIME", help="AIA images of JSOC from this time on, UTC.", show_default=False),
-    ] = None,
-    duration: Annotated[
-        str | None, typer.Option("--for", metavar="DURATION", help="Duration: 30m, 1h, 2d.", show_default=False)
-    ] = None,
-    every: Annotated[
-        str | None, typer.Option("--every", metavar="DURATION", help="Interval: 36s, 5m.", show_default="all")
-    ] = None,
-    channels: Annotated[str | None, typer.Option("--channels", help="Channels: 171,193.", show_default=False)] = None,
+    start: FromOption = None,
+    duration: ForOption = None,
+    every: EveryOption = None,
+    channels: ChannelsOption = None,
+    email: EmailOption = None,
+    wait: WaitOption = None,
+    cutout: CutoutOption = None,
     debug: Debug = False,
 ) -> None:
     """Fetch level-1 files, without prepping them. A file that exists is not fetched again."""
-    from aia_ccdproc.batch.fetching import FetchAhead
+    from aia_ccdproc.batch.fetching import FetchAhead, expect_files
     from aia_ccdproc.batch.inputs import find_inputs
 
-    options = {"from": start, "for": duration, "every": every, "channels": channels}
-    given = {name: value for name, value in options.items() if value is not None}
-    names = [*(queries or ()), *([f"jsoc:?{urlencode(given, safe=',:')}"] if given else [])]
+    names = [*(queries or ()), *images_query(start, duration, every, channels)]
     if not names:
         raise typer.BadParameter("name a query or a URL, or give --from and --channels")
     remote_files = {}
-    for found in find_inputs(names, output):
+    for found in find_inputs(names, output, given({"email": email, "wait": wait, "cutout": cutout})):
         if found.remote is None:
             raise typer.BadParameter(f"{found.path} is a file on this machine, not a query or a URL")
         remote_files[found.path] = found.remote
     missing = [path for path in remote_files if not path.exists()]
+    waiting = expect_files(remote_files)
+    missing.sort(key=lambda path: path in waiting)
     fetches, failed, out = FetchAhead(remote_files), 0, console()
     for i, path in enumerate(missing):
         fetches.start(missing[i:])

@@ -8,6 +8,17 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from aia_ccdproc.cli.archives import (
+    ChannelsOption,
+    CutoutOption,
+    EmailOption,
+    EveryOption,
+    ForOption,
+    FromOption,
+    WaitOption,
+    given,
+    images_query,
+)
 from aia_ccdproc.cli.command import Debug
 from aia_ccdproc.cli.console import DONE, SOME_FAILED, WRONG_USAGE, escape_text, show_error
 from aia_ccdproc.cli.options import PointingOption, RecipeOption, SetOption, load_changed_recipe
@@ -22,19 +33,19 @@ __all__ = ["run"]
 
 
 def run(
-    files: Annotated[
-        list[str],
-        typer.Argument(
-            help="Level-1 FITS files, folders that contain them, patterns, URLs, or queries (jsoc:...).",
-            show_default=False,
-        ),
-    ],
     output: Annotated[
         str,
         typer.Option(
             "--output", "-o", help="Folder for the outputs; for one file also the output, a .fits.", show_default=False
         ),
     ],
+    files: Annotated[
+        list[str] | None,
+        typer.Argument(
+            help="Level-1 FITS files, folders that contain them, patterns, URLs, or queries (jsoc:...).",
+            show_default=False,
+        ),
+    ] = None,
     recipe: RecipeOption = "level1.5",
     pointing: PointingOption = None,
     settings: SetOption = None,
@@ -64,6 +75,13 @@ def run(
     keep_level1: Annotated[
         bool, typer.Option("--keep-level1", help="Keep the files that are fetched, in the folder level1 of the output.")
     ] = False,
+    start: FromOption = None,
+    duration: ForOption = None,
+    every: EveryOption = None,
+    channels: ChannelsOption = None,
+    email: EmailOption = None,
+    wait: WaitOption = None,
+    cutout: CutoutOption = None,
     verbose: Annotated[
         bool,
         typer.Option(
@@ -77,7 +95,10 @@ def run(
 
     A file that fails does not stop the others. A file whose output is up to date is not prepped again.
     """
-    is_one_file = len(files) == 1 and Path(files[0]).is_file()
+    inputs = [*(files or ()), *images_query(start, duration, every, channels)]
+    if not inputs:
+        raise typer.BadParameter("name a file, a folder or a query, or give --from and --channels.")
+    is_one_file = len(inputs) == 1 and Path(inputs[0]).is_file()
     jobs = jobs or (1 if is_one_file else available_cpus())
     if jobs > 1 and scheduler is None:
         start_forkserver(jobs)  # it imports what the workers need, while this process plans the batch
@@ -94,7 +115,7 @@ def run(
     with show_progress(verbose - quiet) as display:
         try:
             run_batch(
-                files,
+                inputs,
                 load_changed_recipe(recipe, settings, pointing),
                 output,
                 jobs=jobs,
@@ -104,6 +125,7 @@ def run(
                 report=report or (),
                 quicklook=quicklook,
                 keep_level1=keep_level1,
+                input_options=given({"email": email, "wait": wait, "cutout": cutout}),
                 progress=display,
             )
         except BatchInterrupted as interruption:

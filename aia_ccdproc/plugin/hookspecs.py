@@ -6,7 +6,7 @@ A plugin implements hooks with `hookimpl`. The core declares its steps in ``aia_
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import pluggy
@@ -92,7 +92,7 @@ def prep_explain_unknown_step(name: str) -> str | None:
 
 
 @hookspec(firstresult=True)
-def prep_inputs(name: str) -> Sequence[RemoteFile] | None:
+def prep_inputs(name: str, options: Mapping[str, str]) -> Sequence[RemoteFile] | None:
     """Return the files that an input names, if it is not a file on this machine: a URL, or a query of an archive.
 
     Called for inputs that start with a scheme, ``"jsoc:"`` for example, before a batch is planned. Must only list the
@@ -102,6 +102,9 @@ def prep_inputs(name: str) -> Sequence[RemoteFile] | None:
     ----------
     name : str
         The input, as the user gave it.
+    options : mapping of str to str
+        Options for archives, as the user gave them: ``{"email": "me@example.org"}``. A plugin that has options raises
+        a PrepError for one that it does not know.
 
     Returns
     -------

@@ -42,6 +42,18 @@ class RemoteFile(ABC):  # numpydoc ignore=PR02
         """
         return None
 
+    def expect(self) -> bool:
+        """Learn that the file will be fetched. Called for each file of a batch before the first one is fetched.
+
+        An archive that provides some files only on request can then request all of them at once. Must not wait.
+
+        Returns
+        -------
+        bool
+            Whether `fetch` will wait until the archive provides the file. The other files are fetched before.
+        """
+        return False
+
     @abstractmethod
     def fetch(self, path: Path) -> None:
         """Fetch the file. Called in a thread.

@@ -37,7 +37,12 @@ def connect(server: str | drms.Client | None) -> drms.Client:
     if not isinstance(server, str):
         return server
     config = drms.config.ServerConfig(
-        name=server_name(server), cgi_baseurl=server.rstrip("/") + "/", cgi_jsoc_info="jsoc_info"
+        name=server_name(server),
+        cgi_baseurl=server.rstrip("/") + "/",
+        cgi_jsoc_info="jsoc_info",
+        cgi_jsoc_fetch="jsoc_fetch",
+        cgi_check_address="checkAddress.sh",
+        http_download_baseurl=urljoin(server, "/"),
     )
     return drms.Client(server=config)
 

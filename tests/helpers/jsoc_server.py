@@ -13,6 +13,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from astropy.table import Table
 from astropy.time import Time, TimeDelta
+from jsoc_exports import Exports
 
 from aia_ccdproc.synthetic import builtin_pointing_path
 
@@ -114,6 +115,8 @@ class JsocServer(ThreadingHTTPServer):
         self.answers: dict[str, dict[str, object]] = {}
         #: Content of files, by the path of their URL.
         self.files: dict[str, bytes] = {}
+        #: Export requests of these records.
+        self.exports = Exports(self.records, self.files)
         #: Key of _FAILURES, or None while the server works, and for how many more queries it applies.
         self.failure: str | None = None
         self.failures_left = 0
@@ -161,7 +164,7 @@ def run_jsoc_server() -> Iterator[JsocServer]:
 
 
 class Handler(BaseHTTPRequestHandler):
-    """Handler of requests for ``jsoc_info`` and for files."""
+    """Handler of requests for ``jsoc_info``, for exports and for files."""
 
     server: JsocServer
 
@@ -179,6 +182,10 @@ class Handler(BaseHTTPRequestHandler):
             failures = self.server.file_failures.get(parts.path)
             send_file = _FILE_FAILURES[failures.pop(0)] if failures else _send_file
             send_file(self, self.server.files[parts.path])
+        elif parts.path.endswith("checkAddress.sh"):
+            self.send(json.dumps(self.server.exports.check_address(query)).encode())
+        elif parts.path.endswith("jsoc_fetch"):
+            self.send(json.dumps(self.server.exports.answer(query)).encode())
         elif query.get("ds") in self.server.answers:
             self.send(json.dumps({"runtime": 0.1, "status": 0, **self.server.answers[query["ds"]]}).encode())
         elif not parts.path.endswith("jsoc_info"):

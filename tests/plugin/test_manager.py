@@ -427,7 +427,7 @@ def inputs(load, ccd):
         return [name] if name.startswith("https:") else None
 
     url = "https://host/a.fits"
-    return load(plugin(prep_inputs)).hook.prep_inputs(name=url) == [url]
+    return load(plugin(prep_inputs)).hook.prep_inputs(name=url, options={}) == [url]
 
 
 EXERCISED = [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import io
 from collections.abc import Callable
 
@@ -34,11 +35,16 @@ def segment_bytes(pixels: np.ndarray, **options: object) -> bytes:
     return stream.getvalue()
 
 
+@functools.cache
+def hour_of_segments() -> list[bytes]:
+    """Return the files of the segments of 24 records."""
+    pixels = np.rint(EXPOSURE.image(small_sun()).data).astype(np.int16)
+    return [segment_bytes(pixels + i) for i in range(24)]
+
+
 @pytest.fixture
 def archive(jsoc: JsocServer, monkeypatch: pytest.MonkeyPatch) -> JsocServer:
     """A local JSOC with 24 records: an hour in two channels, every five minutes."""
-    image = EXPOSURE.image(small_sun())
-    pixels = np.rint(image.data).astype(np.int16)
     known = {keyword: value for keyword, value in EXPOSURE.header().items() if not keyword.startswith("NAXIS")}
     kinds = {
         keyword: "string" if isinstance(value, str) else "int" if isinstance(value, int) else "double"
@@ -48,11 +54,11 @@ def archive(jsoc: JsocServer, monkeypatch: pytest.MonkeyPatch) -> JsocServer:
     kinds |= {"T_REC": "time", "T_OBS": "time", "DATE__OBS": "time", "FSN": "int", "ROI_SUM": "int"}
     jsoc.descriptions[SERIES] = describe_keywords({**kinds, "T_REC_step": "double"})
     jsoc.records[SERIES] = []
-    for i in range(24):
+    for i, segment in enumerate(hour_of_segments()):
         time = f"{(START + TimeDelta(i // 2 * 300, format='sec')).isot[:19]}"
         number = str(1000 + i)
         path = f"/SUM12/D{number}/S00000/image_lev1.fits"
-        jsoc.files[path] = segment_bytes(pixels + i)
+        jsoc.files[path] = segment
         jsoc.records[SERIES].append(
             {
                 **{keyword: str(known.get(keyword, "MISSING")) for keyword in kinds},

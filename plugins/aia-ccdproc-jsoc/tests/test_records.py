@@ -42,7 +42,7 @@ def test_an_hour_of_two_channels_is_prepped_and_resumed(tmp_path: Path, archive:
     results = run(f"jsoc:{HOUR}", recipe, tmp_path / "out")
     assert [result.status for result in results] == ["unchanged"] * 4 + ["done"] * 20
     assert len(archive.requested_files) == len(set(archive.requested_files)) == 24
-    assert operations(archive) == ["rs_list", "series_struct", "rs_list"] * 2
+    assert operations(archive) == ["series_struct", "rs_list", "rs_list"] * 2
     assert not (tmp_path / "out" / ".level1").exists()
     header = read(results[0].output).header
     assert header["LVL_NUM"] == 1.5
@@ -76,11 +76,23 @@ def test_fetched_files_have_the_bytes_of_the_segment_and_the_keywords_of_the_rec
     assert archive.requested_files == []
 
 
+def test_run_takes_the_options_of_fetch(
+    tmp_path: Path, archive: JsocServer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    options = ["--from", "2020-01-01", "--for", "10m", "--every", "5m", "--channels", "171"]
+    (tmp_path / "recipe.toml").write_text('[[step]]\nuse = "normalize_exposure"\n')
+    assert main(["run", *options, "-r", str(tmp_path / "recipe.toml"), "-o", str(tmp_path / "out"), "-j", "1"]) == 0
+    assert "2 done, 0 failed" in capsys.readouterr().out
+    assert archive.queried_datasets[0] == f"{SERIES}[2020-01-01T00:00:00Z/10m@5m][171]"
+    assert main(["run", "-o", str(tmp_path / "out")]) == 2
+    assert "name a file, a folder or a query" in capsys.readouterr().err
+
+
 def test_many_records_are_queried_in_batches(archive: JsocServer, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(records, "_MAX_RECORDS_PER_QUERY", 10)
     found = find_records(HOUR, server=archive.url)
     assert [record.header()["FSN"] for record in found] == list(range(5000, 5024))
-    assert operations(archive) == ["rs_list", "series_struct", "rs_list", "rs_list", "rs_list"]
+    assert operations(archive) == ["series_struct", "rs_list", "rs_list", "rs_list", "rs_list"]
 
 
 def test_records_are_selected_by_their_keywords_before_they_are_fetched(tmp_path: Path, archive: JsocServer) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import pluggy
@@ -38,17 +38,28 @@ def prep_addhooks(manager: pluggy.PluginManager) -> None:
 
 
 @hookimpl
-def prep_inputs(name: str) -> Sequence[RemoteFile] | None:
+def prep_inputs(name: str, options: Mapping[str, str]) -> Sequence[RemoteFile] | None:
     """Return the records that a query selects."""
     scheme, _, query = name.partition(":")
     if scheme.lower() != "jsoc":
         return None
-    from aia_ccdproc_jsoc.options import record_sets
+    from aia_ccdproc_jsoc.options import QueryOptions, record_sets, split_options
     from aia_ccdproc_jsoc.records import find_records
 
-    query = query.strip()
-    sets = record_sets(query[1:]) if query.startswith("?") else [query]
-    return [record for each in sets for record in find_records(each, server=os.environ.get(_SERVER) or None)]
+    query, own = query.strip(), dict[str, str]()
+    sets = [query]
+    if query.startswith("?"):
+        query, own = split_options(query[1:])
+        sets = record_sets(query)
+    chosen = QueryOptions.of({**options, **own})
+    server = os.environ.get(_SERVER) or None
+    return [
+        record
+        for each in sets
+        for record in find_records(
+            each, server=server, email=chosen.email, cutout=chosen.cutout, export_timeout=chosen.wait
+        )
+    ]
 
 
 @hookimpl

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import re
-from urllib.parse import parse_qsl
+from collections.abc import Mapping
+from typing import NamedTuple, Self
+from urllib.parse import parse_qsl, urlencode
 
 from aia_ccdproc import HeaderError, ReadError
 from aia_ccdproc.images import parse_time
+from aia_ccdproc_jsoc.cutout import Cutout
 
-__all__ = ["SERIES", "record_sets"]
+__all__ = ["SERIES", "QueryOptions", "record_sets", "split_options"]
 
 #: Series of the level-1 images of each channel.
 SERIES: dict[int, str] = {
@@ -17,7 +21,71 @@ SERIES: dict[int, str] = {
     4500: "aia.lev1_vis_1h",
 }
 _NAMES = ("from", "for", "every", "channels")
+#: Options of every query.
+_COMMON = ("email", "cutout", "wait")
+_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 _DURATION = re.compile(r"\d+(\.\d+)?[smhd]", re.ASCII)
+
+
+class QueryOptions(NamedTuple):
+    """Options of every query."""
+
+    email: str = ""
+    cutout: Cutout | None = None
+    #: Time limit for an export in seconds.
+    wait: float = 3600.0
+
+    @classmethod
+    def of(cls, options: Mapping[str, str]) -> Self:
+        """Read options.
+
+        Parameters
+        ----------
+        options : mapping of str to str
+            ``{"email": "me@example.org", "cutout": "-30,200,400,300", "wait": "2h"}``. The default of ``email`` is the
+            environment variable JSOC_EMAIL.
+
+        Returns
+        -------
+        `QueryOptions`
+            The options.
+
+        Raises
+        ------
+        ReadError
+            If an option is unknown, or its value is wrong.
+        """
+        unknown = [name for name in options if name not in _COMMON]
+        if unknown:
+            raise ReadError(f"unknown option {unknown[0]!r} for JSOC; available: {', '.join(_COMMON)}")
+        email = options.get("email", os.environ.get("JSOC_EMAIL", "")).strip()
+        if email and not re.fullmatch(r"[^\s@]+@[^\s@]+", email):
+            raise ReadError(f"email = {email!r} is not an address. Give one that is registered at JSOC")
+        wait = options.get("wait", "1h").strip()
+        if not _DURATION.fullmatch(wait):
+            raise ReadError(f"wait = {wait!r} is not a duration. Give one such as 30m or 3h")
+        cutout = Cutout.parse(options["cutout"]) if "cutout" in options else None
+        return cls(email, cutout, float(wait[:-1]) * _SECONDS[wait[-1]])
+
+
+def split_options(text: str) -> tuple[str, dict[str, str]]:
+    """Separate the options of every query from those that make a record set.
+
+    Parameters
+    ----------
+    text : str
+        ``"from=2019-01-01&channels=171&email=me@example.org"``.
+
+    Returns
+    -------
+    query : str
+        ``"from=2019-01-01&channels=171"``.
+    options : dict of str to str
+        ``{"email": "me@example.org"}``.
+    """
+    pairs = parse_qsl(text, keep_blank_values=True)
+    query = urlencode([pair for pair in pairs if pair[0] not in _COMMON], safe=",:")
+    return query, {name: value for name, value in pairs if name in _COMMON}
 
 
 def record_sets(text: str) -> list[str]:
@@ -42,7 +110,7 @@ def record_sets(text: str) -> list[str]:
     values = {name: value.strip() for name, value in parse_qsl(text, keep_blank_values=True)}
     unknown = [name for name in values if name not in _NAMES]
     if unknown:
-        raise ReadError(f"unknown {unknown[0]!r} in the query {text!r}; available: {', '.join(_NAMES)}")
+        raise ReadError(f"unknown {unknown[0]!r} in the query {text!r}; available: {', '.join((*_NAMES, *_COMMON))}")
     missing = [name for name in ("from", "channels") if not values.get(name)]
     if missing:
         raise ReadError(f"{missing[0]!r} is missing in the query {text!r}")
