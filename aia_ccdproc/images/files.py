@@ -25,6 +25,7 @@ else:
 __all__ = [
     "atomic_write",
     "cache_until_modified",
+    "lock_file",
     "open_regular_file",
     "read_ahead",
     "read_regular_file",
@@ -91,6 +92,45 @@ def _lock(descriptor: int) -> bool | None:
     except OSError:
         return None
     return True
+
+
+@contextmanager
+def lock_file(path: Path) -> Iterator[bool]:
+    """Create a file if it does not exist, and lock it until the end of the block.
+
+    Parameters
+    ----------
+    path : `~pathlib.Path`
+        The file. The block may remove it.
+
+    Yields
+    ------
+    bool
+        False if another process, or another thread, has locked it. True on file systems without locks.
+    """
+    while True:
+        descriptor = os.open(path, os.O_CREAT | os.O_RDWR, 0o666)
+        try:
+            if _lock(descriptor) is False:
+                yield False
+                return
+            if _is_open_file(path, descriptor):
+                if not _HAS_LOCKS:
+                    os.close(descriptor)
+                    descriptor = -1
+                yield True
+                return
+        finally:
+            if descriptor >= 0:
+                os.close(descriptor)
+
+
+def _is_open_file(path: Path, descriptor: int) -> bool:
+    """Return whether a path still is that of an open file: its former owner may have removed it."""
+    try:
+        return os.path.samestat(path.stat(), os.fstat(descriptor))
+    except OSError:
+        return False
 
 
 def remove_abandoned(folder: Path) -> list[Path]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -22,11 +23,12 @@ class UrlFile(RemoteFile):  # numpydoc ignore=PR01
     url: str
 
     def fetch(self, path: Path) -> None:  # numpydoc ignore=GL08
-        from aia_ccdproc.tables.download import download_file
+        from aia_ccdproc.tables.download import downloaded
 
-        download_file(self.url, path)
-        with path.open("rb") as stream:
-            start = stream.read(len(_FITS_START))
+        with downloaded(self.url, path.parent) as file:
+            with file.open("rb") as stream:
+                start = stream.read(len(_FITS_START))
+            shutil.copyfile(file, path)
         if start != _FITS_START and not start.startswith(_GZIP_START):
             raise ReadError(f"{self.source} is not a FITS file: it starts with {start!r}")
 

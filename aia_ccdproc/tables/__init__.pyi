@@ -1,6 +1,6 @@
 from .cache import FetchCache
 from .calibration import CalibrationTable
-from .download import download_file, download_table
+from .download import download_file, download_table, downloaded
 from .jsoc import connect, describe_series, query_series, server_name
 from .network import NoAnswerError, QueryError, query_with_retries
 
@@ -13,6 +13,7 @@ __all__ = [
     "describe_series",
     "download_file",
     "download_table",
+    "downloaded",
     "query_series",
     "query_with_retries",
     "server_name",

@@ -1,4 +1,4 @@
-"""Tables at a URL, downloaded within limits. A copy is kept of a table only, and used only if its SHA-256 is right."""
+"""Files at a URL, downloaded within limits. A copy is kept of a table only, and used only if its SHA-256 is right."""
 
 from __future__ import annotations
 
@@ -10,10 +10,12 @@ import logging
 import socket
 import tempfile
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from http.client import HTTPMessage
 from pathlib import Path
 from typing import IO, TypeVar
+from urllib.error import HTTPError
 from urllib.parse import unquote, urlsplit, urlunsplit
 from urllib.request import HTTPRedirectHandler, Request, build_opener
 
@@ -21,9 +23,10 @@ from aia_ccdproc.errors import PrepError, TableError, redact_url
 from aia_ccdproc.images.files import atomic_write, open_regular_file, read_regular_file
 from aia_ccdproc.tables.disk_cache import cache_folder
 from aia_ccdproc.tables.network import TIMEOUT_SECONDS, RefusedAnswerError, query_with_retries
+from aia_ccdproc.tables.partial import PartialFile, kept_part
 from aia_ccdproc.tables.text import MAX_TABLE_BYTES
 
-__all__ = ["download_file", "download_table"]
+__all__ = ["download_file", "download_table", "downloaded"]
 
 #: Largest size of a file that is downloaded: a full-disk image has at most 128 MiB.
 _MAX_FILE_BYTES = 2**30
@@ -67,7 +70,7 @@ def download_table(url: str, read: Callable[[Path, str], T], timeout: float = TI
     try:
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "download"
-            query_with_retries(lambda: _save(url, path, timeout, MAX_TABLE_BYTES), name, name, timeout)
+            query_with_retries(lambda: _save(url, PartialFile(path), timeout, MAX_TABLE_BYTES), name, name, timeout)
             table = read(path, name)
             _keep(plain_url, path)
         return table
@@ -80,7 +83,7 @@ def download_table(url: str, read: Callable[[Path, str], T], timeout: float = TI
 
 
 def download_file(url: str, path: Path, timeout: float = _FILE_TIMEOUT_SECONDS) -> None:
-    """Download a file from a URL.
+    """Download a file from a URL. If the connection is lost, the next attempt asks for the rest of the file.
 
     Parameters
     ----------
@@ -97,9 +100,49 @@ def download_file(url: str, path: Path, timeout: float = _FILE_TIMEOUT_SECONDS) 
         If the download fails, the file is larger than 1 GiB or shorter than the server announced, or the server
         redirects to another scheme or to an address of this machine.
     """
+    _download(url, PartialFile(path), timeout)
+
+
+@contextmanager
+def downloaded(url: str, folder: Path, timeout: float = _FILE_TIMEOUT_SECONDS) -> Iterator[Path]:
+    """Download a file from a URL, and provide it until the end of the block.
+
+    If the download fails, or the process is killed, the part that has arrived stays in the folder, under a hidden name.
+    The next call with the same URL and folder asks only for the rest, if the file at the server is still the same.
+
+    Parameters
+    ----------
+    url : str
+        The URL, http or https. A user name and a password in it are sent to the server, and are never shown.
+    folder : `~pathlib.Path`
+        An existing folder.
+    timeout : float
+        As in `download_file`.
+
+    Yields
+    ------
+    `~pathlib.Path`
+        The complete file. It is removed at the end of the block.
+
+    Raises
+    ------
+    QueryError
+        As in `download_file`.
+    """
+    with kept_part(folder, _without_credentials(url)) as part, tempfile.TemporaryDirectory() as private:
+        part = part or PartialFile(Path(private) / "download")  # another process downloads the same file
+        if not part.is_complete:
+            _download(url, part, timeout)
+        yield part.path
+
+
+def _download(url: str, part: PartialFile, timeout: float) -> None:
     name = redact_url(url)
     silence = min(timeout, TIMEOUT_SECONDS)
-    query_with_retries(lambda: _save(url, path, silence, _MAX_FILE_BYTES), name, name, timeout)
+    try:
+        query_with_retries(lambda: _save(url, part, silence, _MAX_FILE_BYTES), name, name, timeout)
+    finally:
+        part.close()
 
 
 def _earlier_copy(url: str) -> Path | None:
@@ -181,23 +224,20 @@ def _without_credentials(url: str) -> str:
     return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
 
 
-def _save(url: str, path: Path, timeout: float, max_bytes: int) -> None:
+def _save(url: str, part: PartialFile, timeout: float, max_bytes: int) -> None:
     """Save the answer to a request in a file, up to the largest size."""
-    request = Request(_without_credentials(url))
+    request = Request(_without_credentials(url), headers=part.request_headers())
     parts = urlsplit(url)
     if parts.username is not None:
         credentials = f"{unquote(parts.username)}:{unquote(parts.password or '')}".encode()
         request.add_unredirected_header("Authorization", f"Basic {base64.b64encode(credentials).decode()}")
-    with build_opener(_SafeRedirects).open(request, timeout=timeout) as answer, path.open("wb") as file:
-        expected = answer.length
-        size = 0
-        while block := answer.read(_BLOCK_BYTES):
-            size += len(block)
-            if size > max_bytes:
-                raise RefusedAnswerError(f"the answer is larger than {max_bytes >> 20} MiB")
-            try:
-                file.write(block)
-            except OSError as error:  # another attempt would not find more space
-                raise RefusedAnswerError(f"it cannot be saved ({error.strerror})") from error
-    if expected is not None and size < expected:
-        raise http.client.IncompleteRead(b"", expected - size)
+    try:
+        answer = build_opener(_SafeRedirects).open(request, timeout=timeout)
+    except HTTPError as error:
+        if error.code != http.client.REQUESTED_RANGE_NOT_SATISFIABLE or not part.size:
+            raise
+        error.close()
+        part.forget()
+        raise http.client.IncompleteRead(b"") from None  # the next attempt starts anew
+    with answer:
+        part.receive(answer, max_bytes, _BLOCK_BYTES)

@@ -66,6 +66,17 @@ def test_a_kept_file_is_not_fetched_again(tmp_path: Path, urls, recipe: Recipe, 
     assert len(jsoc.requested_files) == 1
 
 
+def test_the_rest_of_a_kept_file_is_fetched_by_the_next_run(
+    tmp_path: Path, urls, recipe: Recipe, jsoc: JsocServer
+) -> None:
+    jsoc.file_failures[urlsplit(urls[0]).path] = ["cut off", "404"]
+    assert run(urls[:1], recipe, tmp_path / "out", keep_level1=True)[0].status == "failed"
+    assert not any(path.suffix == ".fits" for path in (tmp_path / "out" / "level1").iterdir())
+    assert run(urls[:1], recipe, tmp_path / "out", keep_level1=True)[0].status == "done"
+    assert jsoc.requested_ranges[-1] == jsoc.requested_ranges[-2] != jsoc.requested_ranges[0]
+    assert visible_and_hidden(tmp_path / "out" / "level1") == ["0.fits"]
+
+
 @pytest.mark.parametrize(
     ("failure", "message"),
     [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 import threading
@@ -122,8 +123,11 @@ class JsocServer(ThreadingHTTPServer):
         self.failures_left = 0
         #: How the next requests for a file fail, by the path of its URL: keys of _FILE_FAILURES.
         self.file_failures: dict[str, list[str]] = {}
-        #: The paths of the files that were requested.
+        #: The paths of the files that were requested, and the ranges (None: the whole file).
         self.requested_files: list[str] = []
+        self.requested_ranges: list[str | None] = []
+        #: Whether the server sends parts of files.
+        self.sends_ranges = True
         #: The queries that were received.
         self.queries: list[Query] = []
 
@@ -179,6 +183,7 @@ class Handler(BaseHTTPRequestHandler):
         self.server.failures_left -= 1
         if parts.path in self.server.files:
             self.server.requested_files.append(parts.path)
+            self.server.requested_ranges.append(self.headers["Range"])
             failures = self.server.file_failures.get(parts.path)
             send_file = _FILE_FAILURES[failures.pop(0)] if failures else _send_file
             send_file(self, self.server.files[parts.path])
@@ -232,8 +237,30 @@ class Handler(BaseHTTPRequestHandler):
         return [row for row in self.server.rows if first <= Time(row["T_START"].removesuffix("Z")) <= last]
 
 
-def _send_file(handler: Handler, content: bytes) -> None:
-    handler.send(content, content_type="application/octet-stream")
+def _send_file(handler: Handler, content: bytes, bytes_sent: int | None = None) -> None:
+    """Send a file, or a part of it. Break off after some bytes."""
+    tag = f'"{hashlib.sha256(content).hexdigest()[:8]}"'
+    requested, start = handler.headers["Range"], 0
+    if requested and handler.server.sends_ranges and handler.headers["If-Range"] == tag:
+        start = int(requested.removeprefix("bytes=").rstrip("-"))
+        if start >= len(content):
+            handler.send(b"", status=416)
+            return
+    handler.send_response(206 if start else 200)
+    if start:
+        handler.send_header("Content-Range", f"bytes {start}-{len(content) - 1}/{len(content)}")
+    handler.send_header("ETag", tag)
+    handler.send_header("Content-Length", str(len(content) - start))
+    handler.end_headers()
+    handler.wfile.write(content[start : None if bytes_sent is None else start + bytes_sent])
+
+
+def _wrong_range(handler: Handler, content: bytes) -> None:
+    handler.send_response(206)
+    handler.send_header("Content-Range", f"bytes 1-{len(content) - 1}/{len(content)}")
+    handler.send_header("Content-Length", str(len(content) - 1))
+    handler.end_headers()
+    handler.wfile.write(content[1:])
 
 
 def _slow_file(handler: Handler, content: bytes) -> None:
@@ -291,9 +318,10 @@ _PAGE = b"<!DOCTYPE html><html><body>JSOC is down for maintenance</body></html>"
 _FILE_FAILURES: dict[str, Callable[[Handler, bytes], None]] = {
     "404": lambda handler, content: handler.send(_PAGE, status=404, content_type="text/html"),
     "503": lambda handler, content: handler.send(_PAGE, status=503, content_type="text/html"),
-    "cut off": lambda handler, content: handler.send(content[: len(content) // 2], length=len(content)),
+    "cut off": lambda handler, content: _send_file(handler, content, len(content) // 3),
     "wrong length": lambda handler, content: handler.send(content, length=len(content) + 1000),
     "incomplete": lambda handler, content: handler.send(content[: len(content) // 2]),
+    "wrong range": _wrong_range,
     "maintenance page": lambda handler, content: handler.send(_PAGE, content_type="text/html"),
     "slow": _slow_file,
 }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-import tempfile
+import shutil
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from aia_ccdproc import PrepError, ReadError
 from aia_ccdproc.images import is_fits_name, open_fits, parse_time
 from aia_ccdproc.plugin import RemoteFile
-from aia_ccdproc.tables import QueryError, describe_series, download_file, query_series, server_name
+from aia_ccdproc.tables import QueryError, describe_series, downloaded, query_series, server_name
 from aia_ccdproc_jsoc.cutout import Cutout
 from aia_ccdproc_jsoc.export import Export, ExportSettings, RecordId
 from aia_ccdproc_jsoc.keywords import RecordCard, make_header, record_cards
@@ -141,14 +141,12 @@ class JsocRecord(RemoteFile):  # numpydoc ignore=PR02
             If the download fails.
         """
         url = self._exported_url() if self.is_exported else self.url
-        if self.export.cutout is not None:
-            download_file(url, path)
-            _check_cutout(path, self.export.cutout)
-            return
-        with tempfile.TemporaryDirectory() as folder:
-            segment = Path(folder) / "segment.fits"
-            download_file(url, segment)
-            write_with_header(segment, self.header(), path)
+        with downloaded(url, path.parent) as file:
+            if self.export.cutout is None:
+                write_with_header(file, self.header(), path)
+            else:
+                shutil.copyfile(file, path)
+                _check_cutout(path, self.export.cutout)
 
     def _exported_url(self) -> str:
         if not self.export.email:
