@@ -30,7 +30,20 @@ class Version(NamedTuple):
 
     @classmethod
     def of(cls, headers: HTTPMessage, length: int | None) -> Self:
-        """Read it from the headers of an answer."""
+        """Read it from the headers of an answer.
+
+        Parameters
+        ----------
+        headers : `~http.client.HTTPMessage`
+            The headers.
+        length : int, optional
+            Length of the answer in bytes, if it is known.
+
+        Returns
+        -------
+        `Version`
+            The version.
+        """
         tag = headers.get("ETag") or ""
         validator = tag if tag and not tag.startswith("W/") else headers.get("Last-Modified") or ""
         return cls(validator, -1 if length is None else length)
@@ -58,16 +71,34 @@ class PartialFile:
 
     @property
     def size(self) -> int:
-        """Number of bytes that have arrived and can be used."""
+        """Number of bytes that have arrived and can be used.
+
+        Returns
+        -------
+        int
+            0 if the server does not tell the version of the file.
+        """
         return self.path.stat().st_size if self._version.validator and self.path.exists() else 0
 
     @property
     def is_complete(self) -> bool:
-        """Whether all bytes have arrived."""
+        """Whether all bytes have arrived.
+
+        Returns
+        -------
+        bool
+            False if the length of the file is not known.
+        """
         return 0 < self.size == self._version.length
 
     def request_headers(self) -> dict[str, str]:
-        """Return the headers that ask for the rest of the file. A server that has another version sends all of it."""
+        """Return the headers that ask for the rest of the file. A server that has another version sends all of it.
+
+        Returns
+        -------
+        dict of str to str
+            ``Range`` and ``If-Range``; empty if nothing has arrived.
+        """
         return {"Range": f"bytes={self.size}-", "If-Range": self._version.validator} if self.size else {}
 
     def forget(self) -> None:
@@ -81,6 +112,15 @@ class PartialFile:
 
     def receive(self, answer: http.client.HTTPResponse, max_bytes: int, block_bytes: int) -> None:
         """Write an answer: the whole file, or the rest of it.
+
+        Parameters
+        ----------
+        answer : `~http.client.HTTPResponse`
+            The answer.
+        max_bytes : int
+            Largest size of the file.
+        block_bytes : int
+            Number of bytes that are read at once.
 
         Raises
         ------
