@@ -1,8 +1,4 @@
-"""Synthetic level-1 images of a Sun whose true brightness is known, for the demo, for tests and for plugin authors.
-
-A `Sun` gives the brightness of any position on the sky. An `Exposure` is a level-1 observation: it writes the header,
-computes the image of a Sun, and writes both to a file in JSOC's format.
-"""
+"""A level-1 observation of a synthetic Sun: the header, the image, and the file in JSOC's format."""
 
 from __future__ import annotations
 
@@ -20,18 +16,18 @@ from aia_ccdproc.images.level15 import LEVEL15_SHAPE
 from aia_ccdproc.images.times import parse_time
 from aia_ccdproc.images.wcs import wcs_from_header
 from aia_ccdproc.images.wcs_cards import RSUN_METERS
+from aia_ccdproc.parallel import map_in_threads, thread_count
 from aia_ccdproc.pointing.table import PointingRecord, read_pointing_table
+from aia_ccdproc.synthetic.sphere import DSUN_OBS, HGLT_OBS, RSUN_OBS
+from aia_ccdproc.synthetic.sun import Brightness
 
-__all__ = ["BUILTIN_POINTING", "RSUN_OBS", "Exposure", "Source", "Sun", "builtin_pointing_path"]
+__all__ = ["BUILTIN_POINTING", "Exposure", "builtin_pointing_path"]
 
 #: File with record #34506 of aia.master_pointing3h: the pointing of the seven EUV channels on 2020-01-01, 0 to 3 h UTC.
 BUILTIN_POINTING = "pointing_34506.ecsv"
 
-#: Distance of SDO from the Sun on 2020-01-01, m.
-_DSUN_OBS = 147090492361.0
-#: Apparent radius of the Sun in all exposures, arcsec.
-RSUN_OBS = math.degrees(math.asin(RSUN_METERS / _DSUN_OBS)) * 3600
-
+#: Rows of an image that are computed at a time.
+_BLOCK_ROWS = 256
 #: Camera of each channel, as the number in INSTRUME (Lemen et al. 2012).
 _CAMERAS = {131: 1, 335: 1, 193: 2, 211: 2, 171: 3, 1600: 3, 1700: 3, 4500: 3, 94: 4, 304: 4}
 #: Pointing of all UV channels, which are not in the built-in record: that of 1600 angstrom on 2012-06-06.
@@ -47,84 +43,6 @@ def builtin_pointing_path() -> Path:
         ECSV file with JSOC's columns.
     """
     return Path(str(importlib.resources.files("aia_ccdproc") / "data" / BUILTIN_POINTING))
-
-
-@dataclass(frozen=True)
-class Source:  # numpydoc ignore=PR02
-    """A Gaussian on the sky: a point source, blurred by the telescope.
-
-    Parameters
-    ----------
-    x, y : float
-        Helioprojective position, arcsec.
-    peak : float
-        Brightness at the center, DN per pixel and exposure.
-    sigma : float
-        Standard deviation, arcsec.
-    """
-
-    x: float
-    y: float
-    peak: float = 1000.0
-    sigma: float = 1.5
-
-
-@dataclass(frozen=True)
-class Sun:  # numpydoc ignore=PR02
-    """A Sun whose brightness is a formula: disk, corona and Gaussian sources.
-
-    Parameters
-    ----------
-    disk : float
-        Brightness of the disk, DN per pixel and exposure.
-    corona : float
-        Brightness of the corona at the limb, DN per pixel and exposure; it falls by a factor of e in 100 arcsec.
-    limb : float
-        Width of the limb, where the brightness changes from that of the disk to that of the corona, arcsec.
-    sources : tuple of `Source`
-        Sources that are added to disk and corona.
-    """
-
-    disk: float = 100.0
-    corona: float = 40.0
-    limb: float = 3.0
-    sources: tuple[Source, ...] = ()
-
-    def brightness(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
-        """Compute the brightness at given positions.
-
-        Parameters
-        ----------
-        x, y : `~numpy.ndarray`
-            Helioprojective positions of a grid of pixels, arcsec, shape ``(ny, nx)``.
-
-        Returns
-        -------
-        `~numpy.ndarray`
-            Brightness, DN per pixel and exposure, shape ``(ny, nx)``.
-        """
-        image = np.zeros(x.shape)
-        if self.disk or self.corona:
-            height = np.hypot(x, y) - RSUN_OBS
-            inside = 0.5 * (1 - np.tanh(height / self.limb))
-            image += self.disk * inside
-            image += self.corona * (1 - inside) * np.exp(-np.maximum(height, 0) / 100)
-        for source in self.sources:
-            self._add_source(image, source, x, y)
-        return image
-
-    @staticmethod
-    def _add_source(image: np.ndarray, source: Source, x: np.ndarray, y: np.ndarray) -> None:
-        # Beyond 9 sigma a source is negligible. A coarse grid finds the part of the image that is nearer than that.
-        step = 32
-        coarse_x, coarse_y = x[::step, ::step], y[::step, ::step]
-        spacing = max(float(np.abs(np.diff(c, axis=a)).max(initial=0)) for c in (coarse_x, coarse_y) for a in (0, 1))
-        reach = 9 * source.sigma + 2 * spacing
-        rows, columns = np.nonzero((np.abs(coarse_x - source.x) < reach) & (np.abs(coarse_y - source.y) < reach))
-        if rows.size:
-            part = tuple(slice(max(0, (n.min() - 1) * step), (n.max() + 2) * step) for n in (rows, columns))
-            squared = (x[part] - source.x) ** 2 + (y[part] - source.y) ** 2
-            image[part] += source.peak * np.exp(-0.5 * squared / source.sigma**2)
 
 
 @dataclass(frozen=True)
@@ -196,10 +114,10 @@ class Exposure:  # numpydoc ignore=PR02
         header["X0_MP"], header["Y0_MP"], header["IMSCL_MP"] = x0, y0, record.image_scale
         header["INST_ROT"], header["SAT_ROT"] = record.instrument_roll, self.satellite_roll
         header["MPO_REC"], header["ACS_MODE"] = "sdo.master_pointing[:#1050]", "SCIENCE"
-        header["RSUN_OBS"], header["RSUN_REF"], header["DSUN_OBS"] = RSUN_OBS, RSUN_METERS, _DSUN_OBS
+        header["RSUN_OBS"], header["RSUN_REF"], header["DSUN_OBS"] = RSUN_OBS, RSUN_METERS, DSUN_OBS
         header["R_SUN"] = RSUN_OBS / scale
-        header["HGLN_OBS"], header["HGLT_OBS"] = 0.0, -2.98
-        header["CRLN_OBS"], header["CRLT_OBS"] = 70.36, -2.98
+        header["HGLN_OBS"], header["HGLT_OBS"] = 0.0, HGLT_OBS
+        header["CRLN_OBS"], header["CRLT_OBS"] = 70.36, HGLT_OBS
         header.update(self.keywords)
         return header
 
@@ -209,13 +127,13 @@ class Exposure:  # numpydoc ignore=PR02
         table = read_pointing_table(builtin_pointing_path())
         return table.record(parse_time("2020-01-01T00:00:00"), self.channel)
 
-    def image(self, sun: Sun, *, noise: int | None = None) -> CCDData:
+    def image(self, sun: Brightness, *, noise: int | None = None) -> CCDData:
         """Compute the level-1 image of a Sun.
 
         Parameters
         ----------
-        sun : `Sun`
-            The Sun that is observed.
+        sun : `Sun` or `ActiveSun`
+            The Sun that is observed: any object with the method ``brightness(x, y)``.
         noise : int, optional
             Seed of the photon noise; by default the image has no noise.
 
@@ -230,16 +148,20 @@ class Exposure:  # numpydoc ignore=PR02
         angle = math.radians(truth["CROTA2"])
         across = (np.arange(1, columns + 1) - truth["CRPIX1"]) * truth["CDELT1"]
         along = ((np.arange(1, rows + 1) - truth["CRPIX2"]) * truth["CDELT2"])[:, None]
-        # Intermediate world coordinates, and the sky coordinates of the tangent projection (Calabretta & Greisen 2002).
-        xi = np.radians((across * math.cos(angle) - along * math.sin(angle)) / 3600)
-        eta = np.radians((across * math.sin(angle) + along * math.cos(angle)) / 3600)
-        longitude = np.arctan(xi)
-        latitude = np.arctan(eta * np.cos(longitude))
-        data = sun.brightness(np.degrees(longitude) * 3600, np.degrees(latitude) * 3600)
-        if noise is not None:
-            data = np.random.default_rng(noise).poisson(data)
+        random = None if noise is None else np.random.default_rng(noise)
+        data = np.empty((rows, columns), np.float32)
+        blocks = [slice(first, first + _BLOCK_ROWS) for first in range(0, rows, _BLOCK_ROWS)]
+
+        def brightness(block: slice) -> np.ndarray:
+            return sun.brightness(*_sky_positions(across, along[block], angle))
+
+        count = thread_count()
+        for first in range(0, len(blocks), count):
+            group = blocks[first : first + count]
+            for block, values in zip(group, map_in_threads(brightness, group), strict=True):
+                data[block] = values if random is None else random.poisson(values)
         header = self.header()
-        return CCDData(data.astype(np.float32), unit="DN", header=header, wcs=wcs_from_header(header))
+        return CCDData(data, unit="DN", header=header, wcs=wcs_from_header(header))
 
     def write_level1(self, ccd: CCDData, path: str | Path) -> Path:
         """Write an image in the format of JSOC's level-1 files: int16, RICE_1, in extension 1, without BUNIT.
@@ -263,3 +185,12 @@ class Exposure:  # numpydoc ignore=PR02
         with atomic_write(Path(path)) as temporary:
             fits.HDUList([fits.PrimaryHDU(), image]).writeto(temporary)
         return Path(path)
+
+
+def _sky_positions(across: np.ndarray, along: np.ndarray, angle: float) -> tuple[np.ndarray, np.ndarray]:
+    """Return helioprojective positions in arcsec: the tangent projection (Calabretta & Greisen 2002)."""
+    xi = np.radians((across * math.cos(angle) - along * math.sin(angle)) / 3600)
+    eta = np.radians((across * math.sin(angle) + along * math.cos(angle)) / 3600)
+    longitude = np.arctan(xi)
+    latitude = np.arctan(eta * np.cos(longitude))
+    return np.degrees(longitude) * 3600, np.degrees(latitude) * 3600

@@ -1,0 +1,91 @@
+"""The synthetic Sun that looks like the one that AIA observes: its brightness is known at every position."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scenes import small_exposure
+
+from aia_ccdproc.images.wcs_cards import RSUN_METERS
+from aia_ccdproc.steps.aia import CHANNELS
+from aia_ccdproc.synthetic import RSUN_OBS, ActiveSun, Exposure
+from aia_ccdproc.synthetic.sphere import DSUN_OBS, HGLT_OBS, project, rotation, surface_positions
+
+
+def grid(step: float, start: tuple[float, float] = (-60.0, 380.0), size: float = 60) -> tuple[np.ndarray, np.ndarray]:
+    axis = np.arange(0, size, step)
+    return np.meshgrid(axis + start[0], axis + start[1])
+
+
+def test_the_brightness_of_a_position_does_not_depend_on_the_pixels_around_it():
+    sun = ActiveSun(171)
+    start = (sun.regions[0].x - 30, sun.regions[0].y - 30)
+    fine, coarse = sun.brightness(*grid(0.5, start)), sun.brightness(*grid(1.5, start))
+    np.testing.assert_allclose(fine[::3, ::3], coarse, rtol=1e-9)
+    assert np.ptp(coarse) > 100
+
+
+@pytest.mark.parametrize("channel", CHANNELS)
+def test_the_limb_is_where_the_sun_says(channel):
+    """Between the active regions and the poles: a corona is brighter beyond the limb, and everything else dark."""
+    sun = ActiveSun(channel)
+    x, y = grid(0.4, (sun.limb_radius * np.cos(0.75) - 25, sun.limb_radius * np.sin(0.75) - 25), 50)
+    distance = np.round((np.hypot(x, y) - sun.limb_radius) / 0.4).astype(int)
+    brightness = sun.brightness(x, y)
+    profile = np.array([np.median(brightness[distance == n]) for n in range(-20, 21)])
+    steps = np.diff(profile) * (-1 if channel >= 1600 else 1)
+    assert abs(np.argmax(steps) - 19.5) <= 1.5
+    assert profile.min() > 0
+
+
+def test_bright_points_are_gaussians_at_known_positions_that_rotate_with_the_surface():
+    start, later = ActiveSun(193), ActiveSun(193, days=1.0)
+    first, second = start.points[3], later.points[3]
+    seen = surface_positions(np.array(first.x), np.array(first.y))
+    longitude = np.degrees(seen.longitude + rotation(seen.latitude, 1.0))
+    moved = project(np.array([longitude]), np.array([np.degrees(seen.latitude)]))[:, 0]
+    assert np.abs(moved - (second.x, second.y)).max() < 0.02
+    assert 100 < second.x - first.x < 250
+    x, y = grid(0.3, (second.x - 9, second.y - 9), 18.2)
+    bright = np.unravel_index(np.argmax(later.brightness(x, y)), x.shape)
+    assert np.hypot(x[bright] - second.x, y[bright] - second.y) < 0.5
+
+
+def test_positions_are_those_of_sunpy():
+    coordinates = pytest.importorskip("sunpy.coordinates")
+    from astropy import units as u
+
+    time = "2020-01-01"
+    radius = u.Quantity(RSUN_METERS, "m")
+    observer = coordinates.HeliographicStonyhurst(0 * u.deg, HGLT_OBS * u.deg, DSUN_OBS * u.m, obstime=time)
+    longitude, latitude = np.array([0.0, 40.0, -70.0]), np.array([0.0, -35.0, 60.0])
+    point = coordinates.HeliographicStonyhurst(longitude * u.deg, latitude * u.deg, 1.05 * radius, obstime=time)
+    seen = point.transform_to(coordinates.Helioprojective(observer=observer, obstime=time))
+    expected = [seen.Tx.to_value("arcsec"), seen.Ty.to_value("arcsec")]
+    np.testing.assert_allclose(project(longitude, latitude, 1.05), expected, atol=0.01)
+
+
+def test_the_sun_hides_what_is_behind_it():
+    hidden, beyond = project(np.array([120.0, 92.0]), np.array([5.0, 5.0]), np.array([1.0, 1.1])).T
+    assert np.isnan(hidden).all()
+    assert np.hypot(*beyond) > RSUN_OBS
+
+
+@pytest.mark.parametrize("channel", CHANNELS)
+def test_every_channel_can_be_observed_and_is_below_saturation(channel):
+    image = Exposure(channel=channel, binning=16).image(ActiveSun(channel), noise=1)
+    assert np.isfinite(image.data).all()
+    assert image.data.min() >= 0
+    assert 0.6 * 16383 > np.percentile(image.data, 99.9) > np.median(image.data)
+
+
+def test_the_seed_decides_where_everything_is():
+    exposure = small_exposure(channel=171, shape=(60, 60))
+    same = [exposure.image(ActiveSun(171, seed=seed)).data for seed in (1, 1, 2)]
+    np.testing.assert_array_equal(same[0], same[1])
+    assert np.abs(same[0] - same[2]).max() > 10
+
+
+def test_a_channel_that_aia_does_not_have_is_refused():
+    with pytest.raises(ValueError, match="AIA has no channel 172; available: 94, 131"):
+        ActiveSun(172)
