@@ -170,7 +170,8 @@ class ActiveSun:  # numpydoc ignore=PR02
             on_surface = np.zeros(image.shape)
             add_sources(on_surface, sources, x, y)
             image += on_surface * inside * self._darkening(seen.cosine)
-        return np.maximum(image, 0, out=image)
+        values: np.ndarray = np.maximum(image, 0, out=image)
+        return values
 
     def _darkening(self, cosine: np.ndarray) -> np.ndarray:
         return 1 - self._look.darkening * (1 - cosine)
