@@ -31,13 +31,13 @@ def draw_parts(results: Results, processor: str, path: Path) -> None:
         compression.bar_label(bars, [f"{value:.2f}" for value in seconds], fontsize=7, padding=2)
     chain.set(title="the chain, without compression", xlabel="CPU seconds")
     compression.set(title="writing, by compression, without statistics", xlabel="CPU seconds", yticklabels=[])
-    for axes in (chain, compression):
+    for axes, free_corner in ((chain, "lower right"), (compression, "upper right")):
         axes.set_yticks(range(len(PROGRAMS)))
         axes.invert_yaxis()
         axes.margins(x=0.12)
-        axes.legend(fontsize=7, loc="upper right")
+        axes.legend(fontsize=8, loc=free_corner)
     chain.set_yticklabels(PROGRAMS)
-    figure.savefig(path, dpi=100, metadata={"Software": None})
+    figure.savefig(path, dpi=150, metadata={"Software": None})
 
 
 def _stack_parts(axes: Axes, parts: dict[str, dict[str, dict[str, float]]]) -> None:
@@ -71,4 +71,4 @@ def draw_edges(rows: Rows, path: Path) -> None:
     axes[1].set(xlim=(-0.5, 4), ylim=(0.85, 1.13))
     for axis in axes:
         axis.set(xlabel="distance from the edge [pixels of level 1]", ylabel="brightness")
-    figure.savefig(path, dpi=100, metadata={"Software": None})
+    figure.savefig(path, dpi=150, metadata={"Software": None})
