@@ -14,7 +14,7 @@ from aia_ccdproc.errors import PrepError, ReadError, WriteError
 from aia_ccdproc.images.files import atomic_write, remove_abandoned
 from aia_ccdproc.plugin.remote import RemoteFile
 
-__all__ = ["FetchAhead", "expect_files", "fetch_file", "fetched_folder"]
+__all__ = ["FetchAhead", "expect_files", "fetch_file", "fetched_folder", "is_fetched"]
 
 #: Largest number of files that are fetched at the same time, and that wait to be prepped.
 _MAX_AHEAD = 4
@@ -53,11 +53,34 @@ def expect_files(remote_files: Mapping[Path, RemoteFile]) -> set[Path]:
     set of `~pathlib.Path`
         The files that an archive provides only on request, which takes a while.
     """
-    return {path for path, remote in remote_files.items() if not path.exists() and remote.expect()}
+    waiting = set()
+    for path, remote in remote_files.items():
+        for other in (remote, *remote.beside()):
+            if not path.with_name(other.name).exists() and other.expect():
+                waiting.add(path)
+    return waiting
+
+
+def is_fetched(remote: RemoteFile, path: Path) -> bool:
+    """Return whether a file exists, and all that belong to it.
+
+    Parameters
+    ----------
+    remote : `~aia_ccdproc.plugin.RemoteFile`
+        The file in an archive.
+    path : `~pathlib.Path`
+        The file to which it is fetched.
+
+    Returns
+    -------
+    bool
+        True if nothing has to be fetched.
+    """
+    return path.exists() and all(path.with_name(other.name).exists() for other in remote.beside())
 
 
 def fetch_file(remote: RemoteFile, path: Path) -> None:
-    """Fetch a file, unless it exists. A file that cannot be fetched completely is not created.
+    """Fetch a file and those that belong to it, unless they exist. A file that cannot be fetched is not created.
 
     Parameters
     ----------
@@ -71,6 +94,8 @@ def fetch_file(remote: RemoteFile, path: Path) -> None:
     PrepError
         If the file cannot be fetched or written.
     """
+    for other in remote.beside():
+        fetch_file(other, path.with_name(other.name))
     if path.exists():
         return
     try:
@@ -160,8 +185,9 @@ class FetchAhead:
         """
         if not self._keep:
             for path in self._remote_files.keys() & set(paths):
-                with suppress(OSError):
-                    path.unlink(missing_ok=True)
+                for other in (path, *(path.with_name(each.name) for each in self._remote_files[path].beside())):
+                    with suppress(OSError):
+                        other.unlink(missing_ok=True)
 
     def close(self) -> None:
         """Remove all fetched files and their folder, unless files are kept."""
@@ -174,7 +200,7 @@ class FetchAhead:
     def _fetch(self, remote: RemoteFile, path: Path) -> None:
         from aia_ccdproc.tables.network import NoAnswerError
 
-        if remote.server in self._silent and not path.exists():
+        if remote.server in self._silent and not is_fetched(remote, path):
             raise self._silent[remote.server]
         try:
             fetch_file(remote, path)

@@ -14,8 +14,9 @@ __all__ = [
     "EveryOption",
     "ForOption",
     "FromOption",
+    "SpikesOption",
     "WaitOption",
-    "given",
+    "archive_options",
     "images_query",
 ]
 
@@ -41,14 +42,22 @@ CutoutOption = Annotated[
     str | None,
     _option("--cutout", "X,Y,W,H", "Field of view that JSOC cuts out, in arcsec; X,Y,W,H,track follows the Sun."),
 ]
+SpikesOption = Annotated[
+    bool, typer.Option("--spikes", help="Also fetch the spikes of each image, for respike.", rich_help_panel=_PANEL)
+]
 
 
 def images_query(start: str | None, duration: str | None, every: str | None, channels: str | None) -> list[str]:
     """Make an input of the options ``--from``, ``--for``, ``--every`` and ``--channels``; none if none is given."""
-    options = given({"from": start, "for": duration, "every": every, "channels": channels})
+    options = _given({"from": start, "for": duration, "every": every, "channels": channels})
     return [f"jsoc:?{urlencode(options, safe=',:')}"] if options else []
 
 
-def given(options: dict[str, str | None]) -> dict[str, str]:
+def archive_options(email: str | None, wait: str | None, cutout: str | None, spikes: bool) -> dict[str, str]:
+    """Return the options that are passed on to the plugins of archives."""
+    return _given({"email": email, "wait": wait, "cutout": cutout, "spikes": "yes" if spikes else None})
+
+
+def _given(options: dict[str, str | None]) -> dict[str, str]:
     """Return the options that are given."""
     return {name: value for name, value in options.items() if value is not None}

@@ -14,8 +14,9 @@ from aia_ccdproc.cli.archives import (
     EveryOption,
     ForOption,
     FromOption,
+    SpikesOption,
     WaitOption,
-    given,
+    archive_options,
     images_query,
 )
 from aia_ccdproc.cli.command import Debug
@@ -37,21 +38,22 @@ def fetch(
     email: EmailOption = None,
     wait: WaitOption = None,
     cutout: CutoutOption = None,
+    spikes: SpikesOption = False,
     debug: Debug = False,
 ) -> None:
     """Fetch level-1 files, without prepping them. A file that exists is not fetched again."""
-    from aia_ccdproc.batch.fetching import FetchAhead, expect_files
+    from aia_ccdproc.batch.fetching import FetchAhead, expect_files, is_fetched
     from aia_ccdproc.batch.inputs import find_inputs
 
     names = [*(queries or ()), *images_query(start, duration, every, channels)]
     if not names:
         raise typer.BadParameter("name a query or a URL, or give --from and --channels")
     remote_files = {}
-    for found in find_inputs(names, output, given({"email": email, "wait": wait, "cutout": cutout})):
+    for found in find_inputs(names, output, archive_options(email, wait, cutout, spikes)):
         if found.remote is None:
             raise typer.BadParameter(f"{found.path} is a file on this machine, not a query or a URL")
         remote_files[found.path] = found.remote
-    missing = [path for path in remote_files if not path.exists()]
+    missing = [path for path, remote in remote_files.items() if not is_fetched(remote, path)]
     waiting = expect_files(remote_files)
     missing.sort(key=lambda path: path in waiting)
     fetches, failed, out = FetchAhead(remote_files), 0, console()

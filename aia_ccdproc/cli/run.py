@@ -15,8 +15,9 @@ from aia_ccdproc.cli.archives import (
     EveryOption,
     ForOption,
     FromOption,
+    SpikesOption,
     WaitOption,
-    given,
+    archive_options,
     images_query,
 )
 from aia_ccdproc.cli.command import Debug
@@ -82,6 +83,7 @@ def run(
     email: EmailOption = None,
     wait: WaitOption = None,
     cutout: CutoutOption = None,
+    spikes: SpikesOption = False,
     verbose: Annotated[
         bool,
         typer.Option(
@@ -125,7 +127,7 @@ def run(
                 report=report or (),
                 quicklook=quicklook,
                 keep_level1=keep_level1,
-                input_options=given({"email": email, "wait": wait, "cutout": cutout}),
+                input_options=archive_options(email, wait, cutout, spikes),
                 progress=display,
             )
         except BatchInterrupted as interruption:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -41,6 +42,16 @@ class RemoteFile(ABC):  # numpydoc ignore=PR02
             The header, with which files are selected and data are prefetched. None if it is not known.
         """
         return None
+
+    def beside(self) -> Sequence[RemoteFile]:
+        """Return files that belong to this one, and are fetched into the same folder before it.
+
+        Returns
+        -------
+        sequence of `RemoteFile`
+            The files; by default none. They are not inputs of the batch.
+        """
+        return ()
 
     def expect(self) -> bool:
         """Learn that the file will be fetched. Called for each file of a batch before the first one is fetched.

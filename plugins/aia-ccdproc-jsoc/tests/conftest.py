@@ -53,6 +53,8 @@ def archive(jsoc: JsocServer, monkeypatch: pytest.MonkeyPatch) -> JsocServer:
     }
     kinds |= {"T_REC": "time", "T_OBS": "time", "DATE__OBS": "time", "FSN": "int", "ROI_SUM": "int"}
     jsoc.descriptions[SERIES] = describe_keywords({**kinds, "T_REC_step": "double"})
+    segments = jsoc.descriptions[SERIES]["segments"]
+    segments.append({**segments[0], "name": "spikes"})
     jsoc.records[SERIES] = []
     for i, segment in enumerate(hour_of_segments()):
         time = f"{(START + TimeDelta(i // 2 * 300, format='sec')).isot[:19]}"
@@ -71,6 +73,7 @@ def archive(jsoc: JsocServer, monkeypatch: pytest.MonkeyPatch) -> JsocServer:
                 "T_REC_step": "12.000000",
                 "*recnum*": number,
                 "{image}": path,
+                "{spikes}": path.replace("image_lev1", "spikes"),
             }
         )
     monkeypatch.setenv("AIA_CCDPROC_JSOC", jsoc.url)

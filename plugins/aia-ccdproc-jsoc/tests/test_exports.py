@@ -130,6 +130,7 @@ def test_an_export_without_one_of_the_records_fails_its_file_alone(tmp_path: Pat
     [
         ({"email": "me"}, "is not an address"),
         ({"wait": "soon"}, "is not a duration"),
+        ({"spikes": "maybe"}, "neither yes nor no"),
         ({"color": "red"}, "unknown option 'color' for JSOC"),
         ({"cutout": "1,2,3"}, "is not a field of view"),
         ({"cutout": "1,2,3,-4"}, "must be 0 to 5000 arcsec"),
@@ -210,6 +211,73 @@ def test_a_full_frame_in_place_of_a_cutout_is_refused(tmp_path: Path, archive: J
     results = run(TEN_MINUTES, RECIPE, tmp_path, input_options={**ADDRESS, "cutout": "0,0,12,12"})
     assert {result.status for result in results} == {"failed"}
     assert "JSOC did not make the cutout" in results[0].error
+
+
+# -- spikes --------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def spiky(archive: JsocServer) -> JsocServer:
+    """A local JSOC whose images have two spikes each, except the second image."""
+    rows, columns = np.array([1985, 1990]), np.array([2050, 2060])
+    stream = io.BytesIO()
+    fits.writeto(stream, np.array([rows * 4096 + columns, [900, 1200]], dtype=np.int32))
+    for row in archive.records[SERIES]:
+        archive.files[row["{spikes}"]] = stream.getvalue()
+        row["NSPIKES"] = "2"
+    archive.records[SERIES][1]["NSPIKES"] = "0"
+    archive.descriptions[SERIES]["keywords"].append({"name": "NSPIKES", "type": "int", "units": "none", "note": ""})
+    return archive
+
+
+def respike_recipe(folder: Path) -> aia_ccdproc.Recipe:
+    return aia_ccdproc.Recipe.from_toml(f'[[step]]\nuse = "respike"\nspikes = "{folder.as_posix()}"\n')
+
+
+def test_spikes_are_fetched_to_where_respike_finds_them(tmp_path: Path, spiky: JsocServer, prep_manager) -> None:
+    prep_manager("aia-ccdproc-jsoc", "aia-ccdproc-respike")
+    folder = tmp_path / "level1"
+    offline = spiky.records[SERIES][2]
+    spiky.exports.stored["1002", "spikes"] = spiky.files.pop(offline["{spikes}"])
+    offline["{spikes}"] = "NoDataDirectory"
+    assert main(["fetch", TEN_MINUTES, "-o", str(folder), "--spikes", "--email", "me@example.org"]) == 0
+    assert [request["ds"] for request in spiky.exports.requests] == [f"{SERIES}[:#1002]{{spikes}}"]
+    assert sorted(path.name for path in folder.glob("*.spikes.fits")) == [
+        f"{SERIES}.2020-01-01T000000Z.171.spikes.fits",
+        f"{SERIES}.2020-01-01T000500Z.171.spikes.fits",
+        f"{SERIES}.2020-01-01T000500Z.193.spikes.fits",
+    ]
+    assert len(spiky.queried_datasets) == 2
+    spiky.queries.clear()
+    images = str(folder / "*.image_lev1.fits")
+    results = run(images, respike_recipe(folder), tmp_path / "out")
+    assert [result.status for result in results] == ["done"] * 4, [result.error for result in results]
+    assert spiky.queries == []
+    respiked = read(results[0].output)
+    assert respiked.data[5, 10] == 900
+    assert (respiked.header["SPK_N"], respiked.header["LVL_NUM"]) == (2, 0.5)
+
+
+def test_run_fetches_spikes_before_it_preps_an_image(tmp_path: Path, spiky: JsocServer, prep_manager) -> None:
+    prep_manager("aia-ccdproc-jsoc", "aia-ccdproc-respike")
+    out = tmp_path / "out"
+    options = {"input_options": {"spikes": "yes"}, "keep_level1": True}
+    results = run(TEN_MINUTES, respike_recipe(out / "level1"), out, **options)
+    assert [result.status for result in results] == ["done"] * 4, [result.error for result in results]
+    assert len(spiky.requested_files) == 7
+    min((out / "level1").glob("*.spikes.fits")).unlink()
+    results[0].output.unlink()
+    assert [result.status for result in run(TEN_MINUTES, respike_recipe(out / "level1"), out, **options)] == [
+        "done",
+        *["unchanged"] * 3,
+    ]
+    assert len(spiky.requested_files) == 8
+
+
+def test_a_series_without_spikes_is_refused(tmp_path: Path, archive: JsocServer) -> None:
+    archive.descriptions[SERIES]["segments"].pop()
+    with pytest.raises(ReadError, match="has no spikes"):
+        run(TEN_MINUTES, RECIPE, tmp_path, input_options={"spikes": "yes"})
 
 
 def test_options_without_an_archive_are_refused(tmp_path: Path) -> None:

@@ -1,5 +1,7 @@
 from .cutout import Cutout
-from .records import JsocRecord, find_records
+from .options import QueryOptions
+from .records import find_records
 from .refresh import refresh_keywords
+from .remote import JsocRecord
 
-__all__ = ["Cutout", "JsocRecord", "find_records", "refresh_keywords"]
+__all__ = ["Cutout", "JsocRecord", "QueryOptions", "find_records", "refresh_keywords"]

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 from typing import NamedTuple, Self
 
 from aia_ccdproc import ReadError
+from aia_ccdproc.images import open_fits
 
 __all__ = ["Cutout"]
 
@@ -88,3 +90,30 @@ class Cutout(NamedTuple):
         """
         numbers = f"cutout_{self.x:g}_{self.y:g}_{self.width:g}x{self.height:g}"
         return f"{numbers}_{_TRACK}_{self.time[:19].replace(':', '')}" if self.track else numbers
+
+    def check(self, path: Path) -> None:
+        """Check that a file is not larger than the field of view. JSOC exports full frames if it cannot make cutouts.
+
+        Parameters
+        ----------
+        path : `~pathlib.Path`
+            The exported file.
+
+        Raises
+        ------
+        ReadError
+            If it is larger.
+        """
+        with open_fits(path) as hdus:
+            image = next((hdu for hdu in hdus if hdu.is_image and hdu.header.get("NAXIS")), None)
+            if image is None:
+                raise ReadError("the exported file contains no image")
+            shape = image.shape[::-1]
+            scale = float(image.header.get("CDELT1") or 0)
+        if scale > 0 and any(
+            n * scale > size + 3 * scale for n, size in zip(shape, (self.width, self.height), strict=True)
+        ):
+            raise ReadError(
+                f"the exported image has {shape[0]} x {shape[1]} pixels of {scale:.3g} arcsec. That is more than "
+                f"{self.width:g} x {self.height:g} arcsec: JSOC did not make the cutout"
+            )

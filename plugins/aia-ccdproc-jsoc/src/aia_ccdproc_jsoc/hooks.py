@@ -53,13 +53,7 @@ def prep_inputs(name: str, options: Mapping[str, str]) -> Sequence[RemoteFile] |
         sets = record_sets(query)
     chosen = QueryOptions.of({**options, **own})
     server = os.environ.get(_SERVER) or None
-    return [
-        record
-        for each in sets
-        for record in find_records(
-            each, server=server, email=chosen.email, cutout=chosen.cutout, export_timeout=chosen.wait
-        )
-    ]
+    return [record for each in sets for record in find_records(each, chosen, server=server)]
 
 
 @hookimpl

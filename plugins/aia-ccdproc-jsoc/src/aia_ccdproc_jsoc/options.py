@@ -22,7 +22,7 @@ SERIES: dict[int, str] = {
 }
 _NAMES = ("from", "for", "every", "channels")
 #: Options of every query.
-_COMMON = ("email", "cutout", "wait")
+_COMMON = ("email", "cutout", "wait", "spikes")
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 _DURATION = re.compile(r"\d+(\.\d+)?[smhd]", re.ASCII)
 
@@ -34,6 +34,8 @@ class QueryOptions(NamedTuple):
     cutout: Cutout | None = None
     #: Time limit for an export in seconds.
     wait: float = 3600.0
+    #: Whether the spikes of each image are fetched, too.
+    spikes: bool = False
 
     @classmethod
     def of(cls, options: Mapping[str, str]) -> Self:
@@ -65,7 +67,10 @@ class QueryOptions(NamedTuple):
         if not _DURATION.fullmatch(wait):
             raise ReadError(f"wait = {wait!r} is not a duration. Give one such as 30m or 3h")
         cutout = Cutout.parse(options["cutout"]) if "cutout" in options else None
-        return cls(email, cutout, float(wait[:-1]) * _SECONDS[wait[-1]])
+        spikes = options.get("spikes", "no")
+        if spikes not in ("yes", "no"):
+            raise ReadError(f"spikes = {spikes!r} is neither yes nor no")
+        return cls(email, cutout, float(wait[:-1]) * _SECONDS[wait[-1]], spikes == "yes")
 
 
 def split_options(text: str) -> tuple[str, dict[str, str]]:
