@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future
@@ -35,9 +36,10 @@ def fetched_folder(output: Path, keep: bool) -> Path:
     Returns
     -------
     `~pathlib.Path`
-        ``level1`` in the folder of the outputs, hidden unless the files are kept.
+        ``level1`` in the folder of the outputs. If the files are not kept, a new folder in the hidden ``.level1``,
+        which no other batch uses. It is not created.
     """
-    return output / ("level1" if keep else ".level1")
+    return output / "level1" if keep else output / ".level1" / secrets.token_hex(4)
 
 
 def expect_files(remote_files: Mapping[Path, RemoteFile]) -> set[Path]:

@@ -9,7 +9,7 @@ import platform
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Executor
-from contextlib import AbstractContextManager, closing, suppress
+from contextlib import AbstractContextManager, ExitStack, closing, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -22,6 +22,7 @@ from aia_ccdproc.batch.executors import WorkerPool, existing_executor, this_proc
 from aia_ccdproc.batch.fetching import FetchAhead, expect_files, fetched_folder
 from aia_ccdproc.batch.inputs import Files, find_inputs
 from aia_ccdproc.batch.plan import Job, make_plan, name_output
+from aia_ccdproc.batch.private_folder import private_folder
 from aia_ccdproc.batch.signals import BatchInterrupted, stop_on_signals
 from aia_ccdproc.batch.task import BatchOptions
 from aia_ccdproc.errors import SettingsError, WriteError, renamed_argument
@@ -162,14 +163,17 @@ def run(
         from aia_ccdproc.report.quicklook import check_quicklook
 
         check_quicklook()
-    with stop_on_signals() as stop:
+    with stop_on_signals() as stop, ExitStack() as stack:
         target = Path(output_dir)
         folder = target.parent if is_fits_name(target) and not target.is_dir() else target
         loaded = _override_output(load_recipe(recipe), overwrite, compression)
-        inputs = find_inputs(files, fetched_folder(folder, keep_level1), input_options)
+        fetched = fetched_folder(folder, keep_level1)
+        inputs = find_inputs(files, fetched, input_options)
         loaded, folder = name_output(inputs, loaded, target)
         remote_files = {found.path: found.remote for found in inputs if found.remote}
         pipeline = Pipeline(loaded)
+        if remote_files and not keep_level1:
+            stack.enter_context(private_folder(fetched))
         plan = make_plan(inputs, loaded, folder)
         thumbnails = any(path.suffix.lower() != ".json" for path in reports)
         options = BatchOptions(loaded, thumbnails=thumbnails, output_hashes=bool(reports), quicklook=quicklook)

@@ -95,7 +95,7 @@ def _lock(descriptor: int) -> bool | None:
 
 
 @contextmanager
-def lock_file(path: Path) -> Iterator[bool]:
+def lock_file(path: Path) -> Iterator[bool | None]:
     """Create a file if it does not exist, and lock it until the end of the block.
 
     Parameters
@@ -105,20 +105,18 @@ def lock_file(path: Path) -> Iterator[bool]:
 
     Yields
     ------
-    bool
-        False if another process, or another thread, has locked it. True on file systems without locks.
+    bool or None
+        False if another process, or another thread, has locked it. None if the file system has no locks.
     """
     while True:
         descriptor = os.open(path, os.O_CREAT | os.O_RDWR, 0o666)
         try:
-            if _lock(descriptor) is False:
-                yield False
-                return
-            if _is_open_file(path, descriptor):
-                if not _HAS_LOCKS:
-                    os.close(descriptor)
-                    descriptor = -1
-                yield True
+            is_locked = _lock(descriptor) if _HAS_LOCKS else None
+            if not _HAS_LOCKS:
+                os.close(descriptor)  # Windows does not allow an open file to be removed
+                descriptor = -1
+            if not is_locked or _is_open_file(path, descriptor):
+                yield is_locked
                 return
         finally:
             if descriptor >= 0:

@@ -192,7 +192,7 @@ def kept_part(folder: Path, url: str) -> Iterator[PartialFile | None]:
     """
     path = folder / f".{hashlib.sha256(url.encode()).hexdigest()[:16]}.part"
     with lock_file(path) as is_locked:
-        if not is_locked:
+        if is_locked is False:
             yield None
             return
         part = PartialFile(path, path.with_suffix(".json"))

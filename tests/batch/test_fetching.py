@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 from jsoc_server import JsocServer
 
-from aia_ccdproc import ReadError, WriteError, get_plugin_manager, hookimpl, prep, read, run
+from aia_ccdproc import Progress, ReadError, WriteError, get_plugin_manager, hookimpl, prep, read, run
 from aia_ccdproc.batch import fetching
 from aia_ccdproc.batch.inputs import find_inputs
+from aia_ccdproc.batch.private_folder import private_folder
 from aia_ccdproc.plugin import Plugin, RemoteFile
 from aia_ccdproc.recipe.recipe import Recipe
 from aia_ccdproc.tables import download, network
@@ -57,6 +58,50 @@ def test_a_batch_is_resumed_without_fetching_what_has_an_output(
     assert "different recipe" in refused[0].error
     assert len(jsoc.requested_files) == 3
     assert run(urls[:1], other, tmp_path / "out", overwrite=True)[0].status == "done"
+
+
+class AnotherBatch(Progress):
+    """Runs a batch with the same files and the same folder, just before a file is prepped."""
+
+    def __init__(self, urls: list[str], folder: Path, keep: bool) -> None:
+        self.arguments = (
+            urls,
+            Recipe.from_toml('[output]\nname = "{stem}_other.fits"\n[[step]]\nuse = "register"\n'),
+            folder,
+        )
+        self.keep, self.results = keep, []
+
+    def started(self, path: Path) -> None:
+        self.results += run(*self.arguments, keep_level1=self.keep)
+
+
+@pytest.mark.parametrize("keep", [False, True])
+def test_batches_with_the_same_folder_do_not_disturb_each_other(
+    tmp_path: Path, urls, recipe: Recipe, keep: bool
+) -> None:
+    other = AnotherBatch(urls[:2], tmp_path / "out", keep)
+    results = run(urls[:2], recipe, tmp_path / "out", keep_level1=keep, progress=other)
+    assert [result.status for result in results] == ["done"] * 2
+    assert [result.status for result in other.results] == ["done"] * 2 + ["unchanged"] * 2
+    level1 = ["level1", "level1/0.fits", "level1/1.fits"] if keep else []
+    outputs = [f"{i}_{name}.fits" for i in range(2) for name in ("lev1p5", "other")]
+    assert visible_and_hidden(tmp_path / "out") == [*outputs, *level1]
+
+
+def test_folders_of_killed_batches_are_removed_and_those_in_use_are_not(tmp_path: Path) -> None:
+    left, own, other = (tmp_path / "out" / ".level1" / name for name in ("left", "own", "other"))
+    left.mkdir(parents=True)
+    (left / "a.fits").write_text("")
+    (left.parent / ".left.lock").write_text("")
+    with private_folder(other):
+        with private_folder(own):
+            (own / "b.fits").write_text("")
+            assert visible_and_hidden(left.parent) == [".other.lock", ".own.lock", "other", "own", "own/b.fits"]
+        assert visible_and_hidden(left.parent) == [".other.lock", "other"]
+    assert visible_and_hidden(tmp_path / "out") == []
+    (tmp_path / "file").write_text("")
+    with pytest.raises(WriteError, match="cannot be created"), private_folder(tmp_path / "file" / ".level1" / "a"):
+        raise AssertionError
 
 
 def test_a_kept_file_is_not_fetched_again(tmp_path: Path, urls, recipe: Recipe, jsoc: JsocServer) -> None:
