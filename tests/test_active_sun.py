@@ -8,7 +8,7 @@ from scenes import small_exposure
 
 from aia_ccdproc.images.wcs_cards import RSUN_METERS
 from aia_ccdproc.steps.aia import CHANNELS
-from aia_ccdproc.synthetic import RSUN_OBS, ActiveSun, Exposure
+from aia_ccdproc.synthetic import RSUN_OBS, ActiveSun, Exposure, measure_pointing
 from aia_ccdproc.synthetic.sphere import DSUN_OBS, HGLT_OBS, project, rotation, surface_positions
 
 
@@ -89,3 +89,24 @@ def test_the_seed_decides_where_everything_is():
 def test_a_channel_that_aia_does_not_have_is_refused():
     with pytest.raises(ValueError, match="AIA has no channel 172; available: 94, 131"):
         ActiveSun(172)
+
+
+@pytest.mark.parametrize("options", [{"binning": 4}, {"corner": (1500, 1400), "shape": (900, 1000)}], ids=str)
+def test_the_pointing_is_measured_in_the_pixels_and_not_in_the_header(options):
+    sun = ActiveSun(171)
+    exposure = Exposure(channel=171, roll=0.3, **options)
+    right = exposure.header()
+    error = np.array([3.0, -2.0])
+    image = exposure.image(sun, noise=1)
+    image.header["CROTA2"] += 0.1
+    image.wcs.wcs.crpix += error
+    measured = measure_pointing(image, sun.points)
+    np.testing.assert_allclose(measured.center, (right["CRPIX1"], right["CRPIX2"]), atol=0.1)
+    assert measured.roll_angle == pytest.approx(right["CROTA2"], abs=0.03)
+    assert measured.plate_scale == pytest.approx(right["CDELT1"], rel=3e-4)
+    assert 0.001 < measured.error < 0.05
+
+
+def test_a_pointing_is_not_measured_without_sources():
+    with pytest.raises(ValueError, match="0 of 60 sources are in the image; at least 3 are needed"):
+        measure_pointing(small_exposure(shape=(40, 40)).image(ActiveSun(94)), ActiveSun(94).points)

@@ -1,25 +1,31 @@
-"""The demo: a synthetic image of a known Sun with a real pointing record, prepped and drawn."""
+"""The demo: a synthetic exposure of a known Sun with a real pointing record, prepped, measured and drawn."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 from astropy.nddata import CCDData
+from astropy.wcs import WCS
 
+from aia_ccdproc.cli.demo_picture import draw_before_after
 from aia_ccdproc.errors import WriteError
-from aia_ccdproc.images.files import atomic_write
+from aia_ccdproc.images.wcs import plate_scale, roll_angle, wcs_from_header
 from aia_ccdproc.io import read, write
 from aia_ccdproc.pipeline import Pipeline
 from aia_ccdproc.recipe.recipe import Recipe
-from aia_ccdproc.synthetic import RSUN_OBS, Exposure, Source, Sun, builtin_pointing_path
+from aia_ccdproc.synthetic import ActiveSun, Exposure, builtin_pointing_path, measure_pointing
 
-__all__ = ["Demo", "draw_before_after", "make_demo_sun", "run_demo"]
+__all__ = ["CHANNEL", "Demo", "run_demo"]
 
+#: Channel of the demo, angstrom.
+CHANNEL = 171
+#: Roll angle of the satellite, degrees. It is as large when the satellite is rolled; usually it is smaller.
+_SATELLITE_ROLL = -0.25
+#: Error of the pointing in the level-1 header, camera pixels.
+_POINTING_ERROR = (-6.4, 4.1)
 _RECIPE = """
 name = "demo"
 
@@ -30,8 +36,6 @@ source = {source!r}
 [[step]]
 use = "register"
 """
-#: Brightness in DN below which the picture is nearly linear.
-_SOFTENING_DN = 20
 
 
 @dataclass(frozen=True)
@@ -48,37 +52,6 @@ class Demo:
     """Reason why no picture was drawn; None if one was drawn."""
 
 
-def make_demo_sun(seed: int = 34506) -> Sun:
-    """Make a quiet Sun with bright points and active regions at random positions.
-
-    Parameters
-    ----------
-    seed : int
-        Seed of the random positions.
-
-    Returns
-    -------
-    `~aia_ccdproc.synthetic.Sun`
-        The Sun.
-    """
-    random = np.random.default_rng(seed)
-    points = [
-        Source(x, y, peak, sigma)
-        for x, y, peak, sigma in zip(
-            *random.uniform(-0.65, 0.65, (2, 120)) * RSUN_OBS,
-            random.uniform(40, 400, 120),
-            random.uniform(1.2, 6, 120),
-            strict=True,
-        )
-    ]
-    regions = [
-        Source(x + dx, y + dy, peak, sigma)
-        for x, y in ((-430, 310), (520, 260), (180, -380), (-640, -220))
-        for dx, dy, peak, sigma in random.uniform((-60, -35, 60, 8), (60, 35, 400, 30), (12, 4))
-    ]
-    return Sun(disk=60, corona=50, sources=(*points, *regions))
-
-
 def run_demo(folder: str | os.PathLike[str]) -> Demo:
     """Make a level-1 image of a known Sun, prep it, and write the images and a picture.
 
@@ -91,7 +64,8 @@ def run_demo(folder: str | os.PathLike[str]) -> Demo:
     Returns
     -------
     `Demo`
-        The table of scale and rotation before and after, and the files.
+        The table and the files. The table has the center of the Sun, the roll angle and the plate scale of each image:
+        those in the header, those that are measured in the pixels, and the true ones.
 
     Raises
     ------
@@ -109,88 +83,62 @@ def run_demo(folder: str | os.PathLike[str]) -> Demo:
 
 
 def _write_demo(folder: Path) -> Demo:
-    exposure = Exposure(channel=94, pointing_error=(-6.4, 4.1))
-    level1_path = exposure.write_level1(exposure.image(make_demo_sun(), noise=1), folder / "aia_94_level1.fits")
+    sun = ActiveSun(CHANNEL)
+    exposure = Exposure(CHANNEL, satellite_roll=_SATELLITE_ROLL, pointing_error=_POINTING_ERROR, exposure_time=2.0)
+    level1_path = exposure.write_level1(exposure.image(sun, noise=1), folder / f"aia_{CHANNEL}_level1.fits")
     level1 = read(level1_path)
     recipe = Recipe.from_toml(_RECIPE.format(source=str(builtin_pointing_path())), name="demo")
     pointed = Pipeline(recipe.steps[:1])(level1)
     level15 = Pipeline(recipe)(level1)
-    files = [level1_path, write(level15, folder / "aia_94_lev1p5.fits", overwrite=True)]
+    files = [level1_path, write(level15, folder / f"aia_{CHANNEL}_lev1p5.fits", overwrite=True)]
     note = None
     try:
-        files.append(draw_before_after(pointed, level15, folder / "aia_94_before_after.png"))
+        files.append(draw_before_after(level1, level15, sun, folder / f"aia_{CHANNEL}_before_after.png"))
     except ImportError:
         note = 'no picture: matplotlib is not installed. Install it with: pip install "aia-ccdproc[plot]"'
+    before, after = (_measure(ccd, sun) for ccd in (level1, level15))
+    true_level1 = wcs_from_header(replace(exposure, pointing_error=(0.0, 0.0)).header())
+    true_level15 = level15.wcs.deepcopy()
+    true_level15.wcs.crpix = (level15.shape[1] + 1) / 2, (level15.shape[0] + 1) / 2
     images = (level1, pointed, level15)
-    rows = [(name, tuple(describe(ccd) for ccd in images)) for name, describe in _PROPERTIES]
+    rows = _pointing_rows(
+        header=[_pointing(ccd.wcs) for ccd in images],
+        measured=[before, before, after],
+        true=[_pointing(wcs) for wcs in (true_level1, true_level1, true_level15)],
+    )
+    rows += [(name, tuple(describe(ccd) for ccd in images)) for name, describe in _KEYWORDS]
     return Demo(("level 1", "pointing updated", "level 1.5"), rows, files, note)
 
 
-_PROPERTIES: list[tuple[str, Callable[[CCDData], str]]] = [
+#: Sun center in pixels, roll angle in degrees, and plate scale in arcsec per pixel.
+_Pointing = tuple[tuple[float, float], float, float]
+
+
+def _pointing(wcs: WCS) -> _Pointing:
+    return (float(wcs.wcs.crpix[0]), float(wcs.wcs.crpix[1])), roll_angle(wcs), plate_scale(wcs)
+
+
+def _measure(ccd: CCDData, sun: ActiveSun) -> _Pointing:
+    measured = measure_pointing(ccd, sun.points)
+    return measured.center, measured.roll_angle, measured.plate_scale
+
+
+def _pointing_rows(**values: list[_Pointing]) -> list[tuple[str, tuple[str, ...]]]:
+    """Make the rows of each quantity: a heading, and a row for each source of the values."""
+    quantities: list[tuple[str, Callable[[_Pointing], str]]] = [
+        ("Sun center [pix]", lambda pointing: "{:.2f}, {:.2f}".format(*pointing[0])),
+        ("roll angle [deg]", lambda pointing: f"{round(pointing[1], 3) + 0.0:.3f}"),
+        ("scale [arcsec/pix]", lambda pointing: f"{pointing[2]:.5f}"),
+    ]
+    rows: list[tuple[str, tuple[str, ...]]] = []
+    for name, describe in quantities:
+        rows.append((name, ("", "", "")))
+        rows += [(f"  {source}", tuple(map(describe, pointings))) for source, pointings in values.items()]
+    return rows
+
+
+_KEYWORDS: list[tuple[str, Callable[[CCDData], str]]] = [
     ("shape", lambda ccd: f"{ccd.shape[0]} x {ccd.shape[1]}"),
-    ("scale [arcsec/pix]", lambda ccd: f"{ccd.wcs.wcs.get_cdelt()[0] * 3600:.6g}"),
-    (
-        "rotation matrix",
-        lambda ccd: "\n".join("{:.7f} {:.7f}".format(*row) for row in ccd.wcs.wcs.get_pc() + 0.0),
-    ),
-    ("Sun center, CRPIX", lambda ccd: "{:.3f}, {:.3f}".format(*ccd.wcs.wcs.crpix)),
     ("pointing record", lambda ccd: str(ccd.header["MPO_REC"]).partition("[:")[2].rstrip("]")),
     ("LVL_NUM", lambda ccd: f"{ccd.header['LVL_NUM']:g}"),
 ]
-
-
-def draw_before_after(before: CCDData, after: CCDData, path: str | os.PathLike[str]) -> Path:
-    """Draw an image before and after registration, both with the limb of level 1.5 around the center of the image.
-
-    Parameters
-    ----------
-    before, after : `~astropy.nddata.CCDData`
-        The images, shape ``(ny, nx)``.
-    path : path-like
-        The PNG to write.
-
-    Returns
-    -------
-    `~pathlib.Path`
-        The PNG.
-
-    Raises
-    ------
-    ImportError
-        If matplotlib is not installed.
-    """
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(12, 6.4), facecolor="black", layout="constrained")
-    FigureCanvasAgg(figure)
-    left, right = figure.subplots(1, 2)
-    limb_radius_pixels = after.header["R_SUN"]
-    _draw_image(left, before, "level 1, pointing updated", limb_radius_pixels)
-    _draw_image(right, after, "level 1.5", limb_radius_pixels)
-    legend = "blue: center of the image, and the limb around it; red: Sun center according to the header"
-    figure.text(0.5, -0.03, legend, color="white", ha="center")
-    with atomic_write(Path(path)) as temporary:
-        figure.savefig(temporary, dpi=100, bbox_inches="tight", format="png")
-    return Path(path)
-
-
-def _draw_image(axes: Any, ccd: CCDData, title: str, limb_radius_pixels: float) -> None:
-    from matplotlib.patches import Circle
-
-    ny, nx = ccd.shape
-    axes.imshow(
-        np.arcsinh(ccd.data[::4, ::4] / _SOFTENING_DN),
-        cmap="gray",
-        origin="lower",
-        extent=(0.5, nx + 0.5, 0.5, ny + 0.5),
-    )
-    center = ((nx + 1) / 2, (ny + 1) / 2)
-    axes.add_patch(Circle(center, limb_radius_pixels, fill=False, color="deepskyblue", linewidth=1))
-    axes.plot(*center, "+", color="deepskyblue", markersize=14)
-    axes.plot(*ccd.wcs.wcs.crpix, "x", color="orangered", markersize=10)
-    axes.set_facecolor("#203040")  # pixels that the input does not cover
-    scale, pc = ccd.wcs.wcs.get_cdelt()[0] * 3600, ccd.wcs.wcs.get_pc()
-    caption = f"{scale:.6g} arcsec/pix, off-diagonal {abs(pc[0, 1]):.7f}"
-    axes.set_title(f"{title}\n{caption}", color="white", fontsize=11)
-    axes.tick_params(colors="white")

@@ -174,14 +174,14 @@ def demo(
     ),
     debug: Debug = False,
 ) -> None:
-    """Prep a synthetic 94 Å image, and show scale and rotation before and after."""
+    """Prep a synthetic image, and measure Sun center, roll angle and plate scale before and after."""
     from rich.markup import escape
     from rich.table import Table
 
-    from aia_ccdproc.cli.demo import run_demo
+    from aia_ccdproc.cli.demo import CHANNEL, run_demo
 
     out = console()
-    out.print("making and prepping a full-size synthetic 94 Å image ...")
+    out.print(f"making and prepping a full-size synthetic {CHANNEL} Å image ...")
     result = run_demo(output)
     table = Table("", *result.stages)
     for name, values in result.rows:

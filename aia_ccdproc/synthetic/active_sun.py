@@ -158,7 +158,9 @@ class ActiveSun:  # numpydoc ignore=PR02
         on_disk = height < 8 * _LIMB_WIDTH
         seen = surface_positions(x / self.limb_radius * RSUN_OBS, y / self.limb_radius * RSUN_OBS)
         longitude = seen.longitude - rotation(seen.latitude, self.days)
-        large = _surface(self._streamers, longitude, seen.latitude, _STREAMERS[1])
+        # This coordinate is continuous along the limb, also beyond the pole.
+        across = np.arcsin(np.cos(seen.latitude) * np.sin(longitude))
+        large = _surface(self._streamers, across, seen.latitude, _STREAMERS[1])
         image = (1 - inside) * self._corona(height)
         part = SurfacePositions(longitude[on_disk], seen.latitude[on_disk], seen.cosine[on_disk])
         image[on_disk] += inside[on_disk] * self._disk(part)
@@ -178,7 +180,9 @@ class ActiveSun:  # numpydoc ignore=PR02
 
     def _disk(self, seen: SurfacePositions) -> np.ndarray:
         look = self._look
-        network = _surface(self._network, seen.longitude, seen.latitude, _NETWORK[1])
+        # In these coordinates all cells have the same area.
+        across = seen.longitude * np.cos(seen.latitude)
+        network = _surface(self._network, across, seen.latitude, _NETWORK[1])
         contrast = look.network * seen.cosine / (seen.cosine + 0.15)  # seen from the side, the network is blurred
         lanes = np.exp(contrast * (1 / (1 + (network / 0.6) ** 2) - 0.6 + 0.25 * network))
         disk: np.ndarray = (1 - look.thin) * self._darkening(seen.cosine) * lanes
@@ -221,11 +225,11 @@ def _random_surface(random: np.random.Generator, coarse: float, fine: float) -> 
     return values
 
 
-def _surface(coefficients: np.ndarray, longitude: np.ndarray, latitude: np.ndarray, knots: float) -> np.ndarray:
-    """Compute a cubic spline on the surface, in coordinates in which all cells have the same area."""
+def _surface(coefficients: np.ndarray, across: np.ndarray, latitude: np.ndarray, knots: float) -> np.ndarray:
+    """Compute a cubic spline of two angles in radians, with knots at distances in degrees."""
     scale = math.degrees(1) / knots
     rows = latitude * scale + (coefficients.shape[0] - 1) / 2
-    columns = longitude * np.cos(latitude) * scale + (coefficients.shape[1] - 1) / 2
+    columns = across * scale + (coefficients.shape[1] - 1) / 2
     values: np.ndarray = map_coordinates(
         coefficients, np.stack([rows, columns]), order=3, prefilter=False, mode="grid-wrap"
     )
