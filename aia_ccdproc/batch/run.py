@@ -173,7 +173,8 @@ def run(
         remote_files = {found.path: found.remote for found in inputs if found.remote}
         pipeline = Pipeline(loaded)
         if remote_files and not keep_level1:
-            stack.enter_context(private_folder(fetched))
+            every = [each for remote in remote_files.values() for each in (remote, *remote.beside())]
+            stack.enter_context(private_folder(fetched, {each.name: each.source for each in every}))
         plan = make_plan(inputs, loaded, folder)
         thumbnails = any(path.suffix.lower() != ".json" for path in reports)
         options = BatchOptions(loaded, thumbnails=thumbnails, output_hashes=bool(reports), quicklook=quicklook)

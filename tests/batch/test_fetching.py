@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -88,19 +89,30 @@ def test_batches_with_the_same_folder_do_not_disturb_each_other(
     assert visible_and_hidden(tmp_path / "out") == [*outputs, *level1]
 
 
-def test_folders_of_killed_batches_are_removed_and_those_in_use_are_not(tmp_path: Path) -> None:
+def test_files_of_killed_batches_are_taken_over_and_those_in_use_are_not(tmp_path: Path) -> None:
     left, own, other = (tmp_path / "out" / ".level1" / name for name in ("left", "own", "other"))
     left.mkdir(parents=True)
-    (left / "a.fits").write_text("")
+    sources = {"a.fits": "https://host/a.fits", "b.fits": "https://host/b.fits"}
+    (left / ".sources.json").write_text(json.dumps({**sources, "b.fits": "https://another/b.fits"}))
+    for name in ("a.fits", "b.fits", ".1234.part", ".1234.json", ".00000000.tmp.fits"):
+        (left / name).write_text("")
     (left.parent / ".left.lock").write_text("")
-    with private_folder(other):
-        with private_folder(own):
-            (own / "b.fits").write_text("")
-            assert visible_and_hidden(left.parent) == [".other.lock", ".own.lock", "other", "own", "own/b.fits"]
-        assert visible_and_hidden(left.parent) == [".other.lock", "other"]
+    with private_folder(own, sources):
+        assert visible_and_hidden(own) == [".1234.json", ".1234.part", ".sources.json", "a.fits"]
+        assert not left.exists()
+        with private_folder(other, sources):
+            assert visible_and_hidden(other) == [".sources.json"]
+        assert visible_and_hidden(own.parent) == [
+            ".own.lock",
+            "own",
+            "own/.1234.json",
+            "own/.1234.part",
+            "own/.sources.json",
+            "own/a.fits",
+        ]
     assert visible_and_hidden(tmp_path / "out") == []
     (tmp_path / "file").write_text("")
-    with pytest.raises(WriteError, match="cannot be created"), private_folder(tmp_path / "file" / ".level1" / "a"):
+    with pytest.raises(WriteError, match="cannot be created"), private_folder(tmp_path / "file" / ".level1" / "a", {}):
         raise AssertionError
 
 
