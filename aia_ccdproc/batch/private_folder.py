@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import shutil
 import time
 from collections.abc import Iterator, Mapping
@@ -18,8 +19,8 @@ __all__ = ["private_folder"]
 _ABANDONED_SECONDS = 86400.0
 #: File with the sources of the files in a folder, and its largest size.
 _SOURCES, _MAX_SOURCES_BYTES = ".sources.json", 64 * 2**20
-#: Number of attempts to create a folder that another batch may be removing.
-_ATTEMPTS = 5
+#: Number of attempts to create and lock a folder, and the pause after each, in seconds.
+_ATTEMPTS, _PAUSE_SECONDS = 5, 0.01
 
 
 @contextmanager
@@ -48,9 +49,8 @@ def private_folder(folder: Path, sources: Mapping[str, str]) -> Iterator[None]:
             (folder / _SOURCES).write_text(json.dumps(dict(sources)), encoding="utf-8")
         except OSError as error:
             raise WriteError(f"the folder {folder} cannot be created ({error.strerror})") from error
-        for other in list(parent.iterdir()):
-            if other.is_dir() and other != folder:
-                _take_over(other, folder, sources)
+        for name in {path.name.removeprefix(".").removesuffix(".lock") for path in parent.iterdir()} - {folder.name}:
+            _take_over(parent / name, folder, sources)
         try:
             yield
         finally:
@@ -73,11 +73,12 @@ def _locked(folder: Path) -> Iterator[None]:
         for attempt in range(_ATTEMPTS):
             try:
                 folder.parent.mkdir(parents=True, exist_ok=True)
-                stack.enter_context(lock_file(_lock_path(folder)))
-                break
+                if stack.enter_context(lock_file(_lock_path(folder))) is not False:
+                    break
             except FileNotFoundError:  # another batch has just removed the parent
                 if attempt == _ATTEMPTS - 1:
                     raise
+            time.sleep(_PAUSE_SECONDS)  # another batch looks whether the folder is abandoned
         folder.mkdir()
         yield
 
@@ -85,7 +86,7 @@ def _locked(folder: Path) -> Iterator[None]:
 def _take_over(other: Path, folder: Path, sources: Mapping[str, str]) -> None:
     """Move the files of another batch that was killed to the folder of this one, and remove its folder."""
     with suppress(OSError), lock_file(_lock_path(other)) as is_locked:
-        age = time.time() - other.stat().st_mtime
+        age = time.time() - other.stat().st_mtime if other.exists() else math.inf
         if is_locked or (is_locked is None and age > _ABANDONED_SECONDS):
             known = _sources(other)
             same = {name for name, source in sources.items() if known.get(name) == source}

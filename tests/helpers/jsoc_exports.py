@@ -28,7 +28,8 @@ class Exports:
         self.pending = 3
         #: Number of requests that are refused because another one is pending.
         self.others_pending = 0
-        #: How requests fail: "refused", "failed", "no file", "no reason"; None while they succeed.
+        #: How requests fail: "refused", "failed", "no file", "no data", "no reason"; None
+        #: while they succeed.
         self.failure: str | None = None
         #: Makes the file of a record: a function of the record, a segment, and the query. By default, it is that in
         #: ``stored``.
@@ -77,5 +78,7 @@ class Exports:
                     name = "NoDataFile" if self.failure == "no file" and not data else name
                     self._files[f"{folder}/{name}"] = self.make_file(row, segment, query)
                     data.append({"record": record, "filename": name})
+        if self.failure == "no data":
+            return {"status": 0, "requestid": identity}
         done = {"status": 0, "requestid": identity, "method": "url", "protocol": query["protocol"]}
         return {**done, "dir": folder, "count": len(data), "data": data}

@@ -55,6 +55,20 @@ def test_one_request_exports_all_records_that_are_not_online(
     assert len(offline.exports.requests) == 1
 
 
+def test_many_records_are_requested_in_turn(
+    tmp_path: Path, offline: JsocServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(export, "_MAX_RECORDS_PER_REQUEST", 2)
+    assert {result.status for result in run(TEN_MINUTES, RECIPE, tmp_path, input_options=ADDRESS)} == {"done"}
+    datasets = [request["ds"] for request in offline.exports.requests]
+    assert sorted(number for text in datasets for number in ("1001", "1002", "1003") if number in text) == [
+        "1001",
+        "1002",
+        "1003",
+    ]
+    assert len(datasets) == 2
+
+
 def test_only_files_that_are_needed_are_exported(tmp_path: Path, offline: JsocServer) -> None:
     selecting = aia_ccdproc.Recipe.from_toml('[[step]]\nuse = "register"\n[select]\nFSN = 5002\n')
     run(TEN_MINUTES, selecting, tmp_path, input_options=ADDRESS)
@@ -97,6 +111,7 @@ def test_the_progress_of_a_request_is_logged(
         (None, {**ADDRESS, "wait": "0s"}, "has not finished within 0 min. Run the same command again later"),
         ("refused", ADDRESS, r"refused the export: Export request is too large \(status 4\)"),
         ("no reason", ADDRESS, "refused the export: no reason was given"),
+        ("no data", ADDRESS, r"\(JSOC_20261127_001\) has finished, but the answer has the wrong format"),
         ("failed", ADDRESS, r"failed: Cannot stage the files \[status=4\]"),
     ],
 )

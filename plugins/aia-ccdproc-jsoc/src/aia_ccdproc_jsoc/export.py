@@ -66,7 +66,7 @@ class ExportSettings(NamedTuple):
 class Export:
     """The export of records of a series.
 
-    All records that are expected are requested together when the URL of the first one is asked for.
+    All records that are expected are requested together when the URL of the first one is asked for, up to 200.
 
     Parameters
     ----------
@@ -78,7 +78,8 @@ class Export:
         self._settings = settings
         self._expected: dict[RecordId, None] = {}
         self._answers: dict[RecordId, str | PrepError] = {}
-        self._lock = threading.Lock()
+        #: Held while the dictionaries are changed, and while a request is pending.
+        self._lock, self._requesting = threading.Lock(), threading.Lock()
 
     @staticmethod
     @functools.lru_cache(maxsize=64)
@@ -127,31 +128,33 @@ class Export:
         PrepError
             If the export failed, has not finished in time, or does not contain the record.
         """
-        with self._lock:  # other threads wait for the same request
-            if record not in self._answers:
-                expected = list({**self._expected, record: None})
-                for first in range(0, len(expected), _MAX_RECORDS_PER_REQUEST):
-                    self._request(expected[first : first + _MAX_RECORDS_PER_REQUEST])
-                self._expected.clear()
-            answer = self._answers[record]
+        with self._requesting:  # other threads wait for the same request
+            with self._lock:
+                answer = self._answers.get(record)
+                expected = list({record: None, **self._expected})[:_MAX_RECORDS_PER_REQUEST]
+            if answer is None:
+                answers = self._request(sorted(expected))
+                with self._lock:
+                    self._answers.update(answers)
+                    for each in answers:
+                        self._expected.pop(each, None)
+                answer = answers[record]
         if isinstance(answer, str):
             return answer
         raise answer
 
-    def _request(self, records: Sequence[RecordId]) -> None:
-        """Request records, and wait for the answer."""
+    def _request(self, records: Sequence[RecordId]) -> dict[RecordId, str | PrepError]:
+        """Request records, and wait for the answer: the URL of each file, or why there is none."""
         try:
             with _one_request:
                 urls = _Request(self._settings, records).urls()
         except PrepError as error:
-            self._answers.update(dict.fromkeys(records, error))
-            return
-        for record in records:
-            url = urls.get((record.primes, record.segment))
-            self._answers[record] = url or ReadError(
-                f"the export from {server_name(self._settings.server)} has finished without this file. Request it at "
-                "http://jsoc.stanford.edu/ajax/exportdata.html, or ask JSOC"
-            )
+            return dict.fromkeys(records, error)
+        missing = ReadError(
+            f"the export from {server_name(self._settings.server)} has finished without this file. Request it at "
+            "http://jsoc.stanford.edu/ajax/exportdata.html, or ask JSOC"
+        )
+        return {record: urls.get((record.primes, record.segment), missing) for record in records}
 
 
 class _Request:
@@ -177,6 +180,11 @@ class _Request:
             table = request.urls
         except DrmsExportError as error:
             raise ReadError(f"{self._what} failed: {error}") from None
+        except Exception as error:  # drms does not check the answer
+            raise ReadError(
+                f"{self._what} ({request.id}) has finished, but the answer has the wrong format "
+                f"({type(error).__name__}: {error})"
+            ) from error
         found = {}
         for record, url in zip(table["record"], table["url"], strict=True):
             primes = tuple(re.findall(r"\[([^]]*)\]", str(record)))
