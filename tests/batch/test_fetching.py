@@ -89,6 +89,19 @@ def test_batches_with_the_same_folder_do_not_disturb_each_other(
     assert visible_and_hidden(tmp_path / "out") == [*outputs, *level1]
 
 
+def test_what_a_killed_batch_has_fetched_is_not_fetched_again(
+    tmp_path: Path, files, urls, recipe: Recipe, jsoc: JsocServer
+) -> None:
+    left = tmp_path / "out" / ".level1" / "0a1b2c3d"
+    left.mkdir(parents=True)
+    (left / ".sources.json").write_text(json.dumps({"0.fits": urls[0], "1.fits": "https://another/1.fits"}))
+    for path in files[:2]:
+        (left / path.name).write_bytes(files[0].read_bytes())
+    assert [result.status for result in run(urls[:2], recipe, tmp_path / "out")] == ["done", "done"]
+    assert jsoc.requested_files == [urlsplit(urls[1]).path]
+    assert visible_and_hidden(tmp_path / "out") == ["0_lev1p5.fits", "1_lev1p5.fits"]
+
+
 def test_files_of_killed_batches_are_taken_over_and_those_in_use_are_not(tmp_path: Path) -> None:
     left, own, other = (tmp_path / "out" / ".level1" / name for name in ("left", "own", "other"))
     left.mkdir(parents=True)
