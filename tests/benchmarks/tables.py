@@ -28,7 +28,7 @@ _MIB = 2**20
 
 def table(heads: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
     """Write a table."""
-    text = [".. list-table::", "   :header-rows: 1", ""]
+    text = [".. list-table::", "   :header-rows: 1", "   :class: figures", ""]
     for line in (heads, *lines):
         text += [f"   {'* -' if i == 0 else '  -'} {cell}".rstrip() for i, cell in enumerate(line)]
     return "\n".join(text)
