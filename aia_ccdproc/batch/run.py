@@ -48,6 +48,9 @@ _log = logging.getLogger("aia_ccdproc")
 #: Distributions that affect the pixels of an output, besides this package and its plugins.
 _DEPENDENCIES = ("astropy", "ccdproc", "numpy", "reproject", "scipy")
 
+#: Largest number of files of which the HTML report shows pictures. More pictures would be too small to see something.
+_MAX_FILES_WITH_PICTURES = 15_000
+
 
 class Progress:
     """Base class for objects that follow the progress of a batch. Its methods do nothing."""
@@ -176,8 +179,10 @@ def run(
             every = [each for remote in remote_files.values() for each in (remote, *remote.beside())]
             stack.enter_context(private_folder(fetched, {each.name: each.source for each in every}))
         plan = make_plan(inputs, loaded, folder)
-        thumbnails = any(path.suffix.lower() != ".json" for path in reports)
-        options = BatchOptions(loaded, thumbnails=thumbnails, output_hashes=bool(reports), quicklook=quicklook)
+        has_pictures = any(path.suffix.lower() != ".json" for path in reports)
+        jobs_planned = sum(isinstance(entry, Job) for entry in plan)
+        thumbnails = jobs_planned if has_pictures and jobs_planned <= _MAX_FILES_WITH_PICTURES else 0
+        options = BatchOptions(loaded, thumbnails=thumbnails, for_report=bool(reports), quicklook=quicklook)
         plan = _without_existing(plan, options, pipeline)
         todo = [entry for entry in plan if isinstance(entry, Job)]
         waiting = expect_files({job.path: remote_files[job.path] for job in todo if job.path in remote_files})

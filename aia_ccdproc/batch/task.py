@@ -32,10 +32,10 @@ class BatchOptions:
     """Options that are the same for every file of a batch."""
 
     recipe: Recipe
-    #: Whether to make thumbnails of each input and output, for the HTML report.
-    thumbnails: bool = False
-    #: Whether to compute the hash of each output, for the reports.
-    output_hashes: bool = False
+    #: Number of files whose thumbnails share the HTML report; 0 if no thumbnails are made.
+    thumbnails: int = 0
+    #: Whether to collect what only the reports need: the hash of each output, and the geometry of unchanged files.
+    for_report: bool = False
     #: Whether to draw a quick-look picture beside each output.
     quicklook: bool = False
     #: Largest number of threads for one file; None for the number of available CPUs.

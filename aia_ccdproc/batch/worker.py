@@ -11,16 +11,18 @@ import time
 import warnings
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 
 from astropy.io import fits
 from astropy.nddata import CCDData
 
+from aia_ccdproc.batch.description import describe_geometry, describe_limb, describe_observation, describe_pointing
 from aia_ccdproc.batch.plan import Job
 from aia_ccdproc.batch.task import BatchOptions
 from aia_ccdproc.errors import PrepError, PrepWarning, WriteError, warn_user
+from aia_ccdproc.images.header import readable_header
 from aia_ccdproc.images.names import stem
 from aia_ccdproc.io import read, read_header, write
 from aia_ccdproc.parallel import limit_threads
@@ -119,7 +121,12 @@ class Worker:
                 return self._unchanged(job, header, seconds)
         with _timed(seconds, "read"):
             level1 = self._read_input(path)
-        image = self._pipeline(level1, seconds=seconds)
+        try:
+            image = self._pipeline(level1, seconds=seconds)
+        except Exception as error:
+            observation = describe_observation(readable_header(level1))
+            return replace(failed_result(job.path, error), observation=observation)
+        geometry = describe_geometry(level1, image)
         before = level1 if self._options.thumbnails else None
         del level1  # its memory is used again when the output is written
         image.header[INPUT_HASH] = input_hash.result()
@@ -132,11 +139,11 @@ class Worker:
             settings = self._recipe.output
             output.parent.mkdir(parents=True, exist_ok=True)
             write(image, output, overwrite=settings.overwrite, compression=settings.compression)
-        result = self._describe_output(job, "done", image.header)
+        result = replace(self._describe_output(job, "done", image.header), geometry=geometry)
         if self._options.quicklook:
             result = replace(result, quicklook=self._draw_quicklook(job, image, seconds))
         if before is not None:
-            result = _with_thumbnails(result, before, image, seconds)
+            result = self._with_thumbnails(result, before, image, seconds)
         return result
 
     def _read_input(self, path: Path) -> CCDData:
@@ -176,18 +183,30 @@ class Worker:
             result = replace(result, quicklook=_quicklook_path(job.output))
         must_draw = self._options.quicklook and not is_drawn
         has_input = (self._options.folder / job.path).exists()  # not if it would have to be fetched
+        if self._options.for_report and has_input:
+            with suppress(PrepError):  # of a file that was replaced by another one, for example
+                level1_header = read_header(self._options.folder / job.path, hdu=self._recipe.hdu)
+                result = replace(result, geometry=describe_geometry(level1_header, header))
         if must_draw or (self._options.thumbnails and has_input):
             image = read(output, instrument=self._recipe.instrument)
             if must_draw:
                 result = replace(result, quicklook=self._draw_quicklook(job, image, seconds))
             if self._options.thumbnails and has_input:
                 level1 = self._read_input(self._options.folder / job.path)
-                result = _with_thumbnails(result, level1, image, seconds)
+                result = self._with_thumbnails(result, level1, image, seconds)
         return result
 
     def _describe_output(self, job: Job, status: Status, header: fits.Header) -> FileResult:
-        output_hash = _file_hash(self._options.folder / job.output) if self._options.output_hashes else ""
-        return FileResult(job.path, status, job.output, pointing=_pointing_record(header), output_hash=output_hash)
+        output_hash = _file_hash(self._options.folder / job.output) if self._options.for_report else ""
+        return FileResult(
+            job.path,
+            status,
+            job.output,
+            output_hash=output_hash,
+            pointing=describe_pointing(header),
+            observation=describe_observation(header),
+            limb=describe_limb(header),
+        )
 
     def _draw_quicklook(self, job: Job, image: CCDData, seconds: dict[str, float]) -> Path | None:
         """Draw the picture beside an output, and return its path; None, with a warning, if that fails."""
@@ -201,16 +220,18 @@ class Worker:
             return None
         return _quicklook_path(job.output)
 
+    def _with_thumbnails(
+        self, result: FileResult, level1: CCDData, image: CCDData, seconds: dict[str, float]
+    ) -> FileResult:
+        from aia_ccdproc.report.thumbnail import picture_size, thumbnails
 
-def _with_thumbnails(result: FileResult, level1: CCDData, image: CCDData, seconds: dict[str, float]) -> FileResult:
-    from aia_ccdproc.report.thumbnail import thumbnail
-
-    try:
-        with _timed(seconds, "pictures"):
-            return replace(result, before=thumbnail(level1), after=thumbnail(image))
-    except Exception as error:
-        _warn_not_drawn("the thumbnails", error)
-        return result
+        try:
+            with _timed(seconds, "pictures"):
+                before, after = thumbnails(level1, image, picture_size(self._options.thumbnails))
+            return replace(result, before=before, after=after)
+        except Exception as error:
+            _warn_not_drawn("the thumbnails", error)
+            return result
 
 
 def _quicklook_path(output: Path) -> Path:
@@ -231,11 +252,6 @@ def _file_hash(path: Path) -> str:
             return hashlib.file_digest(stream, "sha256").hexdigest()
     except OSError:
         return ""
-
-
-def _pointing_record(header: fits.Header) -> dict[str, str]:
-    keywords = {"record": "MPO_REC", "source": "MPO_SRC", "start": "MPO_TBEG", "hash": "MPO_HASH"}
-    return {name: str(header[keyword]) for name, keyword in keywords.items() if keyword in header}
 
 
 @contextmanager

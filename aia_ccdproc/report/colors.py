@@ -149,7 +149,7 @@ def _is_signed(header: fits.Header) -> bool:
     return str(header.get("BUNIT", "")).strip().lower() in _SIGNED_UNITS
 
 
-def to_rgb(values: np.ndarray, header: fits.Header) -> np.ndarray:
+def to_rgb(values: np.ndarray, header: fits.Header, limits: tuple[float, float] | None = None) -> np.ndarray:
     """Convert an image to the colors of its channel.
 
     Parameters
@@ -158,6 +158,8 @@ def to_rgb(values: np.ndarray, header: fits.Header) -> np.ndarray:
         Brightness, shape ``(ny, nx)``; NaN where it is not known.
     header : `~astropy.io.fits.Header`
         Header of the image.
+    limits : tuple of float, optional
+        The darkest and the brightest value, as in `stretch`.
 
     Returns
     -------
@@ -165,7 +167,7 @@ def to_rgb(values: np.ndarray, header: fits.Header) -> np.ndarray:
         Red, green and blue, uint8, shape ``(ny, nx, 3)``, rows in the same order as in the image. Pixels without a
         value are `NO_DATA`.
     """
-    levels = stretch(values, header)
+    levels = stretch(values, header, limits)
     valid = np.isfinite(levels)
     rgb = channel_colormap(get_channel(header))[np.where(valid, levels * 255 + 0.5, 0).astype(np.uint8)]
     rgb[~valid] = NO_DATA

@@ -13,8 +13,8 @@ from aia_ccdproc.report.results import BatchInfo, FileResult, Status
 
 __all__ = ["SCHEMA", "STATUSES", "median_seconds", "report_data", "status_totals", "utc_text"]
 
-#: Number of the schema. It changes when a key is removed or its meaning changes, not when a key is added.
-SCHEMA = 1
+#: Number of the schema. It rises when a key is added or removed, or when its meaning changes.
+SCHEMA = 2
 STATUSES: tuple[Status, ...] = get_args(Status)
 
 
@@ -100,6 +100,9 @@ def _file_data(result: FileResult) -> dict[str, Any]:
         "reason": result.reason,
         "warnings": list(result.warnings),
         "seconds": {part: _finite_or_none(seconds) for part, seconds in result.seconds.items()},
+        "observation": dict(result.observation),
+        "geometry": {name: dict(geometry) for name, geometry in result.geometry.items()},
+        "limb": dict(result.limb),
         "pointing": dict(result.pointing),
         "input_hash": result.input_hash,
         "output_hash": result.output_hash,

@@ -20,8 +20,9 @@ from aia_ccdproc.images.files import atomic_write
 from aia_ccdproc.images.header import complete_header
 from aia_ccdproc.images.values import finite_number
 from aia_ccdproc.images.wcs import ignore_wcs_warnings
+from aia_ccdproc.report.caption import image_caption
 from aia_ccdproc.report.colors import NO_DATA, to_rgb
-from aia_ccdproc.report.thumbnail import block_means, image_caption
+from aia_ccdproc.report.thumbnail import block_means
 
 __all__ = ["check_quicklook", "limb_pixels", "limb_radius_arcsec", "quicklook"]
 

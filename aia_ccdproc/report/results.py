@@ -7,13 +7,45 @@ import traceback as tracebacks
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal, TypeAlias
+from typing import Literal, TypeAlias, TypedDict
 
 from aia_ccdproc.errors import PluginError, PrepError
 
-__all__ = ["BatchInfo", "FileResult", "Status", "failed_result", "format_rate"]
+__all__ = ["BatchInfo", "FileResult", "Geometry", "Observation", "Status", "failed_result", "format_rate"]
 
 Status: TypeAlias = Literal["done", "unchanged", "skipped", "failed"]
+
+
+class Observation(TypedDict, total=False):
+    """An exposure, as its header describes it."""
+
+    instrument: str
+    """Name of the instrument."""
+    channel: int | None
+    """Wavelength in angstrom."""
+    time: str
+    """Time of the observation, UTC, ISO 8601."""
+    exposure: float | None
+    """Exposure time in seconds."""
+    quality: int | None
+    """The quality word, not negative."""
+    quality_names: list[str]
+    """Names of the bits of the quality word."""
+
+
+class Geometry(TypedDict):
+    """The geometry of an image."""
+
+    sun_x: float
+    """Column of the center of the Sun, counted from 1."""
+    sun_y: float
+    """Row of the center of the Sun, counted from 1."""
+    roll: float
+    """Roll angle in degrees, with the sign of CROTA2."""
+    scale: float
+    """Plate scale in arcsec per pixel."""
+    size: list[int]
+    """Columns and rows."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +76,7 @@ class FileResult:  # numpydoc ignore=PR02
     input_hash, output_hash : str
         SHA-256 of the files, hexadecimal. Empty where it was not computed.
     before, after : bytes
-        Thumbnails of input and output, PNG or JPEG.
+        Thumbnails of input and output, WebP or JPEG.
     worker : str
         The process that processed the file: ``"host:pid"``.
     peak_memory : int
@@ -56,6 +88,16 @@ class FileResult:  # numpydoc ignore=PR02
         for other errors, whose message explains them.
     full_traceback : str
         Traceback of any error, for ``aia-prep run --debug``. It is not in the reports.
+    observation : mapping
+        The exposure: ``"instrument"``, ``"channel"`` in angstrom, ``"time"`` (UTC), ``"exposure"`` in seconds,
+        ``"quality"`` and ``"quality_names"``. Empty if the header was not read.
+    geometry : mapping of str to mapping
+        ``"input"``: the geometry of the input by its own header; ``"corrected"``: of the same pixels by the pointing
+        record, if one was used; ``"output"``: of the output. Each has ``"sun_x"`` and ``"sun_y"``, the center of the
+        Sun in pixels from 1, ``"roll"`` in degrees, ``"scale"`` in arcsec per pixel, and ``"size"`` in pixels.
+    limb : mapping of str to float
+        The limb that a step fitted in the pixels: ``"x"``, ``"y"`` and ``"radius"`` in arcsec, and their errors
+        ``"x_error"``, ``"y_error"`` and ``"radius_error"``. Empty if no step did.
     """
 
     path: Path
@@ -75,6 +117,9 @@ class FileResult:  # numpydoc ignore=PR02
     quicklook: Path | None = None
     traceback: str = field(default="", repr=False)
     full_traceback: str = field(default="", repr=False, compare=False)
+    observation: Observation = field(default_factory=Observation, repr=False)
+    geometry: Mapping[str, Geometry] = field(default_factory=dict, repr=False)
+    limb: Mapping[str, float] = field(default_factory=dict, repr=False)
 
 
 def failed_result(path: Path, error: BaseException) -> FileResult:

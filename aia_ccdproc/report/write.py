@@ -16,7 +16,7 @@ from aia_ccdproc.report.results import BatchInfo, FileResult
 __all__ = ["check_report_path", "write_report"]
 
 
-def _render_json(info: BatchInfo, results: Sequence[FileResult]) -> str:
+def _render_json(info: BatchInfo, results: Sequence[FileResult], folder: Path) -> str:
     return json.dumps(report_data(info, results), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
 
 
@@ -80,7 +80,7 @@ def write_report(path: str | os.PathLike[str], info: BatchInfo, results: Sequenc
         If the report cannot be written. An existing report is then unchanged.
     """
     target = check_report_path(path)
-    text = _RENDER[target.suffix.lower()](info, results)
+    text = _RENDER[target.suffix.lower()](info, results, target.parent)
     try:
         with atomic_write(target) as temporary:
             # A file name that is not UTF-8 contains surrogates, written as \udc..; JSON reads them back as they were.

@@ -8,6 +8,7 @@ import re
 import shutil
 import subprocess
 from collections.abc import Callable
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -22,8 +23,9 @@ import aia_ccdproc
 from aia_ccdproc.errors import SettingsError, WriteError
 from aia_ccdproc.report.data import median_seconds, report_data
 from aia_ccdproc.report.page import render_page
-from aia_ccdproc.report.results import BatchInfo, FileResult
-from aia_ccdproc.report.thumbnail import thumbnail
+from aia_ccdproc.report.results import BatchInfo, FileResult, Geometry, Observation
+from aia_ccdproc.report.svg import Point, plot_svg
+from aia_ccdproc.report.thumbnail import picture_size, thumbnails
 from aia_ccdproc.report.write import check_report_path, write_report
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
@@ -39,6 +41,19 @@ INFO = BatchInfo(
     jobs=2,
     output_dir=Path("level15"),
 )
+OBSERVATION = Observation(
+    instrument="AIA",
+    channel=171,
+    time="2020-01-01T00:00:11.570",
+    exposure=2.9,
+    quality=0x2100,
+    quality_names=["missing-pixels", "eclipse"],
+)
+GEOMETRY = {
+    "input": Geometry(sun_x=2052.5, sun_y=2040.25, roll=0.02, scale=0.5995, size=[4096, 4096]),
+    "corrected": Geometry(sun_x=2053.0, sun_y=2040.0, roll=0.025, scale=0.5994, size=[4096, 4096]),
+    "output": Geometry(sun_x=2048.5, sun_y=2048.5, roll=0.0, scale=0.6, size=[4096, 4096]),
+}
 DOCS = Path(__file__).parents[2] / "docs" / "batches.rst"
 
 
@@ -47,7 +62,7 @@ def prepped(pointing_path: Path) -> tuple[bytes, bytes]:
     """Make the thumbnails of an image before and after prepping."""
     level1 = small_exposure(channel=171).image(small_sun())
     level15 = aia_ccdproc.register(aia_ccdproc.update_pointing(level1, source=pointing_path))
-    return thumbnail(level1), thumbnail(level15)
+    return thumbnails(level1, level15, picture_size(6))
 
 
 @pytest.fixture(scope="session")
@@ -69,6 +84,10 @@ def results(prepped: tuple[bytes, bytes]) -> list[FileResult]:
             output_hash="b" * 64,
             worker="host:17",
             peak_memory=2**30,
+            observation=OBSERVATION,
+            geometry=GEOMETRY,
+            limb={"x": 0.31, "y": -0.12, "radius": 975.3, "x_error": 0.021, "y_error": 0.02, "radius_error": 0.03},
+            quicklook=Path("level15/b_lev1p5.png"),
         ),
         FileResult(Path("in/a10.fits"), "done", seconds={"read": 0.1, "register": 0.2, "write": 0.1}),
         FileResult(Path("in/a9.fits"), "failed", error="ReadError: in/a9.fits: cut off\nat 17 bytes", before=before),
@@ -85,23 +104,37 @@ def results(prepped: tuple[bytes, bytes]) -> list[FileResult]:
 
 
 class Page(HTMLParser):
-    """The visible rows of a page, and all of its tags and attributes."""
+    """The rows of a page, and all of its tags and attributes."""
 
     def __init__(self, html: str) -> None:
         super().__init__()
-        self.rows: list[dict[str, str | None]] = []
+        self.rows: list[dict[str, str]] = []
         self.tags: list[str] = []
         self.attributes: list[tuple[str, str | None]] = []
+        self._cell = ""
         self.feed(html)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.tags.append(tag)
         self.attributes += attrs
-        if tag == "tr" and "data-file" in dict(attrs) and "hidden" not in dict(attrs):
-            self.rows.append(dict(attrs))
+        kind = str(dict(attrs).get("class"))
+        if tag == "tr":
+            self.rows.append({})
+        if tag == "td" or kind in ("name", "folder"):
+            self._cell = kind
 
-    def shown(self) -> list[str | None]:
-        return [row["data-file"] for row in self.rows]
+    def handle_data(self, data: str) -> None:
+        if self._cell and self.rows:
+            self.rows[-1][self._cell] = self.rows[-1].get(self._cell, "") + data
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag == "p" and self._cell in ("name", "folder"):
+            self._cell = "file"
+
+    def shown(self) -> list[str]:
+        """Return the paths of the files."""
+        folder = "in"  # of most files; the rows do not repeat it
+        return [str(Path(row.get("folder", folder)) / row["name"]) for row in self.rows if "name" in row]
 
 
 @pytest.fixture
@@ -125,7 +158,7 @@ def without_inline(html: str) -> str:
 
 def test_json_has_every_key_of_the_schema_and_the_docs_list_them(tmp_path: Path, results: list[FileResult]) -> None:
     data = json.loads(write_report(tmp_path / "r.json", INFO, results).read_text(encoding="utf-8"))
-    assert data["schema"] == 1
+    assert data["schema"] == 2
     assert data["totals"] == {"files": 6, "done": 2, "unchanged": 1, "skipped": 1, "failed": 2}
     assert data["started"] == "2026-08-19T21:04:11Z"
     assert data["recipe"]["steps"][1] == {"use": "register", "settings": "method=bicubic", "plugin": "fast 1.0"}
@@ -133,10 +166,14 @@ def test_json_has_every_key_of_the_schema_and_the_docs_list_them(tmp_path: Path,
     assert first["path"] == "in/b.fits"
     assert list(first["seconds"]) == ["read", "register", "write"]
     assert first["peak_memory"] == 2**30
+    assert first["observation"] == OBSERVATION
+    assert first["geometry"] == GEOMETRY
+    assert first["limb"]["x_error"] == 0.021
     assert "before" not in first
     assert [each["traceback"] for each in data["files"]] == ["", "", "", f"Trace: {HOSTILE}", "", ""]
     text = DOCS.read_text(encoding="utf-8")
     keys = {*data, *data["recipe"], *data["recipe"]["steps"][0], *data["totals"], *first, *first["pointing"]}
+    keys |= {*first["observation"], *first["geometry"], *first["geometry"]["input"], *first["limb"]}
     assert sorted(key for key in keys if f"``{key}``" not in text) == []
 
 
@@ -212,13 +249,97 @@ def test_a_file_name_that_is_not_utf8_is_read_back_unchanged(tmp_path: Path) -> 
 
 
 def test_the_page_loads_nothing_and_has_no_inline_handlers(results: list[FileResult]) -> None:
-    page = Page(render_page(INFO, results))
-    assert {value for name, value in page.attributes if name in ("href", "src") and not value.startswith("data:")} == (
-        set()
-    )
+    html = render_page(INFO, results, Path("report"))
+    page = Page(html)
+    loaded = {value for name, value in page.attributes if name == "src"}
+    assert all(str(value).startswith("data:image/") for value in loaded)
     assert page.tags.count("script") == 1
     assert "link" not in page.tags
     assert not [name for name, _ in page.attributes if name.startswith("on") or name == "style"]
+    assert "://" not in re.sub(r"data:image/[^\"]*", "", html)
+    assert "default-src 'none'" in html
+
+
+def test_links_are_relative_to_the_report_and_quoted(tmp_path: Path) -> None:
+    names = ["b_lev1p5.fits", "javascript:alert(1).fits", 'a "b" #1?.fits', "æ%41.fits"]
+    results = [
+        FileResult(Path(name), "done", output=tmp_path / "out" / name, quicklook=tmp_path / "quick.png")
+        for name in names
+    ]
+    page = Page(render_page(INFO, results, tmp_path / "reports"))
+    links = [str(value) for name, value in page.attributes if name == "href"]
+    assert links[::2] == [
+        "../out/b_lev1p5.fits",
+        "../out/javascript%3Aalert%281%29.fits",
+        "../out/a%20%22b%22%20%231%3F.fits",
+        "../out/%C3%A6%2541.fits",
+    ]
+    assert set(links[1::2]) == {"../quick.png"}
+    inside = Page(render_page(INFO, [FileResult(Path("a"), "done", output=Path("javascript:b"))], Path()))
+    assert [value for name, value in inside.attributes if name == "href"] == ["javascript%3Ab"]
+
+
+def test_a_row_shows_the_observation_the_corrections_and_the_limb(results: list[FileResult]) -> None:
+    row = Page(render_page(INFO, results)).rows[1]
+    assert row["observed"] == "AIA 171 Å2020-01-01 00:00:11.572.9 smissing-pixels, eclipse"
+    assert row["corrected"] == (
+        "pointing +0.50, \N{MINUS SIGN}0.25 pxshift \N{MINUS SIGN}4.50, +8.50 pxroll +0.025°scale 0.5994 → 0.6″"
+    )
+    assert row["limb"] == "x +0.310 ± 0.021″y \N{MINUS SIGN}0.120 ± 0.020″R 975.300 ± 0.030″"
+
+
+def test_columns_without_content_are_hidden(results: list[FileResult]) -> None:
+    assert 'class="no-pictures no-limb"' in render_page(INFO, results[1:2])
+    assert 'class=""' in render_page(INFO, results)
+
+
+def test_the_plots_show_each_channel_and_the_range_of_its_values(results: list[FileResult]) -> None:
+    other = replace(results[0], observation=Observation(**{**OBSERVATION, "channel": 304}))
+    html = render_page(INFO, [results[0], other])
+    assert html.count('<svg class="plot"') == 5
+    assert "Pointing correction, x, pixels. Medians: AIA 171 Å 0.5, AIA 304 Å 0.5" in html
+    assert "Limb offset, y, arcsec. Medians: AIA 171 Å -0.12" in html
+    assert '<svg class="plot"' not in render_page(INFO, results[1:])  # without a geometry
+
+
+def test_a_plot_places_its_points_linearly() -> None:
+    points = [Point(1577836800 + 60 * n, value) for n, value in enumerate((0.0, 1.0, 3.0))]
+    svg = plot_svg({"channel0": points}, "test")
+    path = re.search(r'class="dots channel0" d="([^"]*)"', svg)
+    assert path is not None
+    x, y = np.array(re.findall(r"M([\d.]+) ([\d.]+)h0", path[1]), dtype=float).T
+    assert x[1] - x[0] == pytest.approx(x[2] - x[1], abs=0.2)
+    assert (y[0] - y[2]) / (y[0] - y[1]) == pytest.approx(3, rel=0.01)
+    assert ">2020-01-01<" in svg
+    assert plot_svg({"a": points[:1]}, "one point")
+
+
+def test_a_page_of_5000_files_is_smaller_than_20_mb(results: list[FileResult]) -> None:
+    picture = b"RIFF".ljust(picture_size(5000).file_bytes, b"x")
+    name = "aia.lev1_euv_12s.2017-08-07T235946Z.171.image_lev1"
+    seconds = {
+        "read": 0.05,
+        "update_pointing": 0.005,
+        "register": 0.31,
+        "write": 0.12,
+        "quicklook": 0.9,
+        "pictures": 0.009,
+    }
+    many = [
+        replace(
+            results[0],
+            path=Path(f"/archive/sdo/aia/level1/2017/08/07/{name}_{index}.fits"),
+            output=Path(f"/archive/sdo/aia/level15/2017/08/07/{name}_{index}_lev1p5.fits"),
+            quicklook=Path(f"/archive/sdo/aia/level15/2017/08/07/{name}_{index}_lev1p5.png"),
+            warnings=("the pointing of the header was kept: no record covers T_OBS",) if index % 10 == 0 else (),
+            seconds=seconds,
+            before=picture,
+            after=picture,
+        )
+        for index in range(5000)
+    ]
+    size = len(render_page(INFO, many, Path("/archive/sdo/aia/reports")).encode())
+    assert size < 20e6
 
 
 def test_an_empty_interrupted_batch_has_a_page() -> None:
@@ -229,7 +350,15 @@ def test_an_empty_interrupted_batch_has_a_page() -> None:
 @given(st.text(min_size=1), st.text(), st.text())
 def test_hostile_texts_do_not_become_tags_or_attributes(name: str, error: str, warning: str) -> None:
     plain = FileResult(
-        Path("a"), "failed", error="e", traceback="t", warnings=("w",), pointing={"record": "r"}, worker="w:1"
+        Path("in/a"),
+        "failed",
+        error="e",
+        traceback="t",
+        warnings=("w",),
+        pointing={"record": "r"},
+        worker="w:1",
+        observation=Observation(instrument="i", time="x", quality=1, quality_names=["q"]),
+        output=Path("in/a"),
     )
     hostile = FileResult(
         Path(name),
@@ -239,11 +368,12 @@ def test_hostile_texts_do_not_become_tags_or_attributes(name: str, error: str, w
         warnings=(warning,),
         pointing={"record": error or "r"},
         worker="w:1",
+        observation=Observation(instrument=error or "i", time=f"{warning}x", quality=1, quality_names=[name]),
+        output=Path(name),
     )
-    expected, page = Page(render_page(INFO, [plain])), Page(render_page(INFO, [hostile]))
+    expected, page = (Page(render_page(INFO, [each], Path("in"))) for each in (plain, hostile))
     assert page.tags == expected.tags
     assert [name for name, _ in page.attributes] == [name for name, _ in expected.attributes]
-    assert page.shown() == [str(Path(name))]
 
 
 @pytest.mark.process
@@ -254,11 +384,12 @@ def test_the_browser_shows_every_file_and_runs_no_hostile_script(
     page = Page(dom := chromium(write_report(tmp_path / "r.html", INFO, results), "--dump-dom"))
     assert page.shown() == [str(result.path) for result in results]
     assert "<title>level1.5: 2 of 6 files failed</title>" in dom
-    assert page.tags.count("button") == 10  # the page's own script has run: table headers have become buttons
+    assert page.tags.count("button") == 20  # the page's own script has run: table headers have become buttons
     assert "ReadError: in/a9.fits: cut off\nat 17 bytes" in dom
     assert "sdo.master_pointing[:#34506]" in dom
     assert "<summary>traceback</summary>" in dom
-    assert 'alt="before: AIA 171 Å, 2020-01-01T00:00:11, level 1"' in dom
+    assert 'alt="after: AIA 171 Å, 2020-01-01T00:00:11"' in dom
+    assert 'role="cell"' in dom
 
 
 @pytest.mark.process
@@ -273,6 +404,9 @@ def test_the_browser_shows_every_file_and_runs_no_hostile_script(
         ("#sort=file", [HOSTILE, "in/a9.fits", "in/a10.fits", "in/b.fits", "in/c.fits", "in/d.fits"]),
         ("#sort=-seconds&q=.fits", [HOSTILE, "in/b.fits", "in/a10.fits", "in/a9.fits", "in/c.fits", "in/d.fits"]),
         ("#q=no such text", []),
+        ("#warnings=1", ["in/b.fits"]),
+        ("#warnings=1&status=failed", []),
+        ("#sort=-shift&status=done", ["in/b.fits", "in/a10.fits"]),
         ("#sort=__proto__&status=done", ["in/b.fits", "in/a10.fits"]),
     ],
 )
