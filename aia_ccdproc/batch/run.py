@@ -41,6 +41,8 @@ from aia_ccdproc.report.results import BatchInfo, FileResult
 if TYPE_CHECKING:
     from astropy.io import fits
 
+    from aia_ccdproc.report.quicklook import QuicklookOptions
+
 __all__ = ["Progress", "run"]
 
 _log = logging.getLogger("aia_ccdproc")
@@ -80,7 +82,7 @@ def run(
     overwrite: bool | None = None,
     compression: Compression | None = None,
     report: str | os.PathLike[str] | Iterable[str | os.PathLike[str]] = (),
-    quicklook: bool = False,
+    quicklook: bool | QuicklookOptions = False,
     keep_level1: bool = False,
     input_options: Mapping[str, str] | None = None,
     progress: Progress | None = None,
@@ -119,8 +121,9 @@ def run(
         Tile compression of the outputs, as in `~aia_ccdproc.write`. By default, the recipe decides.
     report : path-like, or iterable of path-like
         Reports to write: ``.json`` or ``.html``.
-    quicklook : bool
-        Whether to draw a PNG beside each output. This needs matplotlib.
+    quicklook : bool or dict
+        Whether to draw a PNG beside each output. This needs matplotlib. A dict contains options of
+        `~aia_ccdproc.quicklook`: ``{"size": 512, "background": "light"}``.
     keep_level1 : bool
         Whether to keep files that are fetched, in the folder ``level1`` of the output folder. By default, each is
         removed when its output has been written.
@@ -146,8 +149,8 @@ def run(
         If two files would have the same output, or an output would replace an input. If the folder cannot be created,
         or a report cannot be written.
     SettingsError
-        If ``jobs`` is less than 1, both a scheduler and an executor are given, a report has an unknown suffix, or
-        ``output_dir`` is the name of one file although there are several inputs.
+        If ``jobs`` is less than 1, both a scheduler and an executor are given, an option of ``quicklook`` is invalid, a
+        report has an unknown suffix, or ``output_dir`` is the name of one file although there are several inputs.
     PrepError
         If the scheduler does not answer, no worker can be started, or matplotlib is missing for ``quicklook``.
     KeyboardInterrupt
@@ -162,10 +165,7 @@ def run(
     started, clock = datetime.now(UTC), time.perf_counter()
     jobs = _count_jobs(jobs, scheduler, executor)
     reports = [Path(report)] if isinstance(report, str | os.PathLike) else [Path(path) for path in report]
-    if quicklook:
-        from aia_ccdproc.report.quicklook import check_quicklook
-
-        check_quicklook()
+    quicklook_options = _check_quicklook(quicklook)
     with stop_on_signals() as stop, ExitStack() as stack:
         target = Path(output_dir)
         folder = target.parent if is_fits_name(target) and not target.is_dir() else target
@@ -182,7 +182,7 @@ def run(
         has_pictures = any(path.suffix.lower() != ".json" for path in reports)
         jobs_planned = sum(isinstance(entry, Job) for entry in plan)
         thumbnails = jobs_planned if has_pictures and jobs_planned <= _MAX_FILES_WITH_PICTURES else 0
-        options = BatchOptions(loaded, thumbnails=thumbnails, for_report=bool(reports), quicklook=quicklook)
+        options = BatchOptions(loaded, thumbnails=thumbnails, for_report=bool(reports), quicklook=quicklook_options)
         plan = _without_existing(plan, options, pipeline)
         todo = [entry for entry in plan if isinstance(entry, Job)]
         waiting = expect_files({job.path: remote_files[job.path] for job in todo if job.path in remote_files})
@@ -259,6 +259,20 @@ def _count_jobs(jobs: int | None, scheduler: str | None, executor: Executor | No
     if not isinstance(jobs, int) or jobs < 1:
         raise SettingsError(f"jobs = {jobs!r} is not a whole number of at least 1")
     return jobs
+
+
+def _check_quicklook(quicklook: bool | QuicklookOptions) -> QuicklookOptions | None:
+    """Return the options of quick-look pictures; None if there are none. Raise an error if they cannot be drawn."""
+    if quicklook is False:
+        return None
+    from aia_ccdproc.report.quicklook import QuicklookOptions, check_quicklook
+
+    options = QuicklookOptions() if quicklook is True else quicklook
+    if not isinstance(options, Mapping) or not set(options) <= set(QuicklookOptions.__annotations__):
+        known = ", ".join(QuicklookOptions.__annotations__)
+        raise SettingsError(f"quicklook = {quicklook!r} is neither a bool nor a dict with options: {known}")
+    check_quicklook(**options)
+    return options
 
 
 def _override_output(recipe: Recipe, overwrite: bool | None, compression: Compression | None) -> Recipe:

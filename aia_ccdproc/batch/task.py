@@ -23,6 +23,7 @@ from aia_ccdproc.tables.cache import CacheSnapshot, FetchCache
 
 if TYPE_CHECKING:
     from aia_ccdproc.batch.worker import Worker
+    from aia_ccdproc.report.quicklook import QuicklookOptions
 
 __all__ = ["BatchOptions", "prep_job"]
 
@@ -36,8 +37,8 @@ class BatchOptions:
     thumbnails: int = 0
     #: Whether to collect what only the reports need: the hash of each output, and the geometry of unchanged files.
     for_report: bool = False
-    #: Whether to draw a quick-look picture beside each output.
-    quicklook: bool = False
+    #: Options of the quick-look picture that is drawn beside each output; None if none is drawn.
+    quicklook: QuicklookOptions | None = None
     #: Largest number of threads for one file; None for the number of available CPUs.
     threads: int | None = None
     #: Tables that have been fetched already, so that the workers do not fetch them again.

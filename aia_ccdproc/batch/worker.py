@@ -140,7 +140,7 @@ class Worker:
             output.parent.mkdir(parents=True, exist_ok=True)
             write(image, output, overwrite=settings.overwrite, compression=settings.compression)
         result = replace(self._describe_output(job, "done", image.header), geometry=geometry)
-        if self._options.quicklook:
+        if self._options.quicklook is not None:
             result = replace(result, quicklook=self._draw_quicklook(job, image, seconds))
         if before is not None:
             result = self._with_thumbnails(result, before, image, seconds)
@@ -177,11 +177,13 @@ class Worker:
         """Describe an output that exists already, and draw those of its pictures that are missing."""
         output = self._options.folder / job.output
         result = self._describe_output(job, "unchanged", header)
-        picture = _quicklook_path(output)
-        is_drawn = picture.exists() and picture.stat().st_mtime_ns >= output.stat().st_mtime_ns
-        if self._options.quicklook and is_drawn:
-            result = replace(result, quicklook=_quicklook_path(job.output))
-        must_draw = self._options.quicklook and not is_drawn
+        must_draw = False
+        if self._options.quicklook is not None:
+            from aia_ccdproc.report.quicklook import is_current
+
+            must_draw = not is_current(_quicklook_path(output), output, self._options.quicklook)
+            if not must_draw:
+                result = replace(result, quicklook=_quicklook_path(job.output))
         has_input = (self._options.folder / job.path).exists()  # not if it would have to be fetched
         if self._options.for_report and has_input:
             with suppress(PrepError):  # of a file that was replaced by another one, for example
@@ -214,7 +216,7 @@ class Worker:
 
         try:
             with _timed(seconds, "quicklook"):
-                quicklook(image, _quicklook_path(self._options.folder / job.output))
+                quicklook(image, _quicklook_path(self._options.folder / job.output), **(self._options.quicklook or {}))
         except Exception as error:
             _warn_not_drawn("the quick-look picture", error)
             return None

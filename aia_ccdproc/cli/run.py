@@ -29,6 +29,7 @@ from aia_ccdproc.parallel import available_cpus, retain_freed_memory, start_fork
 
 if TYPE_CHECKING:
     from aia_ccdproc.cli.progress import LineProgress
+    from aia_ccdproc.report.quicklook import QuicklookOptions
 
 __all__ = ["run"]
 
@@ -73,6 +74,13 @@ def run(
         typer.Option("--report", help="Write a report: .json or .html. Can be repeated.", show_default=False),
     ] = None,
     quicklook: Annotated[bool, typer.Option("--quicklook", help="Draw a PNG beside each output.")] = False,
+    quicklook_size: Annotated[
+        int | None,
+        typer.Option("--quicklook-size", help="Longer side of the image in the PNG, pixels.", show_default="1024"),
+    ] = None,
+    quicklook_light: Annotated[
+        bool, typer.Option("--quicklook-light", help="Draw the PNG with a light background.")
+    ] = False,
     keep_level1: Annotated[
         bool, typer.Option("--keep-level1", help="Keep the files that are fetched, in the folder level1 of the output.")
     ] = False,
@@ -125,7 +133,7 @@ def run(
                 overwrite=overwrite or None,
                 compression=compression,
                 report=report or (),
-                quicklook=quicklook,
+                quicklook=_quicklook_options(quicklook, quicklook_size, quicklook_light),
                 keep_level1=keep_level1,
                 input_options=archive_options(email, wait, cutout, spikes),
                 progress=display,
@@ -142,6 +150,15 @@ def run(
         if written := _describe_written(display, Path(output), () if has_failed else report or ()):
             display.print_line(escape_text(written))
     raise typer.Exit(SOME_FAILED if has_failed or display.counts["failed"] else DONE)
+
+
+def _quicklook_options(wanted: bool, size: int | None, light: bool) -> bool | QuicklookOptions:
+    options: QuicklookOptions = {}
+    if size is not None:
+        options["size"] = size
+    if light:
+        options["background"] = "light"
+    return options or wanted
 
 
 def _describe_written(display: LineProgress, output: Path, reports: Iterable[Path]) -> str:

@@ -6,7 +6,7 @@ from astropy.io import fits
 
 from aia_ccdproc.report.colors import get_channel
 
-__all__ = ["image_caption", "instrument_name"]
+__all__ = ["image_caption", "instrument_name", "pointing_caption"]
 
 
 def instrument_name(header: fits.Header) -> str:
@@ -47,3 +47,23 @@ def image_caption(header: fits.Header) -> str:
         f"level {level:g}" if isinstance(level, int | float) else "",
     ]
     return ", ".join(filter(None, parts)) or "image"
+
+
+def pointing_caption(header: fits.Header) -> str:
+    """Tell where the pointing of an image comes from.
+
+    Parameters
+    ----------
+    header : `~astropy.io.fits.Header`
+        Header of the image.
+
+    Returns
+    -------
+    str
+        ``"pointing: aia.master_pointing3h[:#34506], jsoc.stanford.edu"``, or ``"pointing of the header"`` if
+        ``update_pointing`` did not use a record.
+    """
+    if "MPO_TBEG" not in header:
+        return "pointing of the header"
+    parts = [str(header.get(keyword, "")).strip() for keyword in ("MPO_REC", "MPO_SRC")]
+    return f"pointing: {', '.join(filter(None, parts))}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import io
 import itertools
 from collections.abc import Sequence
@@ -162,7 +163,7 @@ def block_means(ccd: CCDData, size: int) -> np.ndarray:
         weights = np.multiply.outer(*(np.diff(s, append=n) for s, n in zip(starts, values.shape, strict=True)))
     else:
         values[~valid] = 0
-        weights = _block_sums(valid, starts)
+        weights = _block_sums(valid.astype(np.float32), starts)
     values = _block_sums(values, starts)
     means: np.ndarray = np.full_like(values, np.nan)
     np.divide(values, weights, out=means, where=weights > 0)
@@ -172,5 +173,11 @@ def block_means(ccd: CCDData, size: int) -> np.ndarray:
 def _block_sums(values: np.ndarray, starts: Sequence[np.ndarray]) -> np.ndarray:
     """Add up the pixels of blocks. Whole rows are added first, because that is faster."""
     for axis in (0, 1):
-        values = np.add.reduceat(values, starts[axis], axis=axis, dtype=np.float32)
+        side, rest = divmod(values.shape[axis], len(starts[axis]))
+        if rest:
+            values = np.add.reduceat(values, starts[axis], axis=axis)
+        else:  # blocks of the same size
+            values = functools.reduce(
+                np.add, (values[(slice(None),) * axis + (slice(k, None, side),)] for k in range(side))
+            )
     return values

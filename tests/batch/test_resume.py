@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 from astropy.io import fits
 from astropy.nddata import CCDData
+from PIL import Image
 
-from aia_ccdproc import Pipeline, WriteError, read, run
+from aia_ccdproc import Pipeline, SettingsError, WriteError, read, run
 from aia_ccdproc.recipe.recipe import Recipe
 
 
@@ -140,9 +141,21 @@ def test_a_picture_is_drawn_again_with_its_output(tmp_path: Path, files, toml: s
     drawn = picture.stat().st_mtime_ns
     assert run(files[:1], one, out, quicklook=True)[0].quicklook == picture
     assert picture.stat().st_mtime_ns == drawn
+    light = run(files[:1], one, out, quicklook={"background": "light", "size": 256})[0]
+    assert (light.status, light.quicklook) == ("unchanged", picture)
+    assert Image.open(picture).convert("RGB").getpixel((0, 0)) == (255, 255, 255)
     run(files[:1], other, out, overwrite=True)
     assert run(files[:1], other, out, quicklook=True)[0].status == "unchanged"
     assert picture.read_bytes() != first
+
+
+@pytest.mark.parametrize("wrong", [{"colour": "red"}, {"size": 3}, "large"])
+def test_wrong_options_of_the_picture_are_refused_before_the_batch(
+    tmp_path: Path, files, recipe: Recipe, wrong: object
+) -> None:
+    with pytest.raises(SettingsError, match=r"quicklook = .* neither a bool nor a dict|size = 3"):
+        run(files[:1], recipe, tmp_path / "out", quicklook=wrong)  # type: ignore[arg-type]
+    assert not (tmp_path / "out").exists()
 
 
 def test_reports_contain_the_hash_of_unchanged_outputs(tmp_path: Path, files, recipe: Recipe) -> None:

@@ -7,12 +7,18 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from astropy.io import fits
 from astropy.nddata import CCDData
+from matplotlib.text import Text
 from PIL import Image
 from scenes import small_exposure
 
-from aia_ccdproc.errors import HeaderError, PrepError, WriteError
-from aia_ccdproc.report.quicklook import check_quicklook, limb_radius_arcsec, quicklook
+import aia_ccdproc
+from aia_ccdproc.errors import HeaderError, PrepError, SettingsError, WriteError
+from aia_ccdproc.report.colors import stretch
+from aia_ccdproc.report.limb import limb_radius_arcsec
+from aia_ccdproc.report.quicklook import check_quicklook, is_current, quicklook
+from aia_ccdproc.report.quicklook_figure import color_bar_labels, draw_figure
 from aia_ccdproc.synthetic import RSUN_OBS, Exposure, Source, Sun
 
 
@@ -21,8 +27,26 @@ def test_the_limb_radius_is_computed_from_the_distance_if_rsun_obs_is_missing() 
     assert limb_radius_arcsec(header) == RSUN_OBS
     del header["RSUN_OBS"]
     assert limb_radius_arcsec(header) == pytest.approx(RSUN_OBS)
+    del header["RSUN_REF"]
+    assert limb_radius_arcsec(header) == pytest.approx(RSUN_OBS)
     del header["DSUN_OBS"]
     assert limb_radius_arcsec(header) is None
+
+
+@pytest.mark.parametrize(
+    ("cards", "radius"),
+    [
+        ({"INSTRUME": "SWAP", "RSUN_ARC": 945.6, "DSUN_OBS": 151820143333.0}, 945.6),
+        ({"INSTRUME": "SECCHI", "RSUN": 1002.7, "DSUN_OBS": 143073245383.0}, 1002.7),
+        ({"INSTRUME": "other", "RSUN": 6.96e8, "DSUN_OBS": 143073245383.0}, 1003.4),
+        ({"RSUN_OBS": "unknown", "RSUN_ARC": 945.6}, 945.6),
+        ({"DSUN_OBS": 0.0}, None),
+    ],
+)
+def test_the_limb_radius_is_read_from_the_keywords_of_other_instruments(
+    cards: dict[str, object], radius: float | None
+) -> None:
+    assert limb_radius_arcsec(fits.Header(cards)) == (radius if radius is None else pytest.approx(radius, abs=0.05))
 
 
 def whole_disk(**options: object) -> CCDData:
@@ -30,8 +54,15 @@ def whole_disk(**options: object) -> CCDData:
     return Exposure(channel=171, binning=8, **options).image(Sun(disk=100, corona=0, limb=6))  # type: ignore[arg-type]
 
 
-def draw_pixels(ccd: CCDData, path: Path) -> np.ndarray:
-    return np.asarray(Image.open(quicklook(ccd, path)).convert("RGB")).astype(int)
+def draw_pixels(ccd: CCDData, path: Path, **options: object) -> np.ndarray:
+    return np.asarray(Image.open(quicklook(ccd, path, **options)).convert("RGB")).astype(int)  # type: ignore[call-overload]
+
+
+def texts(ccd: CCDData) -> list[str]:
+    """Return the texts of a picture, except the labels of the axes."""
+    figure = draw_figure(ccd, 1024, "dark")
+    figure.canvas.draw()
+    return [text.get_text() for text in figure.findobj(Text) if text.get_text()]
 
 
 @pytest.mark.parametrize("roll", [0.0, 30.0, 180.0])
@@ -41,7 +72,7 @@ def test_limb_and_grid_are_drawn_at_the_positions_of_the_wcs(tmp_path: Path, rol
     plain = ccd.copy()
     plain.header["RSUN_OBS"] = 1e-3
     without_limb = draw_pixels(plain, tmp_path / "b.png")
-    assert with_lines.shape == (1024 + 76 + 64, 1024 + 100 + 36, 3)
+    assert with_lines.shape == (1024 + 92 + 64, 1024 + 100 + 120, 3)
 
     def on_picture(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         columns, rows = ccd.wcs.wcs_world2pix(x / 3600, y / 3600, 0)
@@ -106,3 +137,56 @@ def test_without_a_path_the_picture_is_returned_and_a_notebook_shows_it(tmp_path
 def test_another_value_than_an_image_is_refused() -> None:
     with pytest.raises(TypeError, match=r"quicklook takes a CCDData, not a value of type str\. Read a file"):
         quicklook("a.fits")
+
+
+@pytest.mark.parametrize("roll", [0.0, 30.0, 200.0])
+def test_an_arrow_points_to_north_where_no_limb_is_in_the_image(roll: float) -> None:
+    sun = Sun(disk=0, corona=0, sources=(Source(-60, 50, peak=1000, sigma=8),))
+    figure = draw_figure(small_exposure(channel=211, roll=roll).image(sun), 1024, "dark")
+    axes = figure.axes[0]
+    (arrow,) = (each for each in axes.texts if each.arrowprops)
+    direction = np.subtract(arrow.xy, arrow.get_position())
+    north = np.array(axes.wcs.wcs_world2pix([[0, 20 / 3600], [0, -20 / 3600]], 0))
+    expected = north[0] - north[1]
+    np.testing.assert_allclose(direction / np.hypot(*direction), expected / np.hypot(*expected), atol=1e-6)
+    assert not any(each.arrowprops for each in draw_figure(whole_disk(), 512, "dark").axes[0].texts)
+
+
+def test_the_color_bar_has_the_unit_and_round_values_at_the_positions_of_the_stretch() -> None:
+    ccd = whole_disk()
+    assert "DN" in texts(ccd)
+    header, limits = ccd.header, (3.0, 4321.0)
+    labels = color_bar_labels(header, limits)
+    assert labels == sorted(labels)
+    assert {100.0, 500.0, 1000.0, 2000.0, 4000.0} <= set(labels)
+    assert np.diff(stretch(np.array(labels), header, limits)).min() > 0.05
+    magnetogram = fits.Header({"BUNIT": "Gauss", "WAVELNTH": 6173})
+    assert color_bar_labels(magnetogram, (-1234.0, 1234.0)) == [-1000, -500, 0, 500, 1000]
+
+
+def test_a_constant_image_has_no_color_bar() -> None:
+    flat = whole_disk()
+    flat.data[:] = 7.0
+    assert len(draw_figure(flat, 512, "dark").axes) == 1
+    assert len(draw_figure(whole_disk(), 512, "dark").axes) == 2
+
+
+def test_the_picture_names_the_source_of_the_pointing(pointing_path: Path) -> None:
+    level1 = small_exposure(channel=171).image(Sun())
+    assert "pointing of the header" in texts(level1)
+    corrected = aia_ccdproc.update_pointing(level1, source=pointing_path)
+    assert "pointing: aia.master_pointing3h[:#34506], table pointing_34506.ecsv" in texts(corrected)
+
+
+def test_size_and_background_are_options(tmp_path: Path) -> None:
+    ccd = whole_disk()
+    dark, light = (draw_pixels(ccd, tmp_path / f"{kind}.png", size=256, background=kind) for kind in ("dark", "light"))
+    assert dark.shape == light.shape == (256 + 92 + 64, 480 + 100 + 120, 3)
+    assert dark[0, 0].max() < 30
+    assert light[0, 0].min() == 255
+    assert draw_pixels(ccd, tmp_path / "large.png", size=1536).shape == (1536 + 234, 1536 + 330, 3)
+    assert is_current(tmp_path / "light.png", tmp_path / "dark.png", {"size": 256, "background": "light"})
+    assert not is_current(tmp_path / "light.png", tmp_path / "dark.png", {})
+    for wrong in ({"size": 10}, {"size": True}, {"size": "large"}, {"background": "pink"}):
+        with pytest.raises(SettingsError, match=next(iter(wrong))):
+            quicklook(ccd, tmp_path / "wrong.png", **wrong)  # type: ignore[call-overload]
