@@ -9,19 +9,26 @@ from pathlib import Path
 from docutils import nodes
 from docutils.parsers.rst import Directive
 
+sys.path.insert(0, str(Path(__file__).with_name("_ext")))
+
+from inventories import intersphinx_mapping as make_intersphinx_mapping
+
 project = "aia-ccdproc"
 author = "the aia-ccdproc developers"
 version = release = version_of("aia-ccdproc")
 
-# numpydoc and automodapi come with sphinx-astropy. Its intersphinx is left out: it needs a network.
+# numpydoc and automodapi come with sphinx-astropy.
 extensions = [
+    "mathml",
     "sphinx.ext.autodoc",
-    "sphinx.ext.mathjax",
+    "sphinx.ext.intersphinx",
     "numpydoc",
     "sphinx_automodapi.automodapi",
     "sphinx_gallery.gen_gallery",
 ]
 default_role = "obj"
+intersphinx_mapping = make_intersphinx_mapping(Path(__file__).with_name("_build") / "inventories")
+intersphinx_timeout = 3
 exclude_patterns = ["_build", "changes/*", "examples/*"]
 html_theme = "pydata_sphinx_theme"
 html_static_path = ["_static"]

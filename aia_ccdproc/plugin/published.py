@@ -16,6 +16,7 @@ PUBLISHED: dict[str, dict[str, tuple[str, ...]]] = {
     "aia-ccdproc-degradation": {"step": ("correct_degradation",)},
     "aia-ccdproc-hmi": {"instrument": ("HMI",)},
     "aia-ccdproc-jsoc": {"step": ("refresh_keywords",), "input": ("jsoc",)},
+    "aia-ccdproc-limb": {"step": ("measure_limb",)},
     "aia-ccdproc-noise": {"step": ("estimate_uncertainty",)},
     "aia-ccdproc-psf": {"step": ("deconvolve",), "recipe": ("level1.5-psf",)},
     "aia-ccdproc-respike": {"step": ("respike", "despike")},

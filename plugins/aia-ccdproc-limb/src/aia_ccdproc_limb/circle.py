@@ -36,7 +36,13 @@ class Circle:
 
     @property
     def parameters(self) -> np.ndarray:
-        """Column, row and radius, shape ``(3,)``."""
+        """Return the circle as an array.
+
+        Returns
+        -------
+        `~numpy.ndarray`
+            Column, row and radius, shape ``(3,)``.
+        """
         return np.array([self.column, self.row, self.radius])
 
 

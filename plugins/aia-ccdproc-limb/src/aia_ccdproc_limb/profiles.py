@@ -78,7 +78,13 @@ class Profiles(NamedTuple):
 
 
 def sector_angles() -> np.ndarray:
-    """Return the middle of each sector, rad from the x axis of the image, shape ``(SECTORS,)``."""
+    """Return the middle of each sector.
+
+    Returns
+    -------
+    `~numpy.ndarray`
+        Angles from the x axis of the image, rad, shape ``(SECTORS,)``.
+    """
     return (np.arange(SECTORS) + 0.5) * (2 * math.pi / SECTORS)
 
 
