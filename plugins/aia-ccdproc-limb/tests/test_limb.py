@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from astropy.io import fits
 from astropy.nddata import CCDData
 
 import aia_ccdproc
@@ -151,7 +152,8 @@ def test_an_image_that_points_elsewhere_is_refused(pixels):
         find_limb(image)
 
 
-def test_the_recipe_warns_or_fails(tmp_path: Path):
+def test_the_recipe_warns_or_fails(tmp_path: Path, prep_manager):
+    prep_manager("aia-ccdproc-limb")
     exposure = Exposure(channel=193, binning=4, pointing_error=(20.0, 0.0))
     path = exposure.write_level1(exposure.image(ActiveSun(193), noise=1), tmp_path / "a.fits")
     recipe = '[[step]]\nuse = "register"\n[[step]]\nuse = "measure_limb"\ncheck = 1.0\n'
@@ -159,7 +161,7 @@ def test_the_recipe_warns_or_fails(tmp_path: Path):
         warnings.simplefilter("ignore")
         [done] = aia_ccdproc.run(path, aia_ccdproc.Recipe.from_toml(recipe), tmp_path / "warned")
     assert (done.status, "arcsec from the Sun center" in " ".join(done.warnings)) == ("done", True)
-    header = aia_ccdproc.read_header(done.output)
+    header = fits.getheader(done.output)
     assert abs(header["LIMB_X"] + 12) < 0.5
     assert any("measure_limb (aia-ccdproc-limb" in line for line in header["HISTORY"])
     strict = aia_ccdproc.Recipe.from_toml(recipe + 'on_failure = "fail"\n')
@@ -177,6 +179,12 @@ def test_wrong_settings_and_headers_are_errors():
         del image.header[key]
     with pytest.raises(HeaderError):
         find_limb(image)
+
+
+def test_the_step_keeps_the_contract(check_step, prep_manager):
+    prep_manager("aia-ccdproc-limb")
+    image, _ = observe(193, shape=(512, 1024))
+    check_step("measure_limb", {"check": 5.0}, image)
 
 
 def test_an_image_without_limb_keeps_its_pixels_and_has_no_keywords(level1):
