@@ -6,6 +6,7 @@ import datetime
 import statistics
 from collections.abc import Callable, Sequence
 from html import escape
+from typing import NamedTuple
 
 from aia_ccdproc.report.corrections import corrections
 from aia_ccdproc.report.results import FileResult
@@ -15,6 +16,8 @@ __all__ = ["channel_label", "plots_html"]
 
 #: Number of colors that the style sheet defines for channels.
 _COLORS = 10
+#: Values that differ from 0 only by rounding, in the unit of the plot.
+_ROUNDING = 1e-9
 
 #: A value and its error, or None.
 _Value = tuple[float, float] | None
@@ -41,13 +44,20 @@ def _limb(name: str) -> Callable[[FileResult], _Value]:
     return value
 
 
-#: Title, unit, and how the value of a file is found.
-_PLOTS: tuple[tuple[str, str, Callable[[FileResult], _Value]], ...] = (
-    ("Pointing correction, x", "pixels", _pointing(0)),
-    ("Pointing correction, y", "pixels", _pointing(1)),
-    ("Roll correction", "degrees", _pointing_roll),
-    ("Limb offset, x", "arcsec", _limb("x")),
-    ("Limb offset, y", "arcsec", _limb("y")),
+class _Plot(NamedTuple):
+    title: str
+    unit: str
+    value: Callable[[FileResult], _Value]
+    shows_zero: bool = True
+    """Whether the plot is shown if all values are 0."""
+
+
+_PLOTS = (
+    _Plot("Pointing correction, x", "pixels", _pointing(0)),
+    _Plot("Pointing correction, y", "pixels", _pointing(1)),
+    _Plot("Roll correction", "degrees", _pointing_roll, shows_zero=False),
+    _Plot("Limb offset, x", "arcsec", _limb("x")),
+    _Plot("Limb offset, y", "arcsec", _limb("y")),
 )
 
 
@@ -86,12 +96,13 @@ def plots_html(results: Sequence[FileResult]) -> str:
     channels = sorted({(r.observation.get("channel") or 0, channel_label(r)) for r, _ in timed})
     colors = {label: f"channel{index % _COLORS}" for index, (_, label) in enumerate(channels)}
     figures, shown = [], set[str]()
-    for title, unit, value in _PLOTS:
+    for title, unit, value, shows_zero in _PLOTS:
         series: dict[str, list[Point]] = {}
         for result, time in timed:
             if (measured := value(result)) is not None:
                 series.setdefault(channel_label(result), []).append(Point(time, *measured))
-        if series:
+        largest = max((abs(point.value) for points in series.values() for point in points), default=0.0)
+        if series and (shows_zero or largest > _ROUNDING):
             shown.update(series)
             medians = {label: statistics.median(p.value for p in series[label]) for label in colors if label in series}
             text = ", ".join(f"{label} {median:.3g}" for label, median in medians.items())

@@ -177,9 +177,8 @@ def _draw_texts(figure: Figure, axes: Any, header: fits.Header, theme: _Theme) -
     axes.set_title(image_caption(header), color=theme.title, fontsize=14, loc="left", pad=14)
     seconds = header.get("EXPTIME")
     exposure = f"exposure {seconds:.4g} s" if isinstance(seconds, int | float) else ""
-    axes.set_title(exposure, color=theme.text, fontsize=11, loc="right", pad=14)
-    right = axes.get_position().x1
-    figure.text(right, 0.012, pointing_caption(header), color=theme.text, fontsize=9, ha="right", va="bottom")
+    note = ", ".join(filter(None, (exposure, pointing_caption(header))))
+    figure.text(axes.get_position().x0, 0.012, note, color=theme.text, fontsize=10, va="bottom")
 
 
 def _draw_color_bar(

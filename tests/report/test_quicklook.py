@@ -173,9 +173,9 @@ def test_a_constant_image_has_no_color_bar() -> None:
 
 def test_the_picture_names_the_source_of_the_pointing(pointing_path: Path) -> None:
     level1 = small_exposure(channel=171).image(Sun())
-    assert "pointing of the header" in texts(level1)
+    assert "exposure 2.9 s, pointing of the header" in texts(level1)
     corrected = aia_ccdproc.update_pointing(level1, source=pointing_path)
-    assert "pointing: aia.master_pointing3h[:#34506], table pointing_34506.ecsv" in texts(corrected)
+    assert "exposure 2.9 s, pointing: aia.master_pointing3h[:#34506], table pointing_34506.ecsv" in texts(corrected)
 
 
 def test_size_and_background_are_options(tmp_path: Path) -> None:
