@@ -82,8 +82,8 @@ development: .venv/.test
 	$(BIN)/python -m pip install --quiet --editable '.[test]' $(EDITABLE_PLUGINS)
 	@touch $@ .venv/.demo
 
-.venv/.docs: pyproject.toml | .venv/bin/python
-	$(BIN)/python -m pip install --quiet --editable '.[docs]'
+.venv/.docs: pyproject.toml $(PLUGINS) | .venv/bin/python
+	$(BIN)/python -m pip install --quiet --editable '.[docs]' $(EDITABLE_PLUGINS)
 	@touch $@
 
 .venv/.bench: pyproject.toml $(PLUGINS) | .venv/bin/python

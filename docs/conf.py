@@ -20,6 +20,7 @@ version = release = version_of("aia-ccdproc")
 # numpydoc and automodapi come with sphinx-astropy.
 extensions = [
     "mathml",
+    "settings_reference",
     "sphinx.ext.autodoc",
     "sphinx.ext.intersphinx",
     "numpydoc",

@@ -33,13 +33,11 @@ from aia_ccdproc.cli.main import app, main
 from aia_ccdproc.errors import RecipeError
 from aia_ccdproc.plugin import hookspecs as plugin_hooks
 from aia_ccdproc.plugin import loading
-from aia_ccdproc.pointing.settings import PointingSettings
 from aia_ccdproc.recipe.conditions import INSTRUMENT, TESTS
 from aia_ccdproc.recipe.named import builtin_recipes
 from aia_ccdproc.recipe.output import OutputSettings
 from aia_ccdproc.steps import hookspecs as step_hooks
 from aia_ccdproc.steps.from_ccdproc.settings import CCDPROC_MODELS
-from aia_ccdproc.steps.settings import ExposureSettings, RegistrationSettings
 from aia_ccdproc.synthetic import Exposure, Source, Sun, builtin_pointing_path
 from aia_ccdproc.testing.tables import as_ssw, error_table, response_table
 
@@ -345,17 +343,26 @@ def test_hook_reference_has_every_hook_with_its_signature_in_the_order_of_declar
     assert listed == [reference_line(module, name) for name in vars(module) if name.startswith("prep_")]
 
 
-def test_recipes_page_has_every_setting_of_the_core() -> None:
-    text = (ROOT / "docs" / "recipes.rst").read_text(encoding="utf-8")
-    for heading, settings in (
-        ("update_pointing", PointingSettings),
-        ("register", RegistrationSettings),
-        ("normalize_exposure", ExposureSettings),
-        ("Names of outputs", OutputSettings),
-    ):
-        section = re.split(rf"\n{heading}\n[\^-]", text)[1].partition("\n^^^")[0]
-        assert section
-        assert [key for key in settings.model_fields if f"\n``{key}``" not in section] == []
+def test_the_reference_of_recipes_has_every_step_and_every_setting(monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("sphinx")
+    monkeypatch.syspath_prepend(ROOT / "docs" / "_ext")
+    reference = importlib.import_module("settings_reference")
+    assert reference.PLACE in (ROOT / "docs" / "recipe-reference.rst").read_text(encoding="utf-8")
+    text = reference.settings_reference()
+    for name, step in get_plugin_manager().steps().items():
+        section = text.partition(f".. _step-{name}:\n")[2].partition("\n.. _step-")[0]
+        assert f"\n{name}\n^^^" in section
+        for setting, field in step.settings.document().items():
+            assert re.search(rf"^``{setting}``( = .+)?\n    .*\.\*$", section, re.MULTILINE)
+            assert field.description.split()[0] in section
+    assert '``method`` = ``"bicubic"``' in text
+    assert '*"brightness" or "counts".*' in text
+    assert "*number, more than 0, at most 86400.*" in text
+
+
+def test_recipes_page_has_every_key_of_the_table_of_outputs() -> None:
+    section = (ROOT / "docs" / "recipes.rst").read_text(encoding="utf-8").partition("\nNames of outputs\n---")[2]
+    assert [key for key in OutputSettings.model_fields if f"\n``{key}``" not in section] == []
 
 
 def test_recipes_page_has_every_step_of_ccdproc_and_every_condition_of_a_selection() -> None:

@@ -130,6 +130,15 @@ def test_public_name_is_documented(package: str, name: str) -> None:
         )
 
 
+@pytest.mark.parametrize("package", sorted(path.parent.name for path in (ROOT / "plugins").glob("*/src/*/hooks.py")))
+def test_functions_of_a_plugin_are_documented(package: str) -> None:
+    module = pytest.importorskip(package)
+    names = getattr(module, "__all__", [])
+    assert all((getattr(module, name).__doc__ or "").strip() for name in names)
+    assert all(inspect.isclass(getattr(module, name)) or inspect.isfunction(getattr(module, name)) for name in names)
+    assert (f"\n.. automodapi:: {package}\n" in API.read_text(encoding="utf-8")) == bool(names)
+
+
 def test_stability_page_lists_the_public_packages() -> None:
     page = (ROOT / "docs" / "development" / "stability.rst").read_text(encoding="utf-8")
     section = page.partition("Public packages\n")[2].partition("\nOther public")[0]
