@@ -31,8 +31,8 @@ import aia_ccdproc
 from aia_ccdproc.cli.demo import Demo
 from aia_ccdproc.cli.main import app, main
 from aia_ccdproc.errors import RecipeError
+from aia_ccdproc.plugin import get_plugin_manager, loading
 from aia_ccdproc.plugin import hookspecs as plugin_hooks
-from aia_ccdproc.plugin import loading
 from aia_ccdproc.recipe.conditions import INSTRUMENT, TESTS
 from aia_ccdproc.recipe.named import builtin_recipes
 from aia_ccdproc.recipe.output import OutputSettings
