@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-import logging
 import os
 import platform
-import sys
-import time
 import warnings
-from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,6 +15,7 @@ from astropy.io import fits
 from astropy.nddata import CCDData
 
 from aia_ccdproc.batch.description import describe_geometry, describe_limb, describe_observation, describe_pointing
+from aia_ccdproc.batch.measuring import collect_log_messages, peak_memory, timed
 from aia_ccdproc.batch.plan import Job
 from aia_ccdproc.batch.task import BatchOptions
 from aia_ccdproc.errors import PrepError, PrepWarning, WriteError, warn_user
@@ -71,7 +68,7 @@ class Worker:
         limit_threads(self._options.threads)
         with (
             warnings.catch_warnings(record=True) as caught,
-            _collect_log_messages() as logged,
+            collect_log_messages() as logged,
             ThreadPoolExecutor(1) as background,
         ):
             warnings.simplefilter("always", PrepWarning)
@@ -89,7 +86,7 @@ class Worker:
             seconds=seconds,
             input_hash=input_hash.result(),
             worker=f"{platform.node()}:{os.getpid()}",
-            peak_memory=_peak_memory(),
+            peak_memory=peak_memory(),
         )
 
     def existing(self, job: Job) -> FileResult | None:
@@ -119,7 +116,7 @@ class Worker:
             header = self._matching_header(job, input_hash.result())
             if header is not None:
                 return self._unchanged(job, header, seconds)
-        with _timed(seconds, "read"):
+        with timed(seconds, "read"):
             level1 = self._read_input(path)
         try:
             image = self._pipeline(level1, seconds=seconds)
@@ -135,7 +132,7 @@ class Worker:
         header = self._matching_header(job, input_hash.result()) if output.exists() else None
         if header is not None:  # another batch has written it in the meantime
             return self._unchanged(job, header, seconds)
-        with _timed(seconds, "write"):
+        with timed(seconds, "write"):
             settings = self._recipe.output
             output.parent.mkdir(parents=True, exist_ok=True)
             write(image, output, overwrite=settings.overwrite, compression=settings.compression)
@@ -215,7 +212,7 @@ class Worker:
         from aia_ccdproc.report.quicklook import quicklook
 
         try:
-            with _timed(seconds, "quicklook"):
+            with timed(seconds, "quicklook"):
                 quicklook(image, _quicklook_path(self._options.folder / job.output), **(self._options.quicklook or {}))
         except Exception as error:
             _warn_not_drawn("the quick-look picture", error)
@@ -228,7 +225,7 @@ class Worker:
         from aia_ccdproc.report.thumbnail import picture_size, thumbnails
 
         try:
-            with _timed(seconds, "pictures"):
+            with timed(seconds, "pictures"):
                 before, after = thumbnails(level1, image, picture_size(self._options.thumbnails))
             return replace(result, before=before, after=after)
         except Exception as error:
@@ -254,45 +251,3 @@ def _file_hash(path: Path) -> str:
             return hashlib.file_digest(stream, "sha256").hexdigest()
     except OSError:
         return ""
-
-
-@contextmanager
-def _timed(seconds: dict[str, float], part: str) -> Iterator[None]:
-    start = time.perf_counter()
-    try:
-        yield
-    finally:
-        seconds[part] = seconds.get(part, 0.0) + time.perf_counter() - start
-
-
-class _MessageCollector(logging.Handler):
-    def __init__(self) -> None:
-        super().__init__(logging.WARNING)
-        self.messages: list[str] = []
-
-    def emit(self, record: logging.LogRecord) -> None:
-        self.messages.append(record.getMessage())
-
-
-@contextmanager
-def _collect_log_messages() -> Iterator[list[str]]:
-    """Collect the package's log messages in a process where no handler shows them."""
-    logger, collector = logging.getLogger("aia_ccdproc"), _MessageCollector()
-    if logger.handlers:
-        yield collector.messages
-        return
-    logger.addHandler(collector)
-    try:
-        yield collector.messages
-    finally:
-        logger.removeHandler(collector)
-
-
-def _peak_memory() -> int:
-    """Return the largest amount of memory that this process has used, in bytes; 0 if the system does not report it."""
-    try:
-        import resource
-    except ImportError:  # Windows
-        return 0
-    unit = 1 if sys.platform == "darwin" else 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
