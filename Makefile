@@ -7,7 +7,7 @@ PYTEST := $(BIN)/python -m pytest -p no:benchmark
 PARALLEL := -n 2 --dist worksteal
 DOCUMENTED := $(wildcard aia_ccdproc/*.py aia_ccdproc/*/*.py aia_ccdproc/*/*/*.py plugins/*/src/*/*.py)
 
-.PHONY: demo test suite quick stress lint lint-fast docs bench release dist oldest development clean
+.PHONY: demo test suite quick stress lint lint-fast docs real-gallery bench release dist oldest development clean
 
 demo: .venv/.demo
 	$(BIN)/aia-prep demo -o demo-output
@@ -40,6 +40,11 @@ lint-fast: .venv/.test
 
 docs: .venv/.docs
 	$(BIN)/sphinx-build -W --keep-going -b html docs docs/_build/html
+
+# The pages of the gallery with real files in place of synthetic exposures, for checking by eye. Do not publish them.
+GALLERY_DATA ?= ../shared/data
+real-gallery: .venv/.docs
+	AIA_CCDPROC_GALLERY_DATA=$(abspath $(GALLERY_DATA)) $(BIN)/sphinx-build -W --keep-going -b html docs docs/_build/real-html
 
 # All benchmarks, some 25 minutes on two idle cores, and the pages that they write. A part of them: make bench ONLY=chain
 bench: .venv/.bench

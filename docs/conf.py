@@ -1,6 +1,7 @@
 """Configuration of Sphinx. Building the documentation needs no network."""
 
 import json
+import os
 import subprocess
 import sys
 from importlib.metadata import version as version_of
@@ -54,9 +55,18 @@ autodoc_typehints = "signature"
 sphinx_gallery_conf = {
     "examples_dirs": "examples",
     "gallery_dirs": "gallery",
+    "within_subsection_order": "FileNameSortKey",
+    "remove_config_comments": True,
+    "capture_repr": ("_repr_html_",),
     "download_all_examples": False,
     "show_memory": False,
 }
+if data_folder := os.environ.get("AIA_CCDPROC_GALLERY_DATA"):  # make real-gallery
+    sys.path.insert(0, str(Path(__file__).parent))
+    from real_files import write_examples
+
+    docs = Path(__file__).parent
+    sphinx_gallery_conf["examples_dirs"] = str(write_examples(docs / "examples", docs / "_build/real", data_folder))
 
 
 def add_unreleased_changes(app, docname, source):

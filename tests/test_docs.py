@@ -257,11 +257,40 @@ def test_tutorial_shows_every_line_of_the_plugin_that_it_builds() -> None:
         assert not_empty - shown_lines(ROOT / "docs" / "plugins.rst", file) == set(), file
 
 
-def test_gallery_example_runs(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize(
+    ("example", "plugin", "output"),
+    [
+        ("plot_05_noise", "noise", "DN / s StdDevUncertainty (701, 701)"),
+        ("plot_07_degradation", "degradation", "'DEGFACT': 0.06, 'DEGVERS': 10"),
+        ("plot_08_custom_step", None, "flatten_corona (my-plugin 0.1)"),
+    ],
+)
+def test_gallery_example_runs(
+    example: str,
+    plugin: str | None,
+    output: str,
+    prep_manager: Callable[..., object],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     pytest.importorskip("matplotlib").use("agg")
+    pytest.importorskip("sunpy.visualization.colormaps")
+    if plugin:
+        pytest.importorskip(f"aia_ccdproc_{plugin}")
+    prep_manager(*([f"aia-ccdproc-{plugin}"] if plugin else []))
     monkeypatch.setattr("matplotlib.pyplot.show", lambda: None)
-    runpy.run_path(str(ROOT / "docs" / "examples" / "plot_prep.py"))
-    assert "register (aia-ccdproc" in capsys.readouterr().out
+    runpy.run_path(str(ROOT / "docs" / "examples" / f"{example}.py"))
+    assert output in capsys.readouterr().out
+
+
+def test_examples_for_real_files_are_those_of_the_gallery(tmp_path: Path) -> None:
+    docs = ROOT / "docs"
+    real_files = runpy.run_path(str(docs / "real_files.py"))
+    real_files["write_examples"](docs / "examples", tmp_path / "examples", tmp_path)
+    for name in real_files["REPLACEMENTS"]:
+        text = (tmp_path / "examples" / name).read_text(encoding="utf-8")
+        compile(text, name, "exec")
+        assert str(tmp_path) in text
 
 
 def test_documentation_has_examples_of_every_kind() -> None:
