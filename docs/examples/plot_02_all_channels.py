@@ -19,13 +19,13 @@ from aia_ccdproc.synthetic import ActiveSun, Exposure, builtin_pointing_path
 # %%
 # The Sun in ten channels
 # -----------------------
-# These exposures have the correct pointing in their headers. They are binned to 1024 x 1024 pixels to save time.
+# These exposures have the correct pointing in their headers. They are binned to 512 x 512 pixels to save time.
 
 CHANNELS = (94, 131, 171, 193, 211, 304, 335, 1600, 1700, 4500)
 figure, axes = plt.subplots(2, 5, figsize=(13, 5.6), layout="constrained")
 for ax, channel in zip(axes.flat, CHANNELS, strict=True):
     level15 = aia_ccdproc.register(
-        Exposure(channel, binning=4).image(ActiveSun(channel), noise=1)
+        Exposure(channel, binning=8).image(ActiveSun(channel), noise=1)
     )
     norm = ImageNormalize(
         vmin=0, vmax=np.nanpercentile(level15.data, 99.8), stretch=AsinhStretch(0.05)

@@ -22,13 +22,15 @@ from aia_ccdproc.synthetic import ActiveSun, Exposure
 # %%
 # A series of exposures
 # ---------------------
-# The active regions of this Sun rotate. The exposures are six hours apart. The header of each has the correct pointing.
+# The active regions of this Sun rotate. The exposures are cutouts, six hours apart. The header of each has the correct
+# pointing.
 
 START = Time("2020-01-01T00:00:00")
 hours = np.arange(0, 49, 6)
 level1 = []
 for hour in hours:
-    exposure = Exposure(193, f"{(START + hour * u.hour).isot}Z", binning=4)
+    time = f"{(START + hour * u.hour).isot}Z"
+    exposure = Exposure(193, time, binning=4, corner=(260, 545), shape=(170, 410))
     level1.append(exposure.image(ActiveSun(193, days=hour / 24), noise=1))
 
 # %%
