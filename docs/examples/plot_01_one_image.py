@@ -50,7 +50,7 @@ level15 = aia_ccdproc.register(pointed)
 # ----------
 # ``to_map`` makes a sunpy Map, which draws the axes in arcsec and, in blue, the limb that the header describes.
 
-figure = plt.figure(figsize=(11, 5.6), layout="constrained")
+figure = plt.figure(figsize=(9.5, 4.9), layout="constrained")
 images = {"Level 1": level1, "Level 1.5": level15}
 for number, (title, ccd) in enumerate(images.items(), start=1):
     image = aia_ccdproc.to_map(ccd)

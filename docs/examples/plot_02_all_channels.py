@@ -22,7 +22,7 @@ from aia_ccdproc.synthetic import ActiveSun, Exposure, builtin_pointing_path
 # These exposures have the correct pointing in their headers. They are binned to 512 x 512 pixels to save time.
 
 CHANNELS = (94, 131, 171, 193, 211, 304, 335, 1600, 1700, 4500)
-figure, axes = plt.subplots(2, 5, figsize=(13, 5.6), layout="constrained")
+figure, axes = plt.subplots(2, 5, figsize=(9.5, 4.2), layout="constrained")
 for ax, channel in zip(axes.flat, CHANNELS, strict=True):
     level15 = aia_ccdproc.register(
         Exposure(channel, binning=8).image(ActiveSun(channel), noise=1)
@@ -63,7 +63,7 @@ def composite(images):
     return (np.arcsinh(np.stack(levels, axis=-1)) / np.arcsinh(12)).clip(0, 1)
 
 
-figure = plt.figure(figsize=(11, 5.6), layout="constrained")
+figure = plt.figure(figsize=(9.5, 4.9), layout="constrained")
 levels = {"Level 1": level1, "Level 1.5": level15}
 for number, (title, images) in enumerate(levels.items(), start=1):
     ax = figure.add_subplot(1, 2, number, projection=images[171].wcs)

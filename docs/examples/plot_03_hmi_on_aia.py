@@ -51,7 +51,7 @@ print("CRPIX ", aia15.wcs.wcs.crpix, hmi15.wcs.wcs.crpix)
 # %%
 # The magnetogram as HMI delivers it has north down. The contours on the right are at -100 and 100 G.
 
-figure = plt.figure(figsize=(14, 4.3), layout="constrained")
+figure = plt.figure(figsize=(11, 3.6), layout="constrained")
 images = {"HMI as delivered": hmi, "HMI on AIA's pixels": hmi15}
 for number, (title, ccd) in enumerate(images.items(), start=1):
     magnetogram = aia_ccdproc.to_map(ccd)

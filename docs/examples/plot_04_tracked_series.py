@@ -41,11 +41,11 @@ view = {"center": [-330, 270], "size": [420, 260]}
 fixed = [aia_ccdproc.register(ccd, **view) for ccd in level1]
 tracked = [aia_ccdproc.register(ccd, **view, track=START.isot) for ccd in level1]
 
-figure, axes = plt.subplots(2, 5, figsize=(13, 4), layout="constrained")
+figure, axes = plt.subplots(2, 5, figsize=(10, 3.2), layout="constrained")
 for row, images in zip(axes, (fixed, tracked), strict=True):
     for ax, hour, ccd in zip(row, hours[::2], images[::2], strict=True):
         ax.imshow(np.arcsinh(ccd.data / 100), origin="lower", cmap="sdoaia193")
-        ax.set_title(f"{hour} h, x = {ccd.header['XCEN']:.0f} arcsec")
+        ax.set_title(f"{hour} h, x = {ccd.header['XCEN']:.0f}″", fontsize=10)
         ax.set(xticks=[], yticks=[])
 for ax, name in zip(axes[:, 0], ("fixed", "tracked"), strict=True):
     ax.set_ylabel(name)
@@ -68,7 +68,7 @@ with tempfile.TemporaryDirectory() as folder:
         cubes[name] = fits.getdata(path)
         print(name, cubes[name].shape)
 
-figure, axes = plt.subplots(1, 2, figsize=(11, 4), layout="constrained", sharey=True)
+figure, axes = plt.subplots(1, 2, figsize=(9, 3.6), layout="constrained", sharey=True)
 for ax, (name, cube) in zip(axes, cubes.items(), strict=True):
     brightness = np.nanmean(cube[:, 45:65], axis=1)
     ax.pcolormesh(

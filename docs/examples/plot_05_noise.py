@@ -64,7 +64,7 @@ maps = {
     "standard deviation [DN / s]": (rate.uncertainty.array, "viridis"),
     "standard deviation [%]": (percent, "cividis"),
 }
-figure = plt.figure(figsize=(13, 4.3), layout="constrained")
+figure = plt.figure(figsize=(10.5, 3.4), layout="constrained")
 for number, (title, (values, colors)) in enumerate(maps.items(), start=1):
     ax = figure.add_subplot(1, 3, number, projection=rate.wcs)
     low, high = np.nanpercentile(values, [1, 99.8])

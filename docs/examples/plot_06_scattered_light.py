@@ -56,7 +56,7 @@ level1.data[:] = np.random.default_rng(1).poisson(spread)
 
 deconvolved = deconvolve(level1, method="richardson-lucy-accelerated")
 images = {"true": truth, "level 1": level1, "deconvolved": deconvolved}
-figure = plt.figure(figsize=(13, 4.6), layout="constrained")
+figure = plt.figure(figsize=(10.5, 3.8), layout="constrained")
 for number, (title, ccd) in enumerate(images.items(), start=1):
     registered = aia_ccdproc.register(ccd)
     ax = figure.add_subplot(1, 3, number, projection=registered.wcs)
@@ -74,7 +74,7 @@ plt.show()
 # Pixels of 2.4 arcsec have less noise. They show the error of level 1: in the dark coronal hole, much of the light does
 # not come from there. At the edges, the result depends on what is outside of the cutout, which is not known.
 
-figure, axes = plt.subplots(1, 2, figsize=(10, 4.4), layout="constrained", sharey=True)
+figure, axes = plt.subplots(1, 2, figsize=(9, 4), layout="constrained", sharey=True)
 true = aia_ccdproc.register(truth, plate_scale=2.4).data
 for ax, title in zip(axes, ("level 1", "deconvolved"), strict=True):
     coarse = aia_ccdproc.register(images[title], plate_scale=2.4)

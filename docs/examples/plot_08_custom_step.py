@@ -85,15 +85,14 @@ print("\n".join(corona.header["HISTORY"]))
 # The result
 # ----------
 
-figure = plt.figure(figsize=(12, 5.8), layout="constrained")
-for number, (title, ccd) in enumerate(
-    {"Level 1.5": level15, "With the new step": corona}.items(), start=1
-):
+figure = plt.figure(figsize=(9.5, 4.7), layout="constrained")
+images = {"Level 1.5": level15, "With the new step": corona}
+for number, (title, ccd) in enumerate(images.items(), start=1):
     image = aia_ccdproc.to_map(ccd)
     ax = figure.add_subplot(1, 2, number, projection=image)
     image.plot(axes=ax, title=title, clip_interval=(1, 99.7) * u.percent)
 plt.show()
 
 # %%
-# .. [M06] Morgan, H., Habbal, S. R., and Woo, R. 2006, Solar Physics, 236, 263: the radial filter after which this one
-#    is made.
+# .. [M06] Morgan, H., Habbal, S. R., and Woo, R. 2006, Solar Physics, 236, 263: a filter of this
+#    kind, which also divides by the standard deviation.

@@ -50,7 +50,7 @@ for result in results:
 # ------------
 # ``quicklook=True`` draws a picture of each output: its coordinates, a grid and the limb.
 
-figure, axes = plt.subplots(2, 3, figsize=(13, 9), layout="constrained")
+figure, axes = plt.subplots(2, 3, figsize=(9.5, 6.6), layout="constrained")
 for ax, picture in zip(axes.flat, sorted(folder.glob("level15/*.png")), strict=True):
     ax.imshow(plt.imread(picture))
 for ax in axes.flat:
