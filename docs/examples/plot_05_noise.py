@@ -56,13 +56,13 @@ print(rate.unit, type(rate.uncertainty).__name__, rate.uncertainty.array.shape)
 # %%
 # The maps
 # --------
-# Bright pixels have more noise, but less of it in percent.
+# The standard deviation is sigma. Bright pixels have more noise, but less of it in percent.
 
 percent = 100 * rate.uncertainty.array / np.maximum(rate.data, 1)
 maps = {
     "brightness [DN / s]": (rate.data, "inferno"),
-    "standard deviation [DN / s]": (rate.uncertainty.array, "viridis"),
-    "standard deviation [%]": (percent, "cividis"),
+    "sigma [DN / s]": (rate.uncertainty.array, "viridis"),
+    "sigma [%]": (percent, "cividis"),
 }
 figure = plt.figure(figsize=(10.5, 3.4), layout="constrained")
 for number, (title, (values, colors)) in enumerate(maps.items(), start=1):
