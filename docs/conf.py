@@ -24,6 +24,7 @@ extensions = [
     "settings_reference",
     "sphinx.ext.autodoc",
     "sphinx.ext.intersphinx",
+    "matplotlib.sphinxext.plot_directive",
     "numpydoc",
     "sphinx_automodapi.automodapi",
     "sphinx_gallery.gen_gallery",
@@ -51,6 +52,10 @@ automodapi_toctreedirnm = "api"
 automodapi_inheritance_diagram = False
 # Annotations that are imported for type checking only stay the text they are.
 autodoc_typehints = "signature"
+
+# Pictures of a page that a few lines draw.
+plot_include_source = plot_html_show_source_link = plot_html_show_formats = False
+plot_formats = [("png", 130)]
 
 sphinx_gallery_conf = {
     "examples_dirs": "examples",

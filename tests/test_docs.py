@@ -389,6 +389,12 @@ def test_the_reference_of_recipes_has_every_step_and_every_setting(monkeypatch: 
     assert "*number, more than 0, at most 86400.*" in text
 
 
+@pytest.mark.parametrize("page", PAGES, ids=page_name)
+def test_defaults_of_settings_are_listed_in_the_generated_reference_only(page: Path) -> None:
+    settings = {name for step in get_plugin_manager().steps().values() for name in step.settings.document()}
+    assert settings.isdisjoint(re.findall(r"^``(\w+)`` = ``", page.read_text(encoding="utf-8"), re.MULTILINE))
+
+
 def test_recipes_page_has_every_key_of_the_table_of_outputs() -> None:
     section = (ROOT / "docs" / "recipes.rst").read_text(encoding="utf-8").partition("\nNames of outputs\n---")[2]
     assert [key for key in OutputSettings.model_fields if f"\n``{key}``" not in section] == []

@@ -27,6 +27,7 @@ PUBLIC_NAMES = [(package, name) for package in PUBLIC_PACKAGES for name in impor
 SOURCES = [
     *sorted((ROOT / "plugins").glob("*/src/**/*.py")),
     *sorted((ROOT / "docs" / "examples").glob("*.py")),
+    *sorted((ROOT / "docs" / "plots").glob("*.py")),
 ]
 API = ROOT / "docs" / "api.rst"
 
