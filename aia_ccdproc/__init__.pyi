@@ -1,4 +1,5 @@
-from .batch.run import Progress, run
+from .batch.progress import Progress
+from .batch.run import run
 from .batch.stacking import stack
 from .errors import (
     HeaderError,

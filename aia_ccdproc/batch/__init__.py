@@ -7,7 +7,7 @@ from typing import Any
 
 def __getattr__(name: str) -> Any:
     if name == "Observer":
-        from aia_ccdproc.batch.run import Progress
+        from aia_ccdproc.batch.progress import Progress
         from aia_ccdproc.errors import warn_renamed
 
         warn_renamed("aia_ccdproc.batch.Observer", "aia_ccdproc.Progress")

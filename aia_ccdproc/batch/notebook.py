@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from aia_ccdproc.batch.run import Progress
+from aia_ccdproc.batch.progress import Progress
 from aia_ccdproc.report.results import FileResult
 
 __all__ = ["NotebookProgress", "in_notebook"]

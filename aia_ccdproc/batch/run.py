@@ -2,27 +2,26 @@
 
 from __future__ import annotations
 
-import functools
-import logging
 import os
-import platform
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Executor
-from contextlib import AbstractContextManager, ExitStack, closing, suppress
+from contextlib import AbstractContextManager, ExitStack, closing
 from dataclasses import replace
 from datetime import UTC, datetime
-from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from aia_ccdproc.batch.cluster import dask_cluster
 from aia_ccdproc.batch.dispatch import dispatch
 from aia_ccdproc.batch.executors import WorkerPool, existing_executor, this_process, worker_processes
 from aia_ccdproc.batch.fetching import FetchAhead, expect_files, fetched_folder
+from aia_ccdproc.batch.headers import headers_to_prefetch
+from aia_ccdproc.batch.info import describe_batch
 from aia_ccdproc.batch.inputs import Files, find_inputs
 from aia_ccdproc.batch.plan import Job, make_plan, name_output
 from aia_ccdproc.batch.private_folder import private_folder
+from aia_ccdproc.batch.progress import Progress, Results, default_progress
 from aia_ccdproc.batch.signals import BatchInterrupted, stop_on_signals
 from aia_ccdproc.batch.task import BatchOptions
 from aia_ccdproc.errors import SettingsError, WriteError, renamed_argument
@@ -31,43 +30,17 @@ from aia_ccdproc.images.files import read_ahead, remove_abandoned
 from aia_ccdproc.images.names import is_fits_name
 from aia_ccdproc.parallel import available_cpus, start_forkserver
 from aia_ccdproc.pipeline import Pipeline
-from aia_ccdproc.plugin.loading import get_plugin_manager
-from aia_ccdproc.plugin.remote import RemoteFile
 from aia_ccdproc.recipe.output import OutputSettings
 from aia_ccdproc.recipe.recipe import Recipe, load_recipe
-from aia_ccdproc.report.notebook import FileResults
-from aia_ccdproc.report.results import BatchInfo, FileResult
+from aia_ccdproc.report.results import FileResult
 
 if TYPE_CHECKING:
-    from astropy.io import fits
-
     from aia_ccdproc.report.quicklook import QuicklookOptions
 
-__all__ = ["Progress", "run"]
-
-_log = logging.getLogger("aia_ccdproc")
-
-#: Distributions that affect the pixels of an output, besides this package and its plugins.
-_DEPENDENCIES = ("astropy", "ccdproc", "numpy", "reproject", "scipy")
+__all__ = ["run"]
 
 #: Largest number of files of which the HTML report shows pictures. More pictures would be too small to see something.
 _MAX_FILES_WITH_PICTURES = 15_000
-
-
-class Progress:
-    """Base class for objects that follow the progress of a batch. Its methods do nothing."""
-
-    def planned(self, files: int) -> None:  # numpydoc ignore=PR01
-        """Receive the number of files, before the first one is started."""
-
-    def started(self, path: Path) -> None:  # numpydoc ignore=PR01
-        """Receive the path of a file when it is given to a worker."""
-
-    def finished(self, result: FileResult) -> None:  # numpydoc ignore=PR01
-        """Receive the result of a file."""
-
-    def ended(self, seconds: float) -> None:  # numpydoc ignore=PR01
-        """Receive the wall time of the batch, in seconds, after the last file and before reports are written."""
 
 
 @renamed_argument("observer", "progress")
@@ -190,15 +163,15 @@ def run(
         _prepare_folders(folder, todo, reports)
         fetches = FetchAhead(remote_files, keep=keep_level1)
         workers = max(1, min(jobs, len(todo)))
-        info = _describe_batch(loaded, folder, jobs, scheduler, started)
-        results = _Results(plan, progress or _default_progress())
+        info = describe_batch(loaded, folder, jobs, scheduler, started)
+        results = Results(plan, progress or default_progress())
         try:
             if scheduler is None and executor is None:
                 for job in todo[:workers]:
                     read_ahead(job.path)
                 if workers > 1:
                     start_forkserver(workers)
-            pipeline.prefetch(_headers_to_prefetch(todo, loaded, remote_files))
+            pipeline.prefetch(headers_to_prefetch(todo, loaded, remote_files))
             with (
                 _open_pool(options, pipeline, workers, scheduler, executor) as pool,
                 closing(dispatch(todo, pool, stop, results.progress.started, fetches)) as arriving,
@@ -210,42 +183,13 @@ def run(
             info = replace(info, seconds=time.perf_counter() - clock, interrupted=not results.is_complete)
             results.progress.ended(info.seconds)
             fetches.close()
-            _write_reports(reports, info, results.in_order())
+            if reports:
+                from aia_ccdproc.report.write import write_reports
+
+                write_reports(reports, info, results.in_order())
         if not results.is_complete:
             raise BatchInterrupted(stop.number)
     return results.in_order()
-
-
-class _Results:
-    """The results of a batch that have arrived."""
-
-    def __init__(self, plan: Sequence[Job | FileResult], progress: Progress) -> None:
-        self._paths = [entry.path for entry in plan]
-        self._by_path: dict[Path, FileResult] = {}
-        self.progress = progress
-        progress.planned(len(plan))
-        for entry in plan:
-            if isinstance(entry, FileResult):
-                self.add(entry)
-
-    def add(self, result: FileResult) -> None:
-        self._by_path[result.path] = result
-        if result.traceback:
-            _log.debug("%s: %s\n%s", result.path, result.error, result.traceback)
-        self.progress.finished(result)
-
-    @property
-    def is_complete(self) -> bool:
-        return len(self._by_path) == len(self._paths)
-
-    def in_order(self) -> FileResults:
-        return FileResults(self._by_path[path] for path in self._paths if path in self._by_path)
-
-
-def _default_progress() -> Progress:
-    from aia_ccdproc.batch.notebook import NotebookProgress, in_notebook  # imports this module
-
-    return NotebookProgress() if in_notebook() else Progress()
 
 
 def _count_jobs(jobs: int | None, scheduler: str | None, executor: Executor | None) -> int:
@@ -297,29 +241,6 @@ def _prepare_folders(folder: Path, todo: Sequence[Job], reports: Sequence[Path])
         remove_abandoned(used)
 
 
-def _describe_batch(recipe: Recipe, folder: Path, jobs: int, scheduler: str | None, started: datetime) -> BatchInfo:
-    return BatchInfo(
-        recipe=recipe.name,
-        digest=recipe.digest,
-        steps=tuple((step.use, step.settings.describe(), step.plugin) for step in recipe.steps),
-        versions=_versions(),
-        started=started,
-        seconds=0.0,
-        jobs=jobs,
-        scheduler=scheduler or "",
-        output_dir=folder,
-    )
-
-
-def _versions() -> dict[str, str]:
-    plugins = get_plugin_manager().plugins.values()
-    return {
-        "python": platform.python_version(),
-        **{plugin.distribution: plugin.version for plugin in plugins},
-        **{name: version(name) for name in _DEPENDENCIES},
-    }
-
-
 def _open_pool(
     options: BatchOptions, pipeline: Pipeline, workers: int, scheduler: str | None, executor: Executor | None
 ) -> AbstractContextManager[WorkerPool]:
@@ -348,56 +269,3 @@ def _without_existing(
         (worker.existing(entry) or entry) if exists and isinstance(entry, Job) else entry
         for entry, exists in zip(plan, has_output, strict=True)
     ]
-
-
-def _headers_to_prefetch(
-    todo: Sequence[Job], recipe: Recipe, remote_files: Mapping[Path, RemoteFile]
-) -> Sequence[fits.Header]:
-    """Return the headers of files for which an output must be made."""
-    paths = [job.path for job in todo if recipe.output.overwrite or not job.output.exists()]
-    return _LazyHeaders(paths, recipe.hdu, remote_files)
-
-
-class _LazyHeaders(Sequence["fits.Header"]):
-    """Headers of files, read when the first one is used.
-
-    Files that cannot be read are omitted; they fail later. So are files of an archive whose header is not known.
-    """
-
-    def __init__(self, paths: Sequence[Path], hdu: int | str | None, remote_files: Mapping[Path, RemoteFile]) -> None:
-        self._paths, self._hdu, self._remote_files = paths, hdu, remote_files
-
-    @functools.cached_property
-    def _headers(self) -> list[fits.Header]:
-        from aia_ccdproc.io import read_header
-
-        headers = []
-        for path in self._paths:
-            with suppress(Exception):
-                remote = self._remote_files.get(path)
-                header = remote.header() if remote else read_header(path, hdu=self._hdu)
-                if header is not None:
-                    headers.append(header)
-        return headers
-
-    def __getitem__(self, index: Any) -> Any:
-        return self._headers[index]
-
-    def __len__(self) -> int:
-        return len(self._headers)
-
-
-def _write_reports(paths: Sequence[Path], info: BatchInfo, results: Sequence[FileResult]) -> None:
-    """Write all reports that can be written. Raise the first error after the last report."""
-    if not paths:
-        return
-    from aia_ccdproc.report.write import write_report
-
-    errors = []
-    for path in paths:
-        try:
-            write_report(path, info, results)
-        except WriteError as error:
-            errors.append(error)
-    if errors:
-        raise errors[0]

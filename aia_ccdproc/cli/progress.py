@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from rich.markup import escape
 
-from aia_ccdproc.batch.run import Progress
+from aia_ccdproc.batch.progress import Progress
 from aia_ccdproc.cli.console import console, discard_stdout, escape_text, is_debugging
 from aia_ccdproc.report.results import FileResult, format_rate
 

@@ -13,7 +13,7 @@ from aia_ccdproc.report.data import report_data
 from aia_ccdproc.report.page import render_page
 from aia_ccdproc.report.results import BatchInfo, FileResult
 
-__all__ = ["check_report_path", "write_report"]
+__all__ = ["check_report_path", "write_report", "write_reports"]
 
 
 def _render_json(info: BatchInfo, results: Sequence[FileResult], folder: Path) -> str:
@@ -88,3 +88,30 @@ def write_report(path: str | os.PathLike[str], info: BatchInfo, results: Sequenc
     except OSError as error:
         raise WriteError(f"report {target}: cannot write it ({error.strerror or error})") from error
     return target
+
+
+def write_reports(paths: Sequence[Path], info: BatchInfo, results: Sequence[FileResult]) -> None:
+    """Write several reports: all that can be written.
+
+    Parameters
+    ----------
+    paths : sequence of `~pathlib.Path`
+        The reports.
+    info : `~aia_ccdproc.report.results.BatchInfo`
+        The batch.
+    results : sequence of `~aia_ccdproc.FileResult`
+        The results.
+
+    Raises
+    ------
+    WriteError
+        If a report cannot be written: the first error, after the last report.
+    """
+    errors = []
+    for path in paths:
+        try:
+            write_report(path, info, results)
+        except WriteError as error:
+            errors.append(error)
+    if errors:
+        raise errors[0]

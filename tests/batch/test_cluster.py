@@ -10,7 +10,7 @@ import pytest
 from scenes import set_cards
 
 from aia_ccdproc import FileResult, PrepError, SettingsError, read, run
-from aia_ccdproc.batch.run import Progress
+from aia_ccdproc.batch.progress import Progress
 from aia_ccdproc.recipe.recipe import Recipe
 
 dask = pytest.importorskip("dask")

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from aia_ccdproc import SettingsError, WriteError, run
-from aia_ccdproc.batch.run import Progress
+from aia_ccdproc.batch.progress import Progress
 from aia_ccdproc.recipe.recipe import Recipe
 from aia_ccdproc.report.results import FileResult
 from aia_ccdproc.report.write import write_report

@@ -16,7 +16,7 @@ import pytest
 from scenes import set_cards, small_exposure, small_sun
 
 from aia_ccdproc import FileResult, PrepError, SettingsError, read, run
-from aia_ccdproc.batch.run import Progress
+from aia_ccdproc.batch.progress import Progress
 from aia_ccdproc.recipe.recipe import Recipe
 
 pytestmark = pytest.mark.process
@@ -123,7 +123,7 @@ def test_workers_end_when_the_process_that_started_them_is_killed(
     code = f"""
         import multiprocessing, sys, time
         import aia_ccdproc
-        from aia_ccdproc.batch.run import Progress
+        from aia_ccdproc.batch.progress import Progress
 
         class Waiting(Progress):
             def finished(self, result):
