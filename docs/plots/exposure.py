@@ -14,7 +14,8 @@ for time in (2.9, 0.29):
     images.append(image)
 rates = [aia_ccdproc.normalize_exposure(image) for image in images]
 
-figure, axes = plt.subplots(1, 4, figsize=(9.5, 2.9), layout="constrained")
+figure, axes = plt.subplots(1, 4, figsize=(9.5, 3.0), layout="constrained")
+figure.get_layout_engine().set(h_pad=0.1)
 for row, shown in ((axes[:2], images), (axes[2:], rates)):
     for ax, image in zip(row, shown, strict=True):
         drawn = ax.imshow(image.data, origin="lower", cmap=colormaps.cm.sdoaia171, norm="log", vmin=3, vmax=1000)

@@ -19,7 +19,8 @@ pixels, first = np.unique((rows + 1100) * 4096 + columns + 2500, return_index=Tr
 values = level1.data[rows[first], columns[first]]
 level05 = respike(level1, Spikes(pixels, values + 4000, values, "spikes.fits"))
 
-figure, axes = plt.subplots(1, 2, figsize=(8, 4.2), layout="constrained")
+figure, axes = plt.subplots(1, 2, figsize=(8, 4.3), layout="constrained")
+figure.get_layout_engine().set(h_pad=0.1)
 for ax, image in zip(axes, (level1, level05), strict=True):
     ax.imshow(image.data, origin="lower", cmap=colormaps.cm.sdoaia171, norm="log", vmin=15, vmax=800)
     ax.set(title=f"Level {image.header['LVL_NUM']:g}", xticks=[], yticks=[])
