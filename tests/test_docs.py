@@ -263,6 +263,7 @@ def test_tutorial_shows_every_line_of_the_plugin_that_it_builds() -> None:
         ("plot_05_noise", "noise", "DN / s StdDevUncertainty (701, 701)"),
         ("plot_07_degradation", "degradation", "'DEGFACT': 0.06, 'DEGVERS': 10"),
         ("plot_08_custom_step", None, "flatten_corona (my-plugin 0.1)"),
+        ("plot_10_limb", "limb", " 193   -12."),
     ],
 )
 def test_gallery_example_runs(
