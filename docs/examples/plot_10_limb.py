@@ -26,7 +26,9 @@ for channel in (193, 304, 1700):
     exposure = Exposure(channel, binning=4, pointing_error=(20.0, -12.0))
     images[channel] = exposure.image(ActiveSun(channel), noise=1)
     header = measure_limb(images[channel]).header
-    values = [f"{header[key]:8.2f}" for key in ("LIMB_X", "LIMB_Y", "LIMB_R", "LIMB_XE")]
+    values = [
+        f"{header[key]:8.2f}" for key in ("LIMB_X", "LIMB_Y", "LIMB_R", "LIMB_XE")
+    ]
     print(f"{channel:4d}", *values)
 
 # %%
@@ -35,7 +37,9 @@ for channel in (193, 304, 1700):
 figure, axes = plt.subplots(1, 3, figsize=(10, 3.6), layout="constrained")
 for ax, (channel, image) in zip(axes, images.items(), strict=True):
     found, radius = find_limb(image), image.header["R_SUN"]
-    norm = ImageNormalize(vmax=np.percentile(image.data, 99.7), stretch=AsinhStretch(0.1))
+    norm = ImageNormalize(
+        vmax=np.percentile(image.data, 99.7), stretch=AsinhStretch(0.1)
+    )
     ax.imshow(image.data, origin="lower", cmap="gray", norm=norm)
     expected = image.wcs.wcs.crpix - 1
     ax.add_patch(Circle(expected, radius, fill=False, color="orange", linestyle="--"))
