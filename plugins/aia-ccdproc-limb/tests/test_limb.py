@@ -111,9 +111,23 @@ def test_an_arc_of_the_limb_in_a_cutout_is_sufficient_and_its_error_is_larger():
     assert circle.errors[1] > 1.2 * find_limb(whole).errors[1]
 
 
+@pytest.mark.slow
+def test_images_of_hmi_are_measured_if_they_have_pixels_beyond_the_limb():
+    observe_hmi = pytest.importorskip("aia_ccdproc_hmi").observe
+    image = observe_hmi(ActiveSun(4500), "CONTINUUM INTENSITY", shape=(2100, 4096))
+    with pytest.raises(StateError, match="0 degrees of it are in the image with good pixels on both sides"):
+        find_limb(image)
+    image.data, image.mask = np.nan_to_num(image.data), None
+    header = measure_limb(image, check=0.6, on_failure="fail").header
+    assert abs(header["LIMB_X"]) < 0.1
+    assert abs(header["LIMB_Y"]) < 0.1
+
+
 def test_less_than_60_degrees_are_refused():
     image, _ = observe(1600)
-    with pytest.raises(StateError, match=r"the limb cannot be measured: \d+ degrees of it are in the image, and 60"):
+    with pytest.raises(
+        StateError, match=r"the limb cannot be measured: \d+ degrees of it are in the image with good .* and 60"
+    ):
         find_limb(image[400:600, 800:])
 
 

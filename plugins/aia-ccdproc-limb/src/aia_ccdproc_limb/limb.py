@@ -139,7 +139,7 @@ def find_limb(ccd: CCDData) -> Circle:
     mask = None if ccd.mask is None else np.ascontiguousarray(np.broadcast_to(ccd.mask, ccd.shape), dtype=bool)
     reach, heights = _REACH * circle[2], tuple(height * circle[2] for height in _HEIGHTS)
     profiles = sector_profiles(ccd.data, mask, tuple(circle), reach + heights[1], rising=rising)
-    _check_arc(int(profiles.usable.sum()), "in the image")
+    _check_arc(int(profiles.usable.sum()), "in the image with good pixels on both sides")
     circle = circle + search_circle(profiles, reach, (heights[0], heights[1]), max(1.0, circle[2] / 800))
     for window in _WINDOWS:
         profiles = sector_profiles(ccd.data, mask, tuple(circle), 2 * window + 6, rising=rising)
