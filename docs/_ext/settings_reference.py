@@ -1,4 +1,4 @@
-"""The reference of all steps and their settings, made from the models that check a recipe."""
+"""The reference of all steps and their settings, and of the outputs, made from the models that check a recipe."""
 
 from __future__ import annotations
 
@@ -8,12 +8,11 @@ from typing import Any
 
 from sphinx.application import Sphinx
 
-from aia_ccdproc.plugin import Step, get_plugin_manager
+from aia_ccdproc.plugin import Step, StepSettings, get_plugin_manager
+from aia_ccdproc.recipe.output import OutputSettings
 
-__all__ = ["settings_reference", "setup"]
+__all__ = ["output_reference", "settings_reference", "setup"]
 
-#: Line of a page that the reference replaces.
-PLACE = ".. settings-reference::\n"
 _LIMITS = {
     "minimum": "at least {}",
     "exclusiveMinimum": "more than {}",
@@ -28,6 +27,15 @@ def settings_reference() -> str:
     return "\n".join(_section(step) for step in sorted(steps, key=lambda step: step.name.startswith("ccdproc.")))
 
 
+def output_reference() -> str:
+    """Return the settings of ``[output]``."""
+    return _settings(OutputSettings)
+
+
+#: The lines of a page that are replaced.
+PLACES = {".. settings-reference::\n": settings_reference, ".. output-reference::\n": output_reference}
+
+
 def _section(step: Step) -> str:
     lines = [f".. _step-{step.name}:", "", step.name, "^" * len(step.name), "", step.summary, ""]
     order = [f"before {_names(step.order.before)}"] if step.order.before else []
@@ -35,14 +43,18 @@ def _section(step: Step) -> str:
     lines += [f"Run by {', '.join(plugin.distribution for plugin in step.implementers)}."]
     lines += [f"Comes {' and '.join(order)}."] if order else []
     lines += ["Can be used more than once."] if step.order.repeatable else []
-    lines.append("")
-    properties = step.settings.model_json_schema().get("properties", {})
-    documented = step.settings.document()
-    for name, setting in documented.items():
+    return "\n".join([*lines, "", _settings(step.settings) or "No settings.\n"])
+
+
+def _settings(model: type[StepSettings]) -> str:
+    """Return a list of definitions: each setting with its default, description and type."""
+    lines = []
+    properties = model.model_json_schema().get("properties", {})
+    for name, setting in model.document().items():
         default = "required" if setting.required else _literal(setting.default)
         lines += [f"``{name}``" + (f" = {default}" if default else "")]
-        lines += [f"    {_escape(setting.description)} *{_type(properties[name])}.*", ""]
-    return "\n".join(lines if documented else [*lines, "No settings.", ""]) + "\n"
+        lines += [f"    {_escape(setting.description)} *{_escape(_type(properties[name]))}.*", ""]
+    return "".join(f"{line}\n" for line in lines)
 
 
 def _names(names: tuple[str, ...]) -> str:
@@ -62,7 +74,8 @@ def _type(schema: dict[str, Any]) -> str:
         kinds = [_type(each) for each in schema["anyOf"] if each.get("type") != "null"]
         return " or ".join(dict.fromkeys(kinds))
     if "enum" in schema:
-        return " or ".join(json.dumps(value) for value in schema["enum"])
+        *values, last = (json.dumps(value) for value in schema["enum"])
+        return f"{', '.join(values)} or {last}" if values else last
     if "const" in schema:
         return json.dumps(schema["const"])
     if isinstance(schema.get("type"), list):
@@ -75,16 +88,17 @@ def _type(schema: dict[str, Any]) -> str:
 
 
 def _escape(text: str) -> str:
-    """Keep stars, bars and backticks of a description as they are."""
-    return "".join(f"\\{letter}" if letter in "*|`\\" else letter for letter in text)
+    """Keep stars, bars, backticks and quotes of a text as they are."""
+    return "".join(f"\\{letter}" if letter in '*|`"\\' else letter for letter in text)
 
 
 def _insert(app: Sphinx, docname: str, source: list[str]) -> None:
-    if PLACE in source[0]:
-        source[0] = source[0].replace(PLACE, settings_reference())
+    for place, reference in PLACES.items():
+        if place in source[0]:
+            source[0] = source[0].replace(place, reference())
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
-    """Insert the reference into the page that has its place."""
+    """Insert the references into the page that has their places."""
     app.connect("source-read", _insert)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
