@@ -96,16 +96,17 @@ def _write_demo(folder: Path) -> Demo:
         files.append(draw_before_after(level1, level15, sun, folder / f"aia_{CHANNEL}_before_after.png"))
     except ImportError:
         note = 'no picture: matplotlib is not installed. Install it with: pip install "aia-ccdproc[plot]"'
-    before, after = (_measure(ccd, sun) for ccd in (level1, level15))
+    before, after = (measure_pointing(ccd, sun.points) for ccd in (level1, level15))
     true_level1 = wcs_from_header(replace(exposure, pointing_error=(0.0, 0.0)).header())
     true_level15 = level15.wcs.deepcopy()
     true_level15.wcs.crpix = (level15.shape[1] + 1) / 2, (level15.shape[0] + 1) / 2
     images = (level1, pointed, level15)
     rows = _pointing_rows(
         header=[_pointing(ccd.wcs) for ccd in images],
-        measured=[before, before, after],
+        measured=[(each.center, each.roll_angle, each.plate_scale) for each in (before, before, after)],
         true=[_pointing(wcs) for wcs in (true_level1, true_level1, true_level15)],
     )
+    rows.insert(4, ("  standard error", tuple(f"{each.error:.2f}" for each in (before, before, after))))
     rows += [(name, tuple(describe(ccd) for ccd in images)) for name, describe in _KEYWORDS]
     return Demo(("level 1", "pointing updated", "level 1.5"), rows, files, note)
 
@@ -116,11 +117,6 @@ _Pointing = tuple[tuple[float, float], float, float]
 
 def _pointing(wcs: WCS) -> _Pointing:
     return (float(wcs.wcs.crpix[0]), float(wcs.wcs.crpix[1])), roll_angle(wcs), plate_scale(wcs)
-
-
-def _measure(ccd: CCDData, sun: ActiveSun) -> _Pointing:
-    measured = measure_pointing(ccd, sun.points)
-    return measured.center, measured.roll_angle, measured.plate_scale
 
 
 def _pointing_rows(**values: list[_Pointing]) -> list[tuple[str, tuple[str, ...]]]:
