@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -16,7 +15,6 @@ from aia_ccdproc.__main__ import main
 from aia_ccdproc.tables import FetchCache
 from aia_ccdproc_respike import fetch_spikes, respike
 from aia_ccdproc_respike.jsoc import prefetch
-from aia_ccdproc_respike.settings import SpikesSettings
 
 RECORD = "aia.lev1_euv_12s[2020-01-01T00:00:09Z][171]"
 PATH = "/SUM31/D1234/S00000/spikes.fits"
@@ -49,11 +47,6 @@ def test_respike_runs_once_and_before_despike():
 def test_steps_are_between_pointing_and_registration():
     steps = [name for name in aia_ccdproc.get_plugin_manager().steps() if not name.startswith("ccdproc.")]
     assert steps == ["update_pointing", "respike", "despike", "register", "normalize_exposure"]
-
-
-def test_the_documentation_contains_every_setting():
-    page = (Path(__file__).parents[3] / "docs" / "respike.rst").read_text(encoding="utf-8")
-    assert [name for name in SpikesSettings.model_fields if f"\n``{name}``" not in page] == []
 
 
 def spikes_file(level1: CCDData, corner: tuple[int, int], count: int) -> bytes:
