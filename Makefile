@@ -18,11 +18,11 @@ test: lint suite
 suite: .venv/.test
 	$(PYTEST) $(PARALLEL)
 
-# Checks for daily work on the core: no full-size images, and no tests that start processes. For the tests of plugins:
-# make quick TESTS=plugins/aia-ccdproc-cubic
+# Checks for daily work on the core: no full-size images, no tests that start processes, and no examples of the
+# documentation. For the tests of plugins: make quick TESTS=plugins/aia-ccdproc-cubic
 TESTS ?= tests
 quick: lint-fast
-	$(PYTEST) $(PARALLEL) -m "not slow and not process and not stress" $(TESTS)
+	$(PYTEST) $(PARALLEL) -m "not slow and not process and not stress" --ignore tests/test_docs.py $(TESTS)
 
 # Damaged inputs, and kills at random moments, many times. AIA_CCDPROC_STRESS_SEED sets the seed.
 stress: .venv/.test

@@ -91,6 +91,7 @@ def test_a_channel_that_aia_does_not_have_is_refused():
         ActiveSun(172)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("options", [{"binning": 4}, {"corner": (1500, 1400), "shape": (900, 1000)}], ids=str)
 def test_the_pointing_is_measured_in_the_pixels_and_not_in_the_header(options):
     sun = ActiveSun(171)
