@@ -230,7 +230,7 @@ def test_a_psf_from_a_file_is_the_same_as_an_array_and_is_named_in_the_header(tr
     by_file = deconvolve(image, psf=tmp_path / "mine.fits")
     np.testing.assert_array_equal(by_file.data, deconvolve(image, psf=psf).data)
     assert by_file.header["PSFMODEL"] == "mine.fits"
-    with pytest.raises(ReadError, match=r"none\.fits: cannot read the point spread function"):
+    with pytest.raises(ReadError, match=r"none\.fits: cannot read the point .* the name of a model: grigis2012, "):
         deconvolve(image, psf=tmp_path / "none.fits")
 
 

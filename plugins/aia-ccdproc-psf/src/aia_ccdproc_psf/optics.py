@@ -62,7 +62,10 @@ def find_optics(psf: Any, channel: int, shape: tuple[int, int], *, periodic: boo
         try:
             status = path.stat()
         except OSError as error:
-            raise ReadError(f"{path}: cannot read the point spread function ({error.strerror})") from error
+            raise ReadError(
+                f"{path}: cannot read the point spread function ({error.strerror}). Give the path of a FITS file, or "
+                f"the name of a model: {', '.join(MODELS)}"
+            ) from error
         return _of_file(path, status.st_mtime_ns, status.st_size, shape, periodic)
     return _optics("array", check_psf(psf), shape, periodic)
 
