@@ -368,7 +368,7 @@ def test_hostile_texts_do_not_become_tags_or_attributes(name: str, error: str, w
         warnings=(warning,),
         pointing={"record": error or "r"},
         worker="w:1",
-        observation=Observation(instrument=error or "i", time=f"{warning}x", quality=1, quality_names=[name]),
+        observation=Observation(instrument=error or "i", time=f"x{warning}", quality=1, quality_names=[name]),
         output=Path(name),
     )
     expected, page = (Page(render_page(INFO, [each], Path("in"))) for each in (plain, hostile))
