@@ -76,9 +76,9 @@ def search_circle(profiles: Profiles, reach: float, heights: tuple[float, float]
     design = _design()
     # A sector counts by its largest slope, so that a bright loop does not outweigh all others.
     limited = profiles._replace(slopes=np.clip(profiles.slopes, 0, np.percentile(profiles.slopes, 99)))
+    columns, rows = np.meshgrid(shifts, shifts)
     best, found = -1.0, np.zeros(3)
     for change in changes:
-        columns, rows = np.meshgrid(shifts, shifts)
         tried = np.stack([columns.ravel(), rows.ravel(), np.full(columns.size, change)], axis=1)
         sums = limited.slopes_along(tried @ design.T).sum(axis=1)
         index = int(np.argmax(sums))

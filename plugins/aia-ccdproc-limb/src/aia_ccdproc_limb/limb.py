@@ -74,30 +74,37 @@ def measure_limb(ccd: CCDData, *, check: float | None = None, on_failure: Litera
     for keyword, _, _ in _CARDS:
         header.remove(keyword, ignore_missing=True)
     try:
-        circle = find_limb(ccd)
+        wcs = image_wcs(ccd, header)
+        circle = _find_circle(ccd, header, wcs)
+        measured = _in_arcsec(circle, wcs)
+        for keyword, digits, comment in _CARDS:
+            header[keyword] = (round(measured[keyword], digits), comment)
+        if settings.check is not None:
+            _check_distance(measured, settings.check)
     except StateError as error:
         if settings.on_failure == "fail":
             raise
         warn_user(str(error))
-        return result
-    wcs = image_wcs(ccd, header)
+    return result
+
+
+def _in_arcsec(circle: Circle, wcs: WCS) -> dict[str, float]:
+    """Return the value of each keyword."""
     scale = plate_scale(wcs)
-    x, y = _position(wcs, circle)
-    errors = [error * scale for error in circle.errors]
-    values = (x, y, circle.radius * scale, *errors, circle.sectors * 360 / SECTORS)
-    for (keyword, digits, comment), value in zip(_CARDS, values, strict=True):
-        header[keyword] = (round(value, digits), comment)
+    errors = (error * scale for error in circle.errors)
+    values = (*_position(wcs, circle), circle.radius * scale, *errors, circle.sectors * 360 / SECTORS)
+    return {keyword: value for (keyword, _, _), value in zip(_CARDS, values, strict=True)}
+
+
+def _check_distance(measured: dict[str, float], largest: float) -> None:
+    x, y = measured["LIMB_X"], measured["LIMB_Y"]
     distance = math.hypot(x, y)
-    if settings.check is not None and distance > settings.check:
-        message = (
+    if distance > largest:
+        raise StateError(
             f"the center of the limb is {distance:.2f} arcsec from the Sun center of the header (x = {x:.2f} +- "
-            f"{errors[0]:.2f}, y = {y:.2f} +- {errors[1]:.2f}), more than check = {settings.check:g}. Run "
+            f"{measured['LIMB_XE']:.2f}, y = {y:.2f} +- {measured['LIMB_YE']:.2f}), more than check = {largest:g}. Run "
             "update_pointing with a pointing table of this time, or check ACS_MODE and QUALITY"
         )
-        if settings.on_failure == "fail":
-            raise StateError(message)
-        warn_user(message)
-    return result
 
 
 #: Keywords that are written: their decimals and comments.
@@ -134,7 +141,11 @@ def find_limb(ccd: CCDData) -> Circle:
         If the header has no radius of the Sun, or no WAVELNTH.
     """
     header = complete_header(ccd)
-    circle = _expected_circle(header, image_wcs(ccd, header))
+    return _find_circle(ccd, header, image_wcs(ccd, header))
+
+
+def _find_circle(ccd: CCDData, header: fits.Header, wcs: WCS) -> Circle:
+    circle = _expected_circle(header, wcs)
     rising = finite_number(header, "WAVELNTH") < _EUV_LIMIT
     mask = None if ccd.mask is None else np.ascontiguousarray(np.broadcast_to(ccd.mask, ccd.shape), dtype=bool)
     reach, heights = _REACH * circle[2], tuple(height * circle[2] for height in _HEIGHTS)
